@@ -1,0 +1,2 @@
+//! `bert-trainer`: one trial.
+fn main() {}

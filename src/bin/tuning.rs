@@ -1,0 +1,2 @@
+//! `tuning`: the person's command.
+fn main() {}

@@ -1,0 +1,2 @@
+//! The tuner, in reading order. Arrows point left: a module knows only the ones above it.
+pub mod space;
