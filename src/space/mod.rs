@@ -1,1 +1,12 @@
-//! What may vary.
+//! What may vary: parameters, their ranges and scales, and the points of the search space.
+//!
+//! A [`SearchSpace`] cannot be built wrong: constructors return every reason at once. Later code never re-checks.
+#![deny(clippy::disallowed_methods)]
+
+mod parameter;
+mod point;
+mod search_space;
+
+pub use parameter::{Domain, InvalidParameter, Parameter, Scale};
+pub use point::{Point, Value};
+pub use search_space::{Column, SearchSpace};

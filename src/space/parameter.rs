@@ -1,0 +1,430 @@
+//! One parameter: a name and a domain, and the way from a value to the unit interval and back.
+
+use super::point::Value;
+
+/// How distances are measured inside a numeric range.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Scale {
+    /// Equal differences are equally far apart.
+    #[default]
+    Linear,
+    /// Equal ratios are equally far apart; needs `min > 0`.
+    Log,
+    /// Equal ratios of the distance to one are equally far apart; needs `0 <= min` and `max < 1`.
+    /// Meant for values close to one, such as a momentum: 0.9, 0.99, 0.999.
+    ReverseLog,
+}
+
+/// The values that a parameter may take.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Domain {
+    /// Any double in `min..=max`.
+    Double {
+        /// Smallest value.
+        min: f64,
+        /// Largest value.
+        max: f64,
+        /// How distances are measured.
+        scale: Scale,
+    },
+    /// `min, min + step, …` up to `max`.
+    Integer {
+        /// Smallest value.
+        min: i64,
+        /// Largest value; reached only where a whole number of steps leads there.
+        max: i64,
+        /// Distance between neighbours, at least 1.
+        step: i64,
+        /// How distances are measured.
+        scale: Scale,
+    },
+    /// Numbers with an order but no metric: neighbours are equally far apart.
+    Discrete {
+        /// The values, ascending and distinct.
+        values: Vec<f64>,
+    },
+    /// Words without an order: any two are equally far apart.
+    Categorical {
+        /// The values, distinct.
+        values: Vec<String>,
+    },
+}
+
+/// A named [`Domain`], valid by construction.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Parameter {
+    name: String,
+    domain: Domain,
+}
+
+/// Why a domain is not one. `field` is relative to the parameter, such as `double.min`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InvalidParameter {
+    /// The field at fault, relative to the parameter.
+    pub field: String,
+    /// What is wrong with it and what would be right.
+    pub message: String,
+}
+
+fn invalid(field: &str, message: impl Into<String>) -> InvalidParameter {
+    InvalidParameter {
+        field: field.to_owned(),
+        message: message.into(),
+    }
+}
+
+impl Parameter {
+    /// Most values that a discrete or categorical parameter may list.
+    pub const MAX_VALUES: usize = 100;
+
+    /// Builds a parameter, or says everything that is wrong with it.
+    pub fn new(name: impl Into<String>, domain: Domain) -> Result<Self, Vec<InvalidParameter>> {
+        let name = name.into();
+        let mut faults = Vec::new();
+        if !is_identifier(&name) {
+            faults.push(invalid(
+                "name",
+                format!("{name:?} is not a name: start with a letter, go on with letters, digits or '_', at most 63"),
+            ));
+        }
+        faults.extend(match &domain {
+            Domain::Double { min, max, scale } => check_range("double", *min, *max, *scale),
+            Domain::Integer {
+                min,
+                max,
+                step,
+                scale,
+            } => check_integer(*min, *max, *step, *scale),
+            Domain::Discrete { values } => check_discrete(values),
+            Domain::Categorical { values } => check_categorical(values),
+        });
+        if faults.is_empty() {
+            Ok(Self { name, domain })
+        } else {
+            Err(faults)
+        }
+    }
+
+    /// The name, as it appears in the manifest and in a trial's environment.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The values that it may take.
+    pub fn domain(&self) -> &Domain {
+        &self.domain
+    }
+
+    /// Number of different values; `None` where they form a continuum.
+    pub fn levels(&self) -> Option<usize> {
+        match &self.domain {
+            Domain::Double { .. } => None,
+            Domain::Integer { min, max, step, .. } => {
+                Some((max.abs_diff(*min) / step.unsigned_abs()) as usize + 1)
+            }
+            Domain::Discrete { values } => Some(values.len()),
+            Domain::Categorical { values } => Some(values.len()),
+        }
+    }
+
+    /// Whether neighbouring values are alike: false for categorical parameters only.
+    pub fn ordered(&self) -> bool {
+        !matches!(self.domain, Domain::Categorical { .. })
+    }
+
+    /// Position in `[0, 1]` of a value; `None` if the value is not of this domain.
+    ///
+    /// Doubles and integers lie where their scale puts them, discrete and categorical values are spread evenly.
+    pub fn to_unit(&self, value: &Value) -> Option<f64> {
+        match (&self.domain, value) {
+            (Domain::Double { min, max, scale }, Value::Double(x)) => {
+                (min <= x && x <= max).then(|| scale.to_unit(*x, *min, *max))
+            }
+            (
+                Domain::Integer {
+                    min,
+                    max,
+                    step,
+                    scale,
+                },
+                Value::Integer(x),
+            ) => {
+                let inside = min <= x && x <= max && x.abs_diff(*min) % step.unsigned_abs() == 0;
+                inside.then(|| scale.to_unit(*x as f64, *min as f64, self.last_integer() as f64))
+            }
+            (Domain::Discrete { values }, Value::Double(x)) => {
+                values.iter().position(|v| v == x).map(|i| even(i, values.len()))
+            }
+            (Domain::Categorical { values }, Value::Text(x)) => {
+                values.iter().position(|v| v == x).map(|i| even(i, values.len()))
+            }
+            _ => None,
+        }
+    }
+
+    /// The value nearest to a position; positions outside `[0, 1]` are clamped.
+    pub fn from_unit(&self, u: f64) -> Value {
+        let u = u.clamp(0.0, 1.0);
+        match &self.domain {
+            Domain::Double { min, max, scale } => {
+                Value::Double(scale.from_unit(u, *min, *max).clamp(*min, *max))
+            }
+            Domain::Integer { .. } => Value::Integer(self.nearest_integer(u)),
+            Domain::Discrete { values } => Value::Double(values[nearest_level(u, values.len())]),
+            Domain::Categorical { values } => Value::Text(values[nearest_level(u, values.len())].clone()),
+        }
+    }
+
+    /// The value with this index, counted from the smallest; `None` for doubles and beyond the last.
+    pub fn level(&self, index: usize) -> Option<Value> {
+        match &self.domain {
+            Domain::Double { .. } => None,
+            Domain::Integer { min, step, .. } => {
+                (index < self.levels()?).then(|| Value::Integer(min + step * index as i64))
+            }
+            Domain::Discrete { values } => values.get(index).map(|v| Value::Double(*v)),
+            Domain::Categorical { values } => values.get(index).map(|v| Value::Text(v.clone())),
+        }
+    }
+
+    fn last_integer(&self) -> i64 {
+        match &self.domain {
+            Domain::Integer { min, max, step, .. } => min + (max - min) / step * step,
+            _ => 0,
+        }
+    }
+
+    fn nearest_integer(&self, u: f64) -> i64 {
+        let Domain::Integer { min, step, scale, .. } = &self.domain else {
+            return 0;
+        };
+        let last = self.last_integer();
+        let x = scale.from_unit(u, *min as f64, last as f64);
+        let steps = libm::round((x - *min as f64) / *step as f64) as i64;
+        (min + steps * step).clamp(*min, last)
+    }
+}
+
+impl Scale {
+    fn to_unit(self, x: f64, min: f64, max: f64) -> f64 {
+        if max <= min {
+            return 0.0;
+        }
+        let warp = |v: f64| match self {
+            Self::Linear => v,
+            Self::Log => libm::log(v),
+            Self::ReverseLog => -libm::log(1.0 - v),
+        };
+        ((warp(x) - warp(min)) / (warp(max) - warp(min))).clamp(0.0, 1.0)
+    }
+
+    fn from_unit(self, u: f64, min: f64, max: f64) -> f64 {
+        match self {
+            Self::Linear => min + u * (max - min),
+            Self::Log => libm::exp(libm::log(min) + u * (libm::log(max) - libm::log(min))),
+            Self::ReverseLog => {
+                let (a, b) = (-libm::log(1.0 - min), -libm::log(1.0 - max));
+                1.0 - libm::exp(-(a + u * (b - a)))
+            }
+        }
+    }
+}
+
+fn even(index: usize, n_levels: usize) -> f64 {
+    if n_levels < 2 {
+        0.0
+    } else {
+        index as f64 / (n_levels - 1) as f64
+    }
+}
+
+fn nearest_level(u: f64, n_levels: usize) -> usize {
+    libm::round(u * (n_levels - 1) as f64) as usize
+}
+
+fn is_identifier(name: &str) -> bool {
+    name.len() <= 63
+        && name.starts_with(|c: char| c.is_ascii_alphabetic())
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+}
+
+fn check_range(kind: &str, min: f64, max: f64, scale: Scale) -> Vec<InvalidParameter> {
+    let field = |name: &str| format!("{kind}.{name}");
+    let mut faults = Vec::new();
+    for (name, x) in [("min", min), ("max", max)] {
+        if !x.is_finite() {
+            faults.push(invalid(&field(name), format!("{x} is not a finite number")));
+        }
+    }
+    if min >= max {
+        faults.push(invalid(
+            &field("min"),
+            format!("{min} is not below max ({max}): give a range, min < max"),
+        ));
+    }
+    if scale == Scale::Log && min <= 0.0 {
+        faults.push(invalid(
+            &field("min"),
+            format!("{min} has no logarithm: scale Log needs min > 0, or use Linear"),
+        ));
+    }
+    if scale == Scale::ReverseLog && min < 0.0 {
+        faults.push(invalid(
+            &field("min"),
+            format!("{min} is negative: scale ReverseLog needs 0 <= min"),
+        ));
+    }
+    if scale == Scale::ReverseLog && max >= 1.0 {
+        faults.push(invalid(
+            &field("max"),
+            format!("{max} is not below 1: scale ReverseLog needs max < 1"),
+        ));
+    }
+    faults
+}
+
+fn check_integer(min: i64, max: i64, step: i64, scale: Scale) -> Vec<InvalidParameter> {
+    // Every integer in this range is exact as a double, so that positions can be computed.
+    const LARGEST: i64 = 1 << 53;
+    let mut faults = Vec::new();
+    for (name, x) in [("integer.min", min), ("integer.max", max)] {
+        if x.abs() > LARGEST {
+            faults.push(invalid(
+                name,
+                format!("{x} is beyond 2^53, the largest exact integer"),
+            ));
+        }
+    }
+    if min >= max {
+        faults.push(invalid(
+            "integer.min",
+            format!("{min} is not below max ({max}): give a range, min < max"),
+        ));
+    }
+    if scale == Scale::Log && min <= 0 {
+        let message = format!("{min} has no logarithm: scale Log needs min >= 1, or use Linear");
+        faults.push(invalid("integer.min", message));
+    }
+    if scale == Scale::ReverseLog {
+        let message = "ReverseLog is for doubles below 1: use Linear or Log for integers";
+        faults.push(invalid("integer.scale", message));
+    }
+    if step < 1 {
+        faults.push(invalid(
+            "integer.step",
+            format!("{step} is not a step: at least 1"),
+        ));
+    } else if min < max && step > max - min {
+        let message = format!(
+            "{step} leaves only one value between {min} and {max}: at most {}",
+            max - min
+        );
+        faults.push(invalid("integer.step", message));
+    }
+    faults
+}
+
+fn check_discrete(values: &[f64]) -> Vec<InvalidParameter> {
+    let mut faults = check_count("discrete.values", values.len());
+    if values.iter().any(|v| !v.is_finite()) {
+        faults.push(invalid("discrete.values", "every value must be a finite number"));
+    } else if values.windows(2).any(|w| w[0] >= w[1]) {
+        faults.push(invalid(
+            "discrete.values",
+            "values must ascend and be distinct, such as [8, 16, 32]",
+        ));
+    }
+    faults
+}
+
+fn check_categorical(values: &[String]) -> Vec<InvalidParameter> {
+    let mut faults = check_count("categorical.values", values.len());
+    for (i, value) in values.iter().enumerate() {
+        let field = format!("categorical.values[{i}]");
+        if values[..i].contains(value) {
+            faults.push(invalid(
+                &field,
+                format!("{value:?} is there already: values must be distinct"),
+            ));
+        }
+        if value.is_empty() || value.len() > 253 {
+            faults.push(invalid(&field, "a value has 1 to 253 bytes"));
+        }
+    }
+    faults
+}
+
+fn check_count(field: &str, n: usize) -> Vec<InvalidParameter> {
+    match n {
+        0 => vec![invalid(field, "no value to choose: list at least one")],
+        n if n > Parameter::MAX_VALUES => {
+            vec![invalid(
+                field,
+                format!("{n} values: at most {}", Parameter::MAX_VALUES),
+            )]
+        }
+        _ => vec![],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn double(min: f64, max: f64, scale: Scale) -> Parameter {
+        Parameter::new("x", Domain::Double { min, max, scale }).unwrap()
+    }
+
+    #[test]
+    fn log_scale_puts_the_geometric_mean_in_the_middle() {
+        let Value::Double(x) = double(1e-6, 1e-2, Scale::Log).from_unit(0.5) else {
+            panic!()
+        };
+        assert!((x - 1e-4).abs() < 1e-12, "{x}");
+    }
+
+    #[test]
+    fn reverse_log_spreads_values_near_one() {
+        let Value::Double(x) = double(0.9, 0.999, Scale::ReverseLog).from_unit(0.5) else {
+            panic!()
+        };
+        assert!((x - 0.99).abs() < 1e-9, "{x}");
+    }
+
+    #[test]
+    fn integers_respect_their_step_even_where_max_is_not_reached() {
+        let p = Parameter::new(
+            "n",
+            Domain::Integer {
+                min: 1,
+                max: 9,
+                step: 3,
+                scale: Scale::Linear,
+            },
+        )
+        .unwrap();
+        assert_eq!(p.levels(), Some(3));
+        assert_eq!(p.from_unit(1.0), Value::Integer(7));
+        assert_eq!(p.to_unit(&Value::Integer(7)), Some(1.0));
+        assert_eq!(p.to_unit(&Value::Integer(8)), None);
+    }
+
+    #[test]
+    fn every_fault_is_said_at_once() {
+        let domain = Domain::Double {
+            min: 0.0,
+            max: -1.0,
+            scale: Scale::Log,
+        };
+        let faults = Parameter::new("9lives", domain).unwrap_err();
+        let fields: Vec<_> = faults.iter().map(|f| f.field.as_str()).collect();
+        assert_eq!(fields, ["name", "double.min", "double.min"]);
+    }
+
+    #[test]
+    fn unordered_duplicates_are_named() {
+        let values = ["adamw", "lamb", "adamw"].map(String::from).to_vec();
+        let faults = Parameter::new("optim", Domain::Categorical { values }).unwrap_err();
+        assert_eq!(faults[0].field, "categorical.values[2]");
+    }
+}
