@@ -2,3 +2,5 @@
 pub mod space;
 
 pub mod optimizer;
+
+pub mod tuning;

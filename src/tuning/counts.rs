@@ -1,0 +1,55 @@
+//! The only place where trials are counted.
+
+use super::{Phase, Trial};
+
+/// Trials by phase.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// All of them.
+    pub total: u32,
+    /// Waiting for their start.
+    pub queued: u32,
+    /// Running.
+    pub running: u32,
+    /// Ended with a value.
+    pub succeeded: u32,
+    /// Ended by the median rule.
+    pub early_stopped: u32,
+    /// Ended without a value that counts.
+    pub failed: u32,
+    /// No longer needed.
+    pub cancelled: u32,
+}
+
+impl Counts {
+    /// Counts trials.
+    pub fn of(trials: &[Trial]) -> Self {
+        let mut counts = Self { total: trials.len() as u32, ..Self::default() };
+        for trial in trials {
+            *match trial.phase {
+                Phase::Queued => &mut counts.queued,
+                Phase::Running => &mut counts.running,
+                Phase::Succeeded => &mut counts.succeeded,
+                Phase::EarlyStopped => &mut counts.early_stopped,
+                Phase::Failed(_) => &mut counts.failed,
+                Phase::Cancelled => &mut counts.cancelled,
+            } += 1;
+        }
+        counts
+    }
+
+    /// Trials that came to an end of their own.
+    pub fn done(&self) -> u32 {
+        self.succeeded + self.early_stopped + self.failed
+    }
+
+    /// Trials that hold a place: waiting or running.
+    pub fn active(&self) -> u32 {
+        self.queued + self.running
+    }
+
+    /// Trials that count against the budget.
+    pub fn spent(&self) -> u32 {
+        self.done() + self.active()
+    }
+}

@@ -1,0 +1,106 @@
+//! Snapshot and time to plan.
+//!
+//! Level-triggered: the plan follows from what is, not from what happened. Carrying out a plan and deciding again ends in
+//! an empty plan, so a shell may decide as often as it likes, and a shell that died half-way just decides again.
+
+use super::{
+    Action, Counts, EndReason, Ended, MedianStop, Phase, Plan, Snapshot, StopReason, Trial, affordable, ended, lags_behind,
+    propose, status,
+};
+use jiff::{SignedDuration, Timestamp};
+
+/// What to do now.
+pub fn decide(snapshot: &Snapshot, now: Timestamp) -> Plan {
+    let status = status(snapshot, now);
+    let plan = |actions, wake_in| Plan { actions, status: status.clone(), wake_in };
+    if snapshot.ended.is_some() {
+        return plan(stop_all(snapshot, StopReason::JobEnded), None);
+    }
+    if let Some(end) = ended(snapshot, now) {
+        return plan(vec![Action::End(end)], None);
+    }
+    if snapshot.job.suspend {
+        return plan(stop_running(snapshot), None);
+    }
+    let mut actions = give_up(snapshot, now);
+    actions.extend(start(snapshot));
+    actions.extend(create(snapshot, &status.counts));
+    plan(actions, next_deadline(snapshot, now))
+}
+
+/// Everything that still waits or runs is no longer needed.
+fn stop_all(snapshot: &Snapshot, reason: StopReason) -> Vec<Action> {
+    let active = snapshot.trials.iter().filter(|t| !t.phase.is_final());
+    active.map(|t| Action::Stop { index: t.index, reason: reason.clone() }).collect()
+}
+
+fn stop_running(snapshot: &Snapshot) -> Vec<Action> {
+    let stop = |t: &Trial| Action::Stop { index: t.index, reason: StopReason::Suspended };
+    running(snapshot).map(stop).collect()
+}
+
+/// Running trials that ran too long or lag behind.
+fn give_up(snapshot: &Snapshot, now: Timestamp) -> Vec<Action> {
+    let job = &snapshot.job;
+    let too_long = |t: &Trial| job.budget.max_trial_duration.is_some_and(|limit| t.duration(now) >= limit);
+    running(snapshot)
+        .filter_map(|t| {
+            if too_long(t) {
+                return Some(Action::Stop { index: t.index, reason: StopReason::TimedOut });
+            }
+            median_stop(snapshot, job.early_stopping.as_ref()?, t)
+        })
+        .collect()
+}
+
+fn median_stop(snapshot: &Snapshot, rule: &MedianStop, trial: &Trial) -> Option<Action> {
+    let behind = lags_behind(&snapshot.job, rule, trial, &snapshot.trials)?;
+    let message = behind.sentence(&snapshot.job);
+    let index = trial.index;
+    if !rule.shadow {
+        return Some(Action::Stop { index, reason: StopReason::LagsBehind { message } });
+    }
+    trial.shadow_stop.is_none().then_some(Action::ShadowStop { index, step: behind.step, message })
+}
+
+/// Queued trials, as long as there are places: a smaller `parallelTrials` lets the others wait.
+fn start(snapshot: &Snapshot) -> Vec<Action> {
+    let places = snapshot.job.budget.parallel.saturating_sub(Counts::of(&snapshot.trials).running);
+    let queued = snapshot.trials.iter().filter(|t| t.phase == Phase::Queued);
+    queued.take(places as usize).map(|t| Action::Start { index: t.index }).collect()
+}
+
+/// New trials, or the end where the strategy has none left and nothing runs.
+fn create(snapshot: &Snapshot, counts: &Counts) -> Option<Action> {
+    let n = affordable(&snapshot.job, counts);
+    if n == 0 {
+        return None;
+    }
+    let proposals = propose(snapshot, n);
+    if !proposals.is_empty() {
+        let first_index = snapshot.trials.iter().map(|t| t.index).max().unwrap_or(0) + 1;
+        return Some(Action::Create { first_index, proposals });
+    }
+    (counts.active() == 0).then(|| {
+        let message = format!("after {} trials the strategy has no point left", counts.done());
+        Action::End(Ended { reason: EndReason::SpaceExhausted, message })
+    })
+}
+
+/// Time to the next limit that passes without any news.
+fn next_deadline(snapshot: &Snapshot, now: Timestamp) -> Option<SignedDuration> {
+    let budget = &snapshot.job.budget;
+    let job_left = budget.max_duration.map(|limit| limit - snapshot.active);
+    let trial_left = budget.max_trial_duration.and_then(|limit| running(snapshot).map(|t| limit - t.duration(now)).min());
+    let gpus = snapshot.job.gpus_per_trial * running(snapshot).count() as u32;
+    let gpu_left = budget.max_gpu_hours.filter(|_| gpus > 0).map(|limit| {
+        let hours = (limit - super::status::gpu_hours(snapshot, now)) / f64::from(gpus);
+        SignedDuration::try_from_secs_f64(hours * 3600.0).unwrap_or(SignedDuration::MAX)
+    });
+    let left = [job_left, trial_left, gpu_left].into_iter().flatten().min()?;
+    Some(left.max(SignedDuration::ZERO))
+}
+
+fn running(snapshot: &Snapshot) -> impl Iterator<Item = &Trial> {
+    snapshot.trials.iter().filter(|t| t.phase == Phase::Running)
+}

@@ -1,0 +1,31 @@
+//! What to do now: every rule of a tuning job, as one pure function.
+//!
+//! A shell observes the world as a [`Snapshot`], calls [`decide`] and carries out the [`Plan`]. There is no clock here:
+//! time is an argument. Each policy is a file named for its question.
+#![deny(clippy::disallowed_methods)]
+
+mod budget;
+mod counts;
+mod decide;
+mod early_stopping;
+mod failure;
+mod job;
+mod plan;
+mod propose;
+mod snapshot;
+mod status;
+mod stopping;
+mod trial;
+
+pub use budget::affordable;
+pub use counts::Counts;
+pub use decide::decide;
+pub use early_stopping::{LaggingBehind, lags_behind};
+pub use failure::{Ending, Exit, Verdict, judge};
+pub use job::{Budget, Job, MedianStop, Objective};
+pub use plan::{Action, Plan, StopReason};
+pub use propose::{history, propose, recommend, with_request};
+pub use snapshot::{EndReason, Ended, Snapshot};
+pub use status::{Best, Status, status};
+pub use stopping::ended;
+pub use trial::{CurvePoint, Failure, Phase, Progress, Trial};

@@ -1,0 +1,85 @@
+//! Everything that a decision reads.
+
+use super::{Job, Trial};
+use jiff::SignedDuration;
+
+/// A job, its trials and what was decided about it before.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Snapshot {
+    /// What is asked for.
+    pub job: Job,
+    /// Every trial there is, by ascending index.
+    pub trials: Vec<Trial>,
+    /// Time that the job was active so far.
+    pub active: SignedDuration,
+    /// Set once the job has ended. A job that ended stays ended, whatever news still arrive.
+    pub ended: Option<Ended>,
+}
+
+/// The end of a job.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ended {
+    /// Why.
+    pub reason: EndReason,
+    /// The same in a sentence.
+    pub message: String,
+}
+
+/// Why a job ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EndReason {
+    /// All trials of the budget are done.
+    TrialsSpent,
+    /// A trial reached the target.
+    TargetReached,
+    /// More trials failed than the budget bears.
+    TooManyFailures,
+    /// The time is up.
+    TimeSpent,
+    /// Too many trials in a row brought no new best.
+    NoImprovement,
+    /// The GPU-hours are spent.
+    GpuHoursSpent,
+    /// The strategy has no point left: a grid or hyperband at its end.
+    SpaceExhausted,
+    /// A trial refused its configuration or data; no other trial would fare better.
+    BadConfiguration,
+}
+
+impl EndReason {
+    /// Every reason.
+    pub const ALL: [Self; 8] = [
+        Self::TrialsSpent,
+        Self::TargetReached,
+        Self::TooManyFailures,
+        Self::TimeSpent,
+        Self::NoImprovement,
+        Self::GpuHoursSpent,
+        Self::SpaceExhausted,
+        Self::BadConfiguration,
+    ];
+
+    /// Whether the job did what it was asked for, as opposed to failing.
+    pub fn is_success(self) -> bool {
+        !matches!(self, Self::TooManyFailures | Self::BadConfiguration)
+    }
+
+    /// Whether a larger budget, or a mended configuration, lets the job go on.
+    pub fn can_reopen(self) -> bool {
+        !matches!(self, Self::SpaceExhausted)
+    }
+
+    /// One word for conditions and files.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::TrialsSpent => "TrialsSpent",
+            Self::TargetReached => "TargetReached",
+            Self::TooManyFailures => "TooManyFailures",
+            Self::TimeSpent => "TimeSpent",
+            Self::NoImprovement => "NoImprovement",
+            Self::GpuHoursSpent => "GpuHoursSpent",
+            Self::SpaceExhausted => "SpaceExhausted",
+            Self::BadConfiguration => "BadConfiguration",
+        }
+    }
+}

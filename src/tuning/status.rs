@@ -1,0 +1,57 @@
+//! How a job stands, in numbers that a person or a condition can use.
+
+use super::{Counts, Ended, Phase, Snapshot, Trial};
+use jiff::Timestamp;
+
+/// A job's state.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Status {
+    /// Trials by phase.
+    pub counts: Counts,
+    /// The best observation so far.
+    pub best: Option<Best>,
+    /// GPUs times hours so far.
+    pub gpu_hours: f64,
+    /// Set once the job has ended.
+    pub ended: Option<Ended>,
+    /// Whether the job holds still.
+    pub suspended: bool,
+}
+
+/// The best observation.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Best {
+    /// Which trial made it.
+    pub index: u32,
+    /// Its value.
+    pub value: f64,
+}
+
+/// Reads the status off a snapshot.
+pub fn status(snapshot: &Snapshot, now: Timestamp) -> Status {
+    Status {
+        counts: Counts::of(&snapshot.trials),
+        best: best(snapshot),
+        gpu_hours: gpu_hours(snapshot, now),
+        ended: snapshot.ended.clone(),
+        suspended: snapshot.job.suspend,
+    }
+}
+
+/// The best value of the trials that succeeded; of equals, the first.
+///
+/// Early-stopped trials do not compete: their last value is not that of a whole run.
+pub fn best(snapshot: &Snapshot) -> Option<Best> {
+    let objective = &snapshot.job.objective;
+    let values = snapshot.trials.iter().filter(|t| t.phase == Phase::Succeeded).filter_map(|t| {
+        let value = t.value?;
+        Some(Best { index: t.index, value })
+    });
+    values.reduce(|a, b| if objective.better(b.value, a.value) { b } else { a })
+}
+
+/// GPUs times hours that all trials held so far.
+pub fn gpu_hours(snapshot: &Snapshot, now: Timestamp) -> f64 {
+    let hours = |t: &Trial| t.duration(now).as_secs_f64() / 3600.0;
+    snapshot.trials.iter().map(hours).sum::<f64>() * f64::from(snapshot.job.gpus_per_trial)
+}

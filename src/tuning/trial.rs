@@ -1,0 +1,164 @@
+//! One trial and how far it came.
+
+use crate::optimizer::Why;
+use crate::space::Point;
+use jiff::{SignedDuration, Timestamp};
+use std::collections::BTreeMap;
+
+/// One training run at one point.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Trial {
+    /// Its number in the job, from 1.
+    pub index: u32,
+    /// Where it is.
+    pub point: Point,
+    /// What it may spend, where the strategy rations that.
+    pub resource: Option<u32>,
+    /// Why it is there.
+    pub why: Why,
+    /// How far it came.
+    pub phase: Phase,
+    /// How far its current attempt says it is.
+    pub progress: Progress,
+    /// The objective as it was reported, by ascending step.
+    pub curve: Vec<CurvePoint>,
+    /// The last value of every metric, the objective among them.
+    pub metrics: BTreeMap<String, f64>,
+    /// The final value of the objective; for a trial stopped early, the last that it had shown.
+    pub value: Option<f64>,
+    /// When it was proposed.
+    pub created: Timestamp,
+    /// When its first attempt began.
+    pub started: Option<Timestamp>,
+    /// When its current attempt began; `None` while nothing runs.
+    pub attempt_started: Option<Timestamp>,
+    /// When it came to its end.
+    pub ended: Option<Timestamp>,
+    /// Time that finished attempts ran.
+    pub ran: SignedDuration,
+    /// How often it was started.
+    pub attempts: u32,
+    /// Step at which the median rule would have stopped it, where the rule only reports.
+    pub shadow_stop: Option<u64>,
+    /// One sentence about its end; empty while there is nothing to say.
+    pub message: String,
+}
+
+/// How far a running trial says it is; each part only where the program tells it.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Progress {
+    /// Training steps done.
+    pub step: Option<u64>,
+    /// Training steps in all.
+    pub total_steps: Option<u64>,
+    /// Epochs done, with fractions.
+    pub epoch: Option<f64>,
+}
+
+/// The objective at one step.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct CurvePoint {
+    /// Training step, or the number of the report where the program knows no steps.
+    pub step: u64,
+    /// Value of the objective.
+    pub value: f64,
+}
+
+/// How far a trial came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// It has a point and waits for its start, or to be started again.
+    Queued,
+    /// It runs.
+    Running,
+    /// It ended with a value.
+    Succeeded,
+    /// The median rule ended it.
+    EarlyStopped,
+    /// It ended without a value that counts.
+    Failed(Failure),
+    /// The job needed it no more.
+    Cancelled,
+}
+
+/// Why a trial failed. All of these teach the optimizer to stay away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// Out of memory, on the host or the GPU.
+    OutOfMemory,
+    /// The loss or the objective is not a finite number.
+    Diverged,
+    /// It ended well but never said the objective.
+    MetricMissing,
+    /// It ended with an exit code or a signal of its own.
+    Crashed,
+    /// It ran longer than a trial may.
+    TimedOut,
+}
+
+impl Phase {
+    /// Whether nothing will change any more.
+    pub fn is_final(self) -> bool {
+        !matches!(self, Self::Queued | Self::Running)
+    }
+
+    /// One word for tables and files: `Queued`, `Running`, `Succeeded`, `EarlyStopped`, `Failed`, `Cancelled`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Queued => "Queued",
+            Self::Running => "Running",
+            Self::Succeeded => "Succeeded",
+            Self::EarlyStopped => "EarlyStopped",
+            Self::Failed(_) => "Failed",
+            Self::Cancelled => "Cancelled",
+        }
+    }
+}
+
+impl Failure {
+    /// One word for tables and files.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::OutOfMemory => "OutOfMemory",
+            Self::Diverged => "Diverged",
+            Self::MetricMissing => "MetricMissing",
+            Self::Crashed => "Crashed",
+            Self::TimedOut => "TimedOut",
+        }
+    }
+}
+
+impl Trial {
+    /// A trial that was just proposed.
+    pub fn new(index: u32, point: Point, resource: Option<u32>, why: Why, created: Timestamp) -> Self {
+        Self {
+            index,
+            point,
+            resource,
+            why,
+            phase: Phase::Queued,
+            progress: Progress::default(),
+            curve: Vec::new(),
+            metrics: BTreeMap::new(),
+            value: None,
+            created,
+            started: None,
+            attempt_started: None,
+            ended: None,
+            ran: SignedDuration::ZERO,
+            attempts: 0,
+            shadow_stop: None,
+            message: String::new(),
+        }
+    }
+
+    /// Time that it ran, all attempts together, up to `now`.
+    pub fn duration(&self, now: Timestamp) -> SignedDuration {
+        self.ran + self.attempt_started.map_or(SignedDuration::ZERO, |start| now.duration_since(start))
+    }
+
+    /// The last value that it reported.
+    pub fn last(&self) -> Option<CurvePoint> {
+        self.curve.last().copied()
+    }
+}
