@@ -13,8 +13,11 @@ use jiff::{SignedDuration, Timestamp};
 pub fn decide(snapshot: &Snapshot, now: Timestamp) -> Plan {
     let status = status(snapshot, now);
     let plan = |actions, wake_in| Plan { actions, status: status.clone(), wake_in };
-    if snapshot.ended.is_some() {
-        return plan(stop_all(snapshot, StopReason::JobEnded), None);
+    if let Some(end) = &snapshot.ended {
+        // What is mended may go on: its trials wait instead of being given up.
+        let may_be_mended = end.reason == EndReason::BadConfiguration;
+        let actions = if may_be_mended { stop_running(snapshot) } else { stop_all(snapshot) };
+        return plan(actions, None);
     }
     if let Some(end) = ended(snapshot, now) {
         return plan(vec![Action::End(end)], None);
@@ -29,9 +32,9 @@ pub fn decide(snapshot: &Snapshot, now: Timestamp) -> Plan {
 }
 
 /// Everything that still waits or runs is no longer needed.
-fn stop_all(snapshot: &Snapshot, reason: StopReason) -> Vec<Action> {
+fn stop_all(snapshot: &Snapshot) -> Vec<Action> {
     let active = snapshot.trials.iter().filter(|t| !t.phase.is_final());
-    active.map(|t| Action::Stop { index: t.index, reason: reason.clone() }).collect()
+    active.map(|t| Action::Stop { index: t.index, reason: StopReason::JobEnded }).collect()
 }
 
 fn stop_running(snapshot: &Snapshot) -> Vec<Action> {

@@ -1,0 +1,247 @@
+//! A manifest's `spec` to the core's validated types.
+//!
+//! Each section is read by itself, so that a fault in one does not hide the faults of the others.
+
+use super::fault::Fault;
+use super::trial_check::check_trial;
+use super::*;
+use crate::optimizer::{Goal, Strategy};
+use crate::space::{Domain, Parameter, Scale, SearchSpace};
+use crate::tuning::{Budget, Job, MedianStop, Objective};
+use jiff::SignedDuration;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+/// Most points that a grid may have.
+const LARGEST_GRID: u64 = 10_000;
+
+/// The seed of a job that names none: FNV-1a of its name, so that the same name repeats the same run.
+pub fn seed_of_name(name: &str) -> u64 {
+    name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+/// The job that a `spec` asks for; `None` if any fault was added.
+pub fn convert(name: &str, spec: &Value, default_seed: u64, faults: &mut Vec<Fault>) -> Option<Job> {
+    let n_before = faults.len();
+    let space = space(&spec["parameters"], faults);
+    let objective = section::<ObjectiveSpec>(spec, "objective").and_then(|o| objective(&o, faults));
+    let budget = section::<BudgetSpec>(spec, "budget").and_then(|b| budget(&b, faults));
+    let strategy_spec: Option<StrategySpec> = match &spec["strategy"] {
+        Value::Null => Some(StrategySpec { bayesian: Some(SeedSpec::default()), ..StrategySpec::default() }),
+        _ => section(spec, "strategy"),
+    };
+    let strategy = strategy_spec.as_ref().and_then(|s| strategy(s, default_seed, faults));
+    let early_stopping = section::<EarlyStoppingSpec>(spec, "earlyStopping").map(|e| median_stop(&e.median_stop));
+    if let (Some(StrategySpec { hyperband: Some(_), .. }), Some(_)) = (&strategy_spec, &early_stopping) {
+        let message = "hyperband stops trials by itself: remove earlyStopping, or choose another strategy";
+        faults.push(Fault::new("spec.earlyStopping", message));
+    }
+    if let (Some(space), Some((Strategy::Grid { points_per_double }, _)), Some(budget)) = (&space, &strategy, &budget) {
+        check_grid(space, *points_per_double, budget, faults);
+    }
+    let trial: Option<TrialSpec> = section(spec, "trial");
+    if let Some(trial) = &trial {
+        check_trial(trial, spec, space.as_ref(), strategy_spec.as_ref(), faults);
+    }
+    if faults.len() > n_before {
+        return None;
+    }
+    let (strategy, seed) = strategy?;
+    Some(Job {
+        name: name.to_owned(),
+        space: space?,
+        objective: objective?,
+        strategy,
+        seed,
+        budget: budget?,
+        early_stopping,
+        prior: Vec::new(),
+        suspend: spec["suspend"].as_bool().unwrap_or(false),
+        gpus_per_trial: gpus(trial?.resources.as_ref()),
+    })
+}
+
+/// A section, if it is there and of the right shape; the schema check says what is wrong with its shape.
+pub fn section<T: DeserializeOwned>(spec: &Value, key: &str) -> Option<T> {
+    serde_json::from_value(spec.get(key)?.clone()).ok()
+}
+
+fn space(list: &Value, faults: &mut Vec<Fault>) -> Option<SearchSpace> {
+    let list = list.as_array()?;
+    let mut parameters: Vec<Parameter> = Vec::new();
+    let mut sound = true;
+    for (i, entry) in list.iter().enumerate() {
+        let path = format!("spec.parameters[{i}]");
+        let name = entry["name"].as_str().unwrap_or_default();
+        if list[..i].iter().any(|earlier| earlier["name"] == entry["name"]) {
+            faults.push(Fault::new(format!("{path}.name"), format!("{name:?} is the name of an earlier parameter")));
+            sound = false;
+        }
+        let parsed = serde_json::from_value::<ParameterSpec>(entry.clone()).ok();
+        match parsed.and_then(|spec| parameter(&spec, &path, faults)) {
+            Some(parameter) => parameters.push(parameter),
+            None => sound = false,
+        }
+    }
+    if !sound || parameters.is_empty() { None } else { SearchSpace::new(parameters).ok() }
+}
+
+fn parameter(spec: &ParameterSpec, path: &str, faults: &mut Vec<Fault>) -> Option<Parameter> {
+    let kinds = [
+        ("double", spec.double.is_some()),
+        ("integer", spec.integer.is_some()),
+        ("categorical", spec.categorical.is_some()),
+        ("discrete", spec.discrete.is_some()),
+    ];
+    exactly_one(path, &kinds, faults)?;
+    let domain = if let Some(d) = &spec.double {
+        Domain::Double { min: d.min, max: d.max, scale: scale(d.scale) }
+    } else if let Some(i) = &spec.integer {
+        Domain::Integer { min: i.min, max: i.max, step: i.step, scale: scale(i.scale) }
+    } else if let Some(c) = &spec.categorical {
+        Domain::Categorical { values: c.values.clone() }
+    } else {
+        Domain::Discrete { values: spec.discrete.as_ref()?.values.clone() }
+    };
+    match Parameter::new(&spec.name, domain) {
+        Ok(parameter) => Some(parameter),
+        Err(reasons) => {
+            faults.extend(reasons.into_iter().map(|r| Fault::new(format!("{path}.{}", r.field), r.message)));
+            None
+        }
+    }
+}
+
+fn scale(scale: ScaleSpec) -> Scale {
+    match scale {
+        ScaleSpec::Linear => Scale::Linear,
+        ScaleSpec::Log => Scale::Log,
+        ScaleSpec::ReverseLog => Scale::ReverseLog,
+    }
+}
+
+/// The one of several alternatives that is set; a fault where none or several are.
+pub fn exactly_one<'a>(path: &str, kinds: &[(&'a str, bool)], faults: &mut Vec<Fault>) -> Option<&'a str> {
+    let names: Vec<&str> = kinds.iter().map(|(name, _)| *name).collect();
+    let set: Vec<&str> = kinds.iter().filter(|(_, set)| *set).map(|(name, _)| *name).collect();
+    match set.as_slice() {
+        [one] => Some(one),
+        [] => {
+            faults.push(Fault::new(path, format!("says nothing: give exactly one of {}", names.join(", "))));
+            None
+        }
+        several => {
+            let message = format!("has {} at once: give exactly one of {}", several.join(" and "), names.join(", "));
+            faults.push(Fault::new(path, message));
+            None
+        }
+    }
+}
+
+fn objective(spec: &ObjectiveSpec, faults: &mut Vec<Fault>) -> Option<Objective> {
+    if let Some(target) = spec.target.filter(|t| !t.is_finite()) {
+        faults.push(Fault::new("spec.objective.target", format!("{target} is not a finite number")));
+        return None;
+    }
+    let goal = match spec.goal {
+        GoalSpec::Maximize => Goal::Maximize,
+        GoalSpec::Minimize => Goal::Minimize,
+    };
+    Some(Objective { metric: spec.metric.clone(), goal, target: spec.target })
+}
+
+fn budget(spec: &BudgetSpec, faults: &mut Vec<Fault>) -> Option<Budget> {
+    let n_before = faults.len();
+    let max_duration = duration("spec.budget.maxDuration", spec.max_duration.as_deref(), faults);
+    let max_trial_duration = duration("spec.budget.maxTrialDuration", spec.max_trial_duration.as_deref(), faults);
+    if let Some(hours) = spec.max_gpu_hours.filter(|h| !(h.is_finite() && *h > 0.0)) {
+        faults.push(Fault::new("spec.budget.maxGpuHours", format!("{hours} leaves nothing to spend: more than 0")));
+    }
+    (faults.len() == n_before).then_some(Budget {
+        max_trials: spec.max_trials,
+        parallel: spec.parallel_trials,
+        max_failed: spec.max_failed_trials,
+        max_duration,
+        max_trial_duration,
+        max_without_improvement: spec.max_trials_without_improvement,
+        max_gpu_hours: spec.max_gpu_hours,
+    })
+}
+
+/// A duration such as `1h30m`: more than nothing, at most a year.
+pub fn duration(path: &str, text: Option<&str>, faults: &mut Vec<Fault>) -> Option<SignedDuration> {
+    let text = text?;
+    let parsed = text.parse::<SignedDuration>().ok();
+    let sound = parsed.filter(|d| d.is_positive() && *d <= SignedDuration::from_hours(24 * 366));
+    if sound.is_none() {
+        faults.push(Fault::new(path, format!("{text:?} is not a duration: write it like 90s, 30m, 6h or 1h30m")));
+    }
+    sound
+}
+
+fn strategy(spec: &StrategySpec, default_seed: u64, faults: &mut Vec<Fault>) -> Option<(Strategy, u64)> {
+    let kinds = [
+        ("bayesian", spec.bayesian.is_some()),
+        ("random", spec.random.is_some()),
+        ("sobol", spec.sobol.is_some()),
+        ("grid", spec.grid.is_some()),
+        ("hyperband", spec.hyperband.is_some()),
+    ];
+    let kind = exactly_one("spec.strategy", &kinds, faults)?;
+    let seed = |s: &Option<SeedSpec>| s.as_ref().and_then(|s| s.seed).map_or(default_seed, u64::from);
+    Some(match kind {
+        "bayesian" => (Strategy::Bayesian, seed(&spec.bayesian)),
+        "random" => (Strategy::Random, seed(&spec.random)),
+        "sobol" => (Strategy::Sobol, seed(&spec.sobol)),
+        "grid" => (Strategy::Grid { points_per_double: spec.grid.as_ref()?.points_per_double.unwrap_or(0) }, 0),
+        _ => {
+            let h = spec.hyperband.as_ref()?;
+            if h.min_resource > h.max_resource {
+                let message = format!("{} is above maxResource ({})", h.min_resource, h.max_resource);
+                faults.push(Fault::new("spec.strategy.hyperband.minResource", message));
+                return None;
+            }
+            let (min_resource, max_resource, eta) = (h.min_resource, h.max_resource, h.eta);
+            let seed = h.seed.map_or(default_seed, u64::from);
+            (Strategy::Hyperband { min_resource, max_resource, eta }, seed)
+        }
+    })
+}
+
+fn check_grid(space: &SearchSpace, points_per_double: u32, budget: &Budget, faults: &mut Vec<Fault>) {
+    let continuous = space.parameters().iter().find(|p| p.levels().is_none());
+    if let (Some(parameter), 0) = (continuous, points_per_double) {
+        let message = format!("is missing: {} is a double, say how many positions it gets", parameter.name());
+        faults.push(Fault::new("spec.strategy.grid.pointsPerDouble", message));
+        return;
+    }
+    let levels = |p: &Parameter| p.levels().map_or(u64::from(points_per_double), |n| n as u64);
+    let size = space.parameters().iter().fold(1u64, |n, p| n.saturating_mul(levels(p)));
+    if size > LARGEST_GRID {
+        let message = format!("the grid has {size} points, at most {LARGEST_GRID} are allowed: take fewer values");
+        faults.push(Fault::new("spec.strategy.grid", message));
+    } else if size > u64::from(budget.max_trials) {
+        let message = format!(
+            "the grid has {size} points, the budget {} trials: raise spec.budget.maxTrials or take fewer values",
+            budget.max_trials
+        );
+        faults.push(Fault::new("spec.strategy.grid", message));
+    }
+}
+
+fn median_stop(spec: &MedianStopSpec) -> MedianStop {
+    MedianStop {
+        min_completed: spec.min_completed_trials,
+        start_step: u64::from(spec.start_step),
+        shadow: spec.shadow,
+    }
+}
+
+fn gpus(resources: Option<&Resources>) -> u32 {
+    let quantity = resources.and_then(|r| r.limits.get("nvidia.com/gpu"));
+    match quantity {
+        Some(Quantity::Number(n)) => u32::try_from(*n).unwrap_or(0),
+        Some(Quantity::Text(text)) => text.parse().unwrap_or(0),
+        None => 0,
+    }
+}

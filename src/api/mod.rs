@@ -1,0 +1,28 @@
+//! The manifest: wire types, and the way from a manifest to the core's validated types.
+//!
+//! [`check`] says everything that is wrong with a manifest at once, each fault with its path, the value and the cure.
+
+mod change;
+mod check;
+mod convert;
+mod fault;
+mod record;
+mod schema;
+mod spec;
+mod trial_check;
+mod trial_spec;
+
+pub use change::refused_changes;
+pub use check::{Checked, check, parse};
+pub use convert::seed_of_name;
+pub use fault::Fault;
+pub use record::{Assignment, ModelRecord, ProposalRecord, RoleRecord, WhyRecord, assignment, point};
+pub use spec::*;
+pub use trial_spec::*;
+
+/// API group of both kinds.
+pub const GROUP: &str = "tuning-operator.io";
+/// Version of both kinds.
+pub const VERSION: &str = "v1alpha1";
+/// The kind of a job.
+pub const KIND: &str = "TuningJob";

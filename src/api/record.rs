@@ -1,0 +1,176 @@
+//! The wire form of what a job remembers of a trial: its point and why it was proposed.
+//!
+//! Doubles are written with the shortest text that reads back to the same bits, so a record can be replayed exactly.
+
+use crate::optimizer::{ModelWhy, Proposal, Role, Why};
+use crate::space::{Domain, Parameter, Point, SearchSpace, Value};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Values of parameters by name.
+pub type Assignment = BTreeMap<String, serde_json::Value>;
+
+/// A proposal as it is recorded.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ProposalRecord {
+    /// The point.
+    pub parameters: Assignment,
+    /// What the trial may spend, where the strategy rations that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resource: Option<u32>,
+    /// Why this point.
+    pub why: WhyRecord,
+}
+
+/// Why a point was proposed; see `optimizer::Why` for the units.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct WhyRecord {
+    /// What kind of step it is.
+    pub role: RoleRecord,
+    /// Posterior mean of the objective there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mean: Option<f64>,
+    /// Posterior standard deviation of the objective there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sd: Option<f64>,
+    /// Logarithm of the expected improvement.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acquisition: Option<f64>,
+    /// Probability of success.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub feasibility: Option<f64>,
+    /// Finished trials that it was conditioned on.
+    pub observed: u32,
+    /// Running trials that it was conditioned on.
+    pub pending: u32,
+    /// The models that were averaged.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub models: Vec<ModelRecord>,
+}
+
+/// What kind of step a proposal is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[allow(missing_docs, reason = "the same words as optimizer::Role")]
+pub enum RoleRecord {
+    Startup,
+    Explore,
+    Exploit,
+    Sampled,
+    Promoted,
+}
+
+/// One fitted model; see `optimizer::ModelWhy` for the units.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ModelRecord {
+    /// Its kernel.
+    pub kernel: String,
+    /// Its share.
+    pub weight: f64,
+    /// Length scale of each parameter.
+    pub length_scales: Vec<f64>,
+    /// Noise variance.
+    pub noise: f64,
+    /// Signal variance.
+    pub signal: f64,
+}
+
+/// A point as values by name.
+pub fn assignment(space: &SearchSpace, point: &Point) -> Assignment {
+    let json = |v: &Value| match v {
+        Value::Double(x) => serde_json::json!(x),
+        Value::Integer(x) => serde_json::json!(x),
+        Value::Text(x) => serde_json::json!(x),
+    };
+    space.assignment(point).map(|(name, value)| (name.to_owned(), json(value))).collect()
+}
+
+/// Values by name as a point; the name of the first parameter that is missing or out of its domain is the error.
+pub fn point(space: &SearchSpace, assignment: &Assignment) -> Result<Point, String> {
+    let value = |p: &Parameter| {
+        let json = assignment.get(p.name())?;
+        let value = match p.domain() {
+            Domain::Double { .. } | Domain::Discrete { .. } => Value::Double(json.as_f64()?),
+            Domain::Integer { .. } => Value::Integer(json.as_i64()?),
+            Domain::Categorical { .. } => Value::Text(json.as_str()?.to_owned()),
+        };
+        p.to_unit(&value).map(|_| value)
+    };
+    let values = space.parameters().iter().map(|p| value(p).ok_or_else(|| p.name().to_owned()));
+    values.collect::<Result<Vec<_>, _>>().map(Point)
+}
+
+impl ProposalRecord {
+    /// Records a proposal.
+    pub fn new(space: &SearchSpace, proposal: &Proposal) -> Self {
+        Self {
+            parameters: assignment(space, &proposal.point),
+            resource: proposal.resource,
+            why: WhyRecord::from(&proposal.why),
+        }
+    }
+}
+
+impl From<&Why> for WhyRecord {
+    fn from(why: &Why) -> Self {
+        Self {
+            role: why.role.into(),
+            mean: why.mean,
+            sd: why.sd,
+            acquisition: why.acquisition,
+            feasibility: why.feasibility,
+            observed: why.n_observed,
+            pending: why.n_pending,
+            models: why.models.iter().map(ModelRecord::from).collect(),
+        }
+    }
+}
+
+impl From<&WhyRecord> for Why {
+    fn from(record: &WhyRecord) -> Self {
+        Self {
+            role: record.role.into(),
+            mean: record.mean,
+            sd: record.sd,
+            acquisition: record.acquisition,
+            feasibility: record.feasibility,
+            n_observed: record.observed,
+            n_pending: record.pending,
+            models: record.models.iter().map(ModelWhy::from).collect(),
+        }
+    }
+}
+
+impl From<&ModelWhy> for ModelRecord {
+    fn from(m: &ModelWhy) -> Self {
+        let (weight, noise, signal) = (m.weight, m.noise, m.signal);
+        Self { kernel: m.kernel.to_owned(), weight, length_scales: m.length_scales.clone(), noise, signal }
+    }
+}
+
+impl From<&ModelRecord> for ModelWhy {
+    fn from(m: &ModelRecord) -> Self {
+        let kernel = ["matern52", "rbf"].into_iter().find(|k| *k == m.kernel).unwrap_or("unknown");
+        let (weight, noise, signal) = (m.weight, m.noise, m.signal);
+        Self { kernel, weight, length_scales: m.length_scales.clone(), noise, signal }
+    }
+}
+
+macro_rules! same_words {
+    ($a:ty, $b:ty, $($word:ident)+) => {
+        impl From<$a> for $b {
+            fn from(value: $a) -> Self {
+                match value { $(<$a>::$word => <$b>::$word,)+ }
+            }
+        }
+        impl From<$b> for $a {
+            fn from(value: $b) -> Self {
+                match value { $(<$b>::$word => <$a>::$word,)+ }
+            }
+        }
+    };
+}
+same_words!(Role, RoleRecord, Startup Explore Exploit Sampled Promoted);
