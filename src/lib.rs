@@ -1,4 +1,8 @@
 //! The tuner, in reading order. Arrows point left: a module knows only the ones above it.
+//!
+//! `space <- optimizer <- tuning <- api <- view <- local <- cli`; `metrics` is used by `local` alone, and `trainer` knows
+//! nothing of the others.
+
 pub mod space;
 
 pub mod optimizer;
@@ -6,3 +10,8 @@ pub mod optimizer;
 pub mod tuning;
 
 pub mod api;
+
+pub mod metrics;
+
+#[cfg(feature = "local")]
+pub mod local;

@@ -1,0 +1,203 @@
+//! Arguments of `tuning`.
+
+use super::{ask_tell, inspect, run};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use std::io::{self, IsTerminal};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Exit code for input that is wrong.
+pub const BAD_INPUT: u8 = 2;
+
+const EXAMPLES: &str = "\
+Examples:
+  tuning run examples/mrpc.yaml           run a job on this machine; again after an interruption: it goes on
+  tuning run job.yaml --output json       one JSON object for each event, for programs
+  tuning show runs/mrpc                   how it stands: trials, best, recommended, plot
+  tuning explain mrpc-0007                why this learning rate was tried
+  tuning export runs/mrpc -f csv          every trial as a row
+
+Exit codes: 0 done, 1 the job failed, 2 wrong input, 130 or 143 interrupted (the same command goes on)";
+
+/// Tunes hyperparameters on this machine: the same manifest as on Kubernetes, without a cluster.
+#[derive(Debug, Parser)]
+#[command(name = "tuning", version, after_help = EXAMPLES, max_term_width = 110)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run a job, or go on with it
+    Run(RunArgs),
+    /// Say everything that is wrong with a manifest
+    Validate(ManifestArgs),
+    /// How a run stands: trials, best and recommended point, plot
+    Show(ShowArgs),
+    /// A parameter against the objective, with the model's mean and 90 % band
+    Plot(PlotArgs),
+    /// Every trial as a row: csv, json or parquet
+    Export(ExportArgs),
+    /// Why a trial is where it is
+    Explain(ExplainArgs),
+    /// Propose every trial of a run again and compare to the last bit
+    Replay(ReplayArgs),
+    /// Be an optimizer over standard input and output: one JSON object a line
+    #[command(after_help = ask_tell::PROTOCOL)]
+    AskTell,
+    /// Completions for a shell: `tuning completions bash > /etc/bash_completion.d/tuning`
+    Completions {
+        /// Which shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+/// A manifest and what this machine changes in it.
+#[derive(Debug, Args)]
+pub struct ManifestArgs {
+    /// The TuningJob, as YAML or JSON
+    pub manifest: PathBuf,
+    /// Folder of the checkpoint, instead of spec.trial.bert.model
+    #[arg(long, value_name = "DIR")]
+    pub model: Option<PathBuf>,
+    /// Folder of the data, instead of spec.trial.bert.data
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// Run the command of trial.container on this machine, without its image
+    #[arg(long)]
+    pub on_host: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+The run lives in one folder: manifest.yaml, journal.jsonl, trials/NAME-0001/ (log, report, checkpoint), summary.json,
+plot.svg and plot.png. The first Ctrl-C lets trials write their checkpoints and stops, the second stops at once;
+the same command goes on where it was, also after a crash.")]
+pub struct RunArgs {
+    #[command(flatten)]
+    pub manifest: ManifestArgs,
+    /// Folder of the run [default: runs/NAME]
+    #[arg(long, value_name = "DIR")]
+    pub run: Option<PathBuf>,
+    /// What is shown while it runs [default: live on a terminal, else lines]
+    #[arg(long, short, value_enum)]
+    pub output: Option<RunOutput>,
+    /// The fine-tuner [default: bert-trainer beside this program, else in PATH]
+    #[arg(long, value_name = "FILE", env = "TUNING_TRAINER")]
+    pub trainer: Option<PathBuf>,
+    /// A sentence on where the data comes from, for the report
+    #[arg(long, value_name = "TEXT", env = "TUNING_DATA_SOURCE", hide = true)]
+    pub data_source: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum RunOutput {
+    /// A live table
+    Live,
+    /// A line for each event
+    Lines,
+    /// A JSON object for each event
+    Json,
+}
+
+#[derive(Debug, Args)]
+pub struct ShowArgs {
+    /// Folder of the run, or its name below runs/
+    pub run: PathBuf,
+    /// Text for people, or the summary as JSON
+    #[arg(long, short, value_enum, default_value = "text")]
+    pub output: TextOrJson,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum TextOrJson {
+    Text,
+    Json,
+}
+
+#[derive(Debug, Args)]
+pub struct PlotArgs {
+    /// Folder of the run, or its name below runs/
+    pub run: PathBuf,
+    /// Which parameter [default: the first]
+    #[arg(long, value_name = "NAME")]
+    pub parameter: Option<String>,
+    /// Write the plot to this file, by its ending .svg or .png, instead of the terminal
+    #[arg(long, value_name = "FILE")]
+    pub to: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct ExportArgs {
+    /// Folder of the run, or its name below runs/
+    pub run: PathBuf,
+    /// The format
+    #[arg(long, short, value_enum, default_value = "csv")]
+    pub format: ExportFormat,
+    /// Where to [default: standard output]
+    #[arg(long, value_name = "FILE")]
+    pub to: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ExportFormat {
+    Csv,
+    Json,
+    Parquet,
+}
+
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// The trial: mrpc-0007, or 7 with --run
+    pub trial: String,
+    /// Folder of the run, or its name below runs/ [default: by the trial's name]
+    #[arg(long, value_name = "DIR")]
+    pub run: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct ReplayArgs {
+    /// Folder of the run, or its name below runs/
+    pub run: PathBuf,
+    /// Text for people, or a JSON object for each proposal
+    #[arg(long, short, value_enum, default_value = "text")]
+    pub output: TextOrJson,
+}
+
+/// Runs the command that the arguments ask for.
+pub fn main() -> ExitCode {
+    let done = match Cli::parse().command {
+        Command::Run(args) => run::run(&args),
+        Command::Validate(args) => run::validate(&args),
+        Command::Show(args) => inspect::show(&args),
+        Command::Plot(args) => inspect::plot(&args),
+        Command::Export(args) => inspect::export(&args),
+        Command::Explain(args) => inspect::explain(&args),
+        Command::Replay(args) => inspect::replay(&args),
+        Command::AskTell => {
+            ask_tell::run(io::stdin().lock(), io::stdout().lock()).map(|()| ExitCode::SUCCESS).map_err(|e| e.to_string())
+        }
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "tuning", &mut io::stdout());
+            Ok(ExitCode::SUCCESS)
+        }
+    };
+    done.unwrap_or_else(|message| {
+        let prefix = if io::stderr().is_terminal() { "\u{1b}[31merror:\u{1b}[0m" } else { "error:" };
+        for line in message.lines() {
+            eprintln!("{prefix} {line}");
+        }
+        ExitCode::from(BAD_INPUT)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_arguments_are_sound() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,20 @@
+//! The person's command: arguments in, text out.
+
+pub mod ask_tell;
+#[cfg(feature = "local")]
+mod args;
+#[cfg(feature = "local")]
+mod inspect;
+#[cfg(feature = "local")]
+mod lines;
+#[cfg(feature = "local")]
+mod live;
+#[cfg(feature = "local")]
+mod present;
+#[cfg(feature = "local")]
+mod run;
+#[cfg(feature = "local")]
+mod signals;
+
+#[cfg(feature = "local")]
+pub use args::main;

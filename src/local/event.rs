@@ -1,0 +1,236 @@
+//! What happens in a run: one line of the journal each.
+
+use crate::api::ProposalRecord;
+use crate::tuning::{EndReason, Failure, Phase};
+use jiff::Timestamp;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::collections::BTreeMap;
+
+/// Something that happened, and when.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// When.
+    pub at: Timestamp,
+    /// What.
+    #[serde(flatten)]
+    pub what: Happening,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum Happening {
+    /// The job was given, or given again with another budget.
+    Manifest {
+        /// The manifest, as a whole.
+        manifest: serde_json::Value,
+        /// Seed of the job.
+        seed: u64,
+    },
+    /// A runner took up the run; what was running before runs no more.
+    Session {
+        /// Version of the program.
+        version: String,
+        /// Whether a stop for bad configuration is lifted, since it may be mended.
+        reopen: bool,
+    },
+    /// Trials of earlier runs were taken as prior knowledge.
+    WarmStart {
+        /// The run's name.
+        from: String,
+        /// Its finished trials, in the order of their indices.
+        observations: Vec<PriorRecord>,
+    },
+    /// Trials were proposed together.
+    Proposed {
+        /// Index of the first.
+        first_index: u32,
+        /// One for each.
+        trials: Vec<ProposalRecord>,
+    },
+    /// An attempt began.
+    Started {
+        /// Which trial.
+        trial: u32,
+        /// Which attempt, from 1.
+        attempt: u32,
+        /// Its process, the leader of its own group.
+        pid: u32,
+    },
+    /// The objective was reported.
+    Metrics {
+        /// Which trial.
+        trial: u32,
+        /// At which step.
+        step: u64,
+        /// Every metric, the objective among them.
+        #[serde(with = "numbers")]
+        values: BTreeMap<String, f64>,
+    },
+    /// A trial came to its end.
+    Ended {
+        /// Which trial.
+        trial: u32,
+        /// `Succeeded`, `EarlyStopped`, `Failed` or `Cancelled`.
+        phase: PhaseWord,
+        /// Why it failed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        failure: Option<FailureWord>,
+        /// Final value of the objective.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        value: Option<f64>,
+        /// Final value of every metric.
+        #[serde(with = "numbers", default)]
+        metrics: BTreeMap<String, f64>,
+        /// The learning curve, where the trial's report has it more exactly than what was seen.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        curve: Vec<(u64, f64)>,
+        /// One sentence.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        message: String,
+    },
+    /// A trial stopped and waits to be started again at the same point.
+    Requeued {
+        /// Which trial.
+        trial: u32,
+        /// Why.
+        message: String,
+    },
+    /// The median rule would have stopped a trial.
+    ShadowStop {
+        /// Which trial.
+        trial: u32,
+        /// At which step.
+        step: u64,
+        /// The comparison.
+        message: String,
+    },
+    /// The job came to its end.
+    JobEnded {
+        /// Why.
+        reason: EndWord,
+        /// The same in a sentence.
+        message: String,
+    },
+    /// The runner ended or holds still; the clock of the job stands.
+    Paused {
+        /// Why.
+        message: String,
+    },
+}
+
+impl Happening {
+    /// The end of a trial that the job needed no more.
+    pub fn cancelled(trial: u32, message: String) -> Self {
+        Self::end(trial, PhaseWord::Cancelled, message)
+    }
+
+    /// The end of a trial, with nothing known but a sentence.
+    pub fn end(trial: u32, phase: PhaseWord, message: String) -> Self {
+        let (metrics, curve) = (BTreeMap::new(), Vec::new());
+        Self::Ended { trial, phase, failure: None, value: None, metrics, curve, message }
+    }
+}
+
+/// A finished trial of an earlier run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PriorRecord {
+    /// Its point.
+    pub parameters: crate::api::Assignment,
+    /// Its value; none if it failed.
+    pub value: Option<f64>,
+}
+
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident for $core:ty: $($word:ident = $value:expr),+) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+        #[allow(missing_docs, reason = "the same words as the core's")]
+        pub enum $name { $($word),+ }
+        impl From<$name> for $core {
+            fn from(word: $name) -> Self {
+                match word { $($name::$word => $value),+ }
+            }
+        }
+        impl $name {
+            /// The word of a core value, if it has one.
+            pub fn of(value: $core) -> Option<Self> {
+                [$(Self::$word),+].into_iter().find(|word| <$core>::from(*word) == value)
+            }
+        }
+    };
+}
+
+words!(
+    /// Why a trial failed.
+    FailureWord for Failure:
+    OutOfMemory = Failure::OutOfMemory, Diverged = Failure::Diverged, MetricMissing = Failure::MetricMissing,
+    Crashed = Failure::Crashed, TimedOut = Failure::TimedOut
+);
+words!(
+    /// Why a job ended.
+    EndWord for EndReason:
+    TrialsSpent = EndReason::TrialsSpent, TargetReached = EndReason::TargetReached,
+    TooManyFailures = EndReason::TooManyFailures, TimeSpent = EndReason::TimeSpent,
+    NoImprovement = EndReason::NoImprovement, GpuHoursSpent = EndReason::GpuHoursSpent,
+    SpaceExhausted = EndReason::SpaceExhausted, BadConfiguration = EndReason::BadConfiguration
+);
+
+/// How a trial ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "the same words as tuning::Phase")]
+pub enum PhaseWord {
+    Succeeded,
+    EarlyStopped,
+    Failed,
+    Cancelled,
+}
+
+impl PhaseWord {
+    /// The phase; a failure without a word of its own counts as a crash.
+    pub fn phase(self, failure: Option<FailureWord>) -> Phase {
+        match self {
+            Self::Succeeded => Phase::Succeeded,
+            Self::EarlyStopped => Phase::EarlyStopped,
+            Self::Cancelled => Phase::Cancelled,
+            Self::Failed => Phase::Failed(failure.map_or(Failure::Crashed, Failure::from)),
+        }
+    }
+}
+
+/// Numbers by name; JSON knows no NaN and no infinity, so these are written as null and read back as NaN.
+mod numbers {
+    use super::*;
+
+    pub fn serialize<S: Serializer>(map: &BTreeMap<String, f64>, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_map(map.iter().map(|(k, v)| (k, v.is_finite().then_some(*v))))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<String, f64>, D::Error> {
+        let map = BTreeMap::<String, Option<f64>>::deserialize(from)?;
+        Ok(map.into_iter().map(|(k, v)| (k, v.unwrap_or(f64::NAN))).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_reads_back_to_the_same_bits() {
+        let values = BTreeMap::from([("f1".to_owned(), 0.1 + 0.2), ("loss".to_owned(), 1e-310)]);
+        let what = Happening::Metrics { trial: 3, step: 115, values };
+        let event = Event { at: "2026-01-02T03:04:05.678901234Z".parse().unwrap(), what };
+        let line = serde_json::to_string(&event).unwrap();
+        assert!(line.contains(r#""event":"metrics""#), "{line}");
+        assert_eq!(serde_json::from_str::<Event>(&line).unwrap(), event);
+    }
+
+    #[test]
+    fn nan_survives_as_nan() {
+        let values = BTreeMap::from([("loss".to_owned(), f64::NAN)]);
+        let line = serde_json::to_string(&Happening::Metrics { trial: 1, step: 1, values }).unwrap();
+        let Happening::Metrics { values, .. } = serde_json::from_str(&line).unwrap() else { panic!() };
+        assert!(values["loss"].is_nan());
+    }
+}

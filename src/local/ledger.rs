@@ -1,0 +1,199 @@
+//! The state of a run: the fold of its journal.
+
+use super::event::{Event, Happening, PriorRecord};
+use crate::api::{self, Checked, Fault};
+use crate::optimizer::{Observation, Outcome};
+use crate::tuning::{CurvePoint, Ended, Phase, Progress, Snapshot, Trial};
+use jiff::{SignedDuration, Timestamp};
+
+/// A run as its journal tells it.
+#[derive(Clone, Debug)]
+pub struct Ledger {
+    /// The manifest in force.
+    pub checked: Checked,
+    /// What decisions read.
+    pub snapshot: Snapshot,
+    /// Names and trial counts of the runs that this one learned from.
+    pub parents: Vec<(String, usize)>,
+    /// Processes of trials that were running when the journal ended.
+    pub processes: Vec<(u32, u32)>,
+    session_started: Option<Timestamp>,
+    last_event: Timestamp,
+}
+
+impl Ledger {
+    /// Begins a ledger with a manifest without fault.
+    pub fn new(checked: Checked, at: Timestamp) -> Self {
+        let job = checked.job.clone();
+        let snapshot = Snapshot { job, trials: Vec::new(), active: SignedDuration::ZERO, ended: None };
+        Self { checked, snapshot, parents: Vec::new(), processes: Vec::new(), session_started: None, last_event: at }
+    }
+
+    /// Folds a whole journal; `None` if it is empty.
+    pub fn of(events: &[Event]) -> Result<Option<Self>, Vec<Fault>> {
+        let mut ledger: Option<Self> = None;
+        for event in events {
+            match (&mut ledger, &event.what) {
+                (None, Happening::Manifest { manifest, seed }) => {
+                    let mut checked = api::check(manifest)?;
+                    checked.job.seed = *seed;
+                    ledger = Some(Self::new(checked, event.at));
+                }
+                (None, _) => return Err(vec![Fault::new("journal", "does not begin with a manifest")]),
+                (Some(ledger), _) => ledger.fold(event)?,
+            }
+        }
+        Ok(ledger)
+    }
+
+    /// The snapshot at a time: the clock of the job stands between sessions.
+    pub fn at(&self, now: Timestamp) -> Snapshot {
+        let running = self.session_started.map_or(SignedDuration::ZERO, |start| now.duration_since(start));
+        Snapshot { active: self.snapshot.active + running, ..self.snapshot.clone() }
+    }
+
+    /// Time of the last event.
+    pub fn last_event(&self) -> Timestamp {
+        self.last_event
+    }
+
+    /// A trial, for what is too fleeting for the journal: its progress.
+    pub(super) fn trial_mut(&mut self, index: u32) -> Option<&mut Trial> {
+        self.snapshot.trials.iter_mut().find(|t| t.index == index)
+    }
+
+    /// Takes one event into account. Only a manifest that no longer passes its check is an error.
+    pub fn fold(&mut self, event: &Event) -> Result<(), Vec<Fault>> {
+        match &event.what {
+            Happening::Manifest { manifest, seed } => self.replace_manifest(manifest, *seed)?,
+            Happening::Session { reopen, .. } => self.begin_session(event.at, *reopen),
+            Happening::WarmStart { from, observations } => self.warm_start(from, observations),
+            Happening::JobEnded { reason, message } => {
+                self.snapshot.ended = Some(Ended { reason: (*reason).into(), message: message.clone() });
+            }
+            Happening::Paused { .. } => self.end_session(event.at),
+            Happening::Proposed { first_index, trials } => self.propose(*first_index, trials, event.at),
+            about_one_trial => self.fold_trial(about_one_trial, event.at),
+        }
+        self.last_event = event.at;
+        Ok(())
+    }
+
+    fn replace_manifest(&mut self, manifest: &serde_json::Value, seed: u64) -> Result<(), Vec<Fault>> {
+        let mut checked = api::check(manifest)?;
+        checked.job.seed = seed;
+        checked.job.prior = self.snapshot.job.prior.clone();
+        self.snapshot.job = checked.job.clone();
+        self.checked = checked;
+        if self.snapshot.ended.as_ref().is_some_and(|e| e.reason.can_reopen()) {
+            self.snapshot.ended = None;
+        }
+        Ok(())
+    }
+
+    fn begin_session(&mut self, at: Timestamp, reopen: bool) {
+        self.end_session(self.last_event);
+        self.session_started = Some(at);
+        if reopen {
+            self.snapshot.ended = None;
+        }
+    }
+
+    fn end_session(&mut self, at: Timestamp) {
+        if let Some(start) = self.session_started.take() {
+            self.snapshot.active += at.duration_since(start);
+        }
+        for trial in self.snapshot.trials.iter_mut().filter(|t| t.phase == Phase::Running) {
+            trial.phase = Phase::Queued;
+            close_attempt(trial, at);
+        }
+    }
+
+    fn warm_start(&mut self, from: &str, observations: &[PriorRecord]) {
+        let space = &self.snapshot.job.space;
+        let before = self.snapshot.job.prior.len() as u32;
+        let observations = observations.iter().enumerate().filter_map(|(i, o)| {
+            let outcome = o.value.map_or(Outcome::Failed, Outcome::Value);
+            let point = api::point(space, &o.parameters).ok()?;
+            Some(Observation { index: before + i as u32, point, outcome, resource: None })
+        });
+        let observations: Vec<Observation> = observations.collect();
+        self.parents.push((from.to_owned(), observations.len()));
+        self.snapshot.job.prior.extend(observations);
+    }
+
+    fn propose(&mut self, first: u32, trials: &[api::ProposalRecord], at: Timestamp) {
+        for (index, record) in (first..).zip(trials) {
+            // A point outside the space can only come from a journal that was edited: it is left out.
+            if let Ok(point) = api::point(&self.snapshot.job.space, &record.parameters) {
+                self.snapshot.trials.push(Trial::new(index, point, record.resource, (&record.why).into(), at));
+            }
+        }
+    }
+
+    fn fold_trial(&mut self, what: &Happening, at: Timestamp) {
+        let index = match what {
+            Happening::Started { trial, .. }
+            | Happening::Metrics { trial, .. }
+            | Happening::Ended { trial, .. }
+            | Happening::Requeued { trial, .. }
+            | Happening::ShadowStop { trial, .. } => *trial,
+            _ => return,
+        };
+        self.processes.retain(|(trial, _)| *trial != index || matches!(what, Happening::Metrics { .. }));
+        if let Happening::Started { pid, .. } = what {
+            self.processes.push((index, *pid));
+        }
+        let objective = self.snapshot.job.objective.metric.clone();
+        let Some(trial) = self.snapshot.trials.iter_mut().find(|t| t.index == index) else { return };
+        apply(trial, what, &objective, at);
+    }
+}
+
+fn apply(trial: &mut Trial, what: &Happening, objective: &str, at: Timestamp) {
+    match what {
+        Happening::Started { attempt, .. } => {
+            trial.phase = Phase::Running;
+            trial.attempts = *attempt;
+            trial.started.get_or_insert(at);
+            trial.attempt_started = Some(at);
+            trial.progress = Progress::default();
+            trial.message.clear();
+        }
+        Happening::Metrics { step, values, .. } => {
+            trial.metrics.extend(values.iter().map(|(k, v)| (k.clone(), *v)));
+            if let Some(value) = values.get(objective) {
+                // A resumed trial repeats the steps after its checkpoint: what it says now replaces what it said then.
+                trial.curve.retain(|p| p.step < *step);
+                trial.curve.push(CurvePoint { step: *step, value: *value });
+            }
+        }
+        Happening::Ended { phase, failure, value, metrics, curve, message, .. } => {
+            trial.phase = phase.phase(*failure);
+            trial.value = *value;
+            trial.metrics.extend(metrics.iter().map(|(k, v)| (k.clone(), *v)));
+            if !curve.is_empty() {
+                trial.curve = curve.iter().map(|(step, value)| CurvePoint { step: *step, value: *value }).collect();
+            }
+            trial.message.clone_from(message);
+            trial.ended = Some(at);
+            close_attempt(trial, at);
+        }
+        Happening::Requeued { message, .. } => {
+            trial.phase = Phase::Queued;
+            trial.message.clone_from(message);
+            close_attempt(trial, at);
+        }
+        Happening::ShadowStop { step, message, .. } => {
+            trial.shadow_stop = Some(*step);
+            trial.message.clone_from(message);
+        }
+        _ => {}
+    }
+}
+
+fn close_attempt(trial: &mut Trial, at: Timestamp) {
+    if let Some(start) = trial.attempt_started.take() {
+        trial.ran += at.duration_since(start);
+    }
+}

@@ -1,0 +1,29 @@
+//! A manifest on this machine: the same decisions as on a cluster, over child processes.
+//!
+//! Everything that happens is an [`Event`], written to the journal before anything follows from it. The state of a run is
+//! the fold of its journal, so a run that was killed at any instant goes on from what its journal says.
+
+mod attempt;
+mod command;
+mod event;
+mod journal;
+mod ledger;
+mod logs;
+mod prior;
+mod process;
+mod replay;
+mod report;
+mod run_dir;
+mod runner;
+mod scrape;
+mod session;
+mod tell;
+
+pub use event::{Event, Happening};
+pub use journal::{Journal, JournalError, read as read_journal};
+pub use ledger::Ledger;
+pub use replay::{Replayed, replay};
+pub use run_dir::RunDir;
+pub use runner::{Interrupt, Outcome, run};
+pub use session::{Refusal, Session, notices, open, refused_here};
+pub use tell::Listener;

@@ -1,0 +1,235 @@
+//! The loop: observe, decide, apply.
+
+use super::attempt::{Attempt, News};
+use super::event::Happening;
+use super::{Listener, Session, attempt, scrape};
+use crate::tuning::{Action, Ended, Phase, Plan, StopReason, decide};
+use jiff::Timestamp;
+use std::collections::BTreeMap;
+use std::io;
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc;
+
+/// A request from outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Interrupt {
+    /// Let trials checkpoint, then stop.
+    Gentle,
+    /// Stop at once.
+    Hard,
+}
+
+/// How a runner came to its end.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome {
+    /// The job ended.
+    Ended(Ended),
+    /// The manifest says `suspend: true`.
+    Suspended,
+    /// It was interrupted; the same command goes on.
+    Interrupted,
+}
+
+/// Time between two looks at what has no news of its own.
+const TICK: Duration = Duration::from_millis(200);
+/// How long output is awaited after a process has ended: a grandchild may hold the pipe open.
+const DRAIN: Duration = Duration::from_secs(2);
+
+struct Runner<'a> {
+    session: Session,
+    listener: &'a mut dyn Listener,
+    attempts: BTreeMap<u32, Attempt>,
+    news: mpsc::UnboundedSender<News>,
+    client: reqwest::Client,
+    interrupted: bool,
+}
+
+/// Runs a session until its job ends or it is interrupted. The error is that of a journal that can't be written.
+pub async fn run(
+    session: Session,
+    listener: &mut dyn Listener,
+    interrupts: &mut mpsc::UnboundedReceiver<Interrupt>,
+) -> io::Result<(Outcome, Session)> {
+    let (news, mut inbox) = mpsc::unbounded_channel();
+    let client = scrape::client().map_err(io::Error::other)?;
+    let mut runner = Runner { session, listener, attempts: BTreeMap::new(), news, client, interrupted: false };
+    let outcome = loop {
+        let plan = runner.decide_and_apply()?;
+        if let Some(outcome) = runner.outcome() {
+            break outcome;
+        }
+        let wake = plan.wake_in.and_then(|d| Duration::try_from(d).ok()).unwrap_or(TICK).min(TICK);
+        tokio::select! {
+            Some(first) = inbox.recv() => {
+                runner.absorb(first);
+                while let Ok(more) = inbox.try_recv() {
+                    runner.absorb(more);
+                }
+            }
+            Some(interrupt) = interrupts.recv() => {
+                if runner.interrupt(interrupt) {
+                    break Outcome::Interrupted;
+                }
+            }
+            () = tokio::time::sleep(wake) => {}
+        }
+        runner.settle()?;
+        runner.listener.tick(&runner.session.ledger);
+    };
+    runner.close(&outcome)?;
+    Ok((outcome, runner.session))
+}
+
+impl Runner<'_> {
+    /// Decides and applies until there is nothing left to do now.
+    fn decide_and_apply(&mut self) -> io::Result<Plan> {
+        loop {
+            let now = Timestamp::now();
+            let mut snapshot = self.session.ledger.at(now);
+            snapshot.job.suspend |= self.interrupted;
+            let plan = decide(&snapshot, now);
+            let mut acted = false;
+            for action in &plan.actions {
+                acted |= self.apply(action)?;
+            }
+            if !acted {
+                return Ok(plan);
+            }
+        }
+    }
+
+    /// Carries out one action; false where it had been carried out before.
+    fn apply(&mut self, action: &Action) -> io::Result<bool> {
+        match action {
+            Action::Create { first_index, proposals } => {
+                let space = &self.session.ledger.snapshot.job.space;
+                let trials = proposals.iter().map(|p| crate::api::ProposalRecord::new(space, p)).collect();
+                self.record(Happening::Proposed { first_index: *first_index, trials })?;
+            }
+            Action::Start { index } => self.start(*index)?,
+            Action::Stop { index, reason } => return self.stop(*index, reason),
+            Action::ShadowStop { index, step, message } => {
+                let message = format!("would have been stopped: {message}");
+                self.record(Happening::ShadowStop { trial: *index, step: *step, message })?;
+            }
+            Action::End(Ended { reason, message }) => {
+                let Some(reason) = super::event::EndWord::of(*reason) else { return Ok(false) };
+                self.record(Happening::JobEnded { reason, message: message.clone() })?;
+            }
+        }
+        Ok(true)
+    }
+
+    fn start(&mut self, index: u32) -> io::Result<()> {
+        let Some(trial) = self.session.ledger.snapshot.trials.iter().find(|t| t.index == index) else { return Ok(()) };
+        let number = trial.attempts + 1;
+        match attempt::begin(&self.session, trial, self.client.clone(), self.news.clone()) {
+            Ok(attempt) => {
+                let pid = attempt.pid();
+                self.attempts.insert(index, attempt);
+                self.record(Happening::Started { trial: index, attempt: number, pid })
+            }
+            Err(message) => {
+                self.record(Happening::Requeued { trial: index, message: message.clone() })?;
+                self.halt(message)
+            }
+        }
+    }
+
+    /// Stops the job because no trial would fare better.
+    fn halt(&mut self, message: String) -> io::Result<()> {
+        if self.session.ledger.snapshot.ended.is_some() {
+            return Ok(());
+        }
+        self.record(Happening::JobEnded { reason: super::event::EndWord::BadConfiguration, message })
+    }
+
+    fn stop(&mut self, index: u32, reason: &StopReason) -> io::Result<bool> {
+        if let Some(attempt) = self.attempts.get_mut(&index) {
+            return Ok(attempt.stop(reason.clone()));
+        }
+        if *reason == StopReason::JobEnded {
+            let message = "the job ended before it was started".to_owned();
+            self.record(Happening::cancelled(index, message))?;
+            return Ok(true);
+        }
+        Ok(false)
+    }
+
+    fn absorb(&mut self, news: News) {
+        let Some(attempt) = self.attempts.get_mut(&news.trial).filter(|a| a.number() == news.attempt) else { return };
+        attempt.absorb(news.what);
+    }
+
+    /// Records what attempts have learned, and the ends of those that are over.
+    fn settle(&mut self) -> io::Result<()> {
+        let indices: Vec<u32> = self.attempts.keys().copied().collect();
+        for index in indices {
+            let Some(attempt) = self.attempts.get_mut(&index) else { continue };
+            let points = attempt.take_points();
+            let progress = attempt.progress();
+            let over = attempt.is_over(Instant::now(), DRAIN);
+            if let Some(trial) = self.session.ledger.trial_mut(index) {
+                trial.progress = progress;
+            }
+            for (step, values) in points {
+                self.record(Happening::Metrics { trial: index, step, values })?;
+            }
+            if over && let Some(attempt) = self.attempts.remove(&index) {
+                self.finish(index, attempt)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self, index: u32, attempt: Attempt) -> io::Result<()> {
+        let (happening, halt) = attempt.conclude(&self.session, index);
+        self.record(happening)?;
+        match halt {
+            Some(message) => self.halt(message),
+            None => Ok(()),
+        }
+    }
+
+    /// Returns true where the runner must end at once.
+    fn interrupt(&mut self, interrupt: Interrupt) -> bool {
+        let at_once = interrupt == Interrupt::Hard || self.interrupted;
+        self.interrupted = true;
+        if at_once {
+            self.attempts.values().for_each(Attempt::kill);
+        }
+        at_once
+    }
+
+    /// Set once nothing runs and nothing is to be started.
+    fn outcome(&self) -> Option<Outcome> {
+        let snapshot = &self.session.ledger.snapshot;
+        if !self.attempts.is_empty() {
+            return None;
+        }
+        if let Some(ended) = &snapshot.ended {
+            let waits = snapshot.trials.iter().any(|t| t.phase == Phase::Running);
+            return (!waits).then(|| Outcome::Ended(ended.clone()));
+        }
+        match (self.interrupted, snapshot.job.suspend) {
+            (true, _) => Some(Outcome::Interrupted),
+            (false, true) => Some(Outcome::Suspended),
+            (false, false) => None,
+        }
+    }
+
+    fn close(&mut self, outcome: &Outcome) -> io::Result<()> {
+        let message = match outcome {
+            Outcome::Ended(_) => "the job has ended",
+            Outcome::Suspended => "spec.suspend is true",
+            Outcome::Interrupted => "interrupted",
+        };
+        self.record(Happening::Paused { message: message.into() })
+    }
+
+    fn record(&mut self, what: Happening) -> io::Result<()> {
+        let event = self.session.record(what)?;
+        self.listener.event(&event, &self.session.ledger);
+        Ok(())
+    }
+}

@@ -1,0 +1,155 @@
+//! Taking up a run: a new one, or one that was interrupted.
+
+use super::event::{Event, Happening};
+use super::journal::{Journal, JournalError};
+use super::ledger::Ledger;
+use super::{RunDir, prior, process, run_dir};
+use crate::api::{self, Checked, Fault, TrialSpec, TuningJobSpec};
+use crate::tuning::{EndReason, Phase};
+use jiff::Timestamp;
+use std::io;
+use std::path::PathBuf;
+
+/// A run that this process has taken up; nobody else can.
+#[derive(Debug)]
+pub struct Session {
+    /// The state of the run.
+    pub ledger: Ledger,
+    /// Where its folder is.
+    pub dir: RunDir,
+    /// The manifest's folder, to which its paths are relative.
+    pub base: PathBuf,
+    /// The built-in fine-tuner.
+    pub trainer: PathBuf,
+    pub(super) journal: Journal,
+}
+
+/// Why a run can't be taken up.
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    /// The manifest is wrong, or differs in what may not change.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    Faults(Vec<Fault>),
+    /// The journal can't be used.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The file system refused.
+    #[error("{0}: {1}")]
+    Io(PathBuf, io::Error),
+}
+
+impl From<Vec<Fault>> for Refusal {
+    fn from(faults: Vec<Fault>) -> Self {
+        Self::Faults(faults)
+    }
+}
+
+/// What a manifest asks for that has no effect on one machine, a sentence each.
+pub fn notices(spec: &TuningJobSpec) -> Vec<String> {
+    let fields = [
+        (spec.trial.resources.is_some(), "spec.trial.resources", "pods ask for it, a process takes what is there"),
+        (spec.retain.is_some(), "spec.retain", "the run's folder stays whole"),
+        (spec.ttl_seconds_after_finished.is_some(), "spec.ttlSecondsAfterFinished", "the run's folder stays"),
+    ];
+    let set = fields.into_iter().filter(|(set, ..)| *set);
+    set.map(|(_, field, why)| format!("{field} has no effect on one machine: {why}")).collect()
+}
+
+/// What only one machine refuses.
+pub fn refused_here(trial: &TrialSpec, on_host: bool) -> Vec<Fault> {
+    match &trial.container {
+        Some(_) if !on_host => vec![Fault::new(
+            "spec.trial.container",
+            "images run on a cluster: use trial.command here, or --on-host to run its command without the image",
+        )],
+        Some(c) if c.command.is_empty() => {
+            vec![Fault::new("spec.trial.container.command", "is empty: without the image its entry point is unknown")]
+        }
+        _ => vec![],
+    }
+}
+
+/// Takes up the run in `dir`: begins it, or goes on where it was.
+pub fn open(checked: Checked, dir: RunDir, base: PathBuf, trainer: PathBuf) -> Result<Session, Refusal> {
+    let io = |path: &std::path::Path| {
+        let path = path.to_owned();
+        move |e| Refusal::Io(path, e)
+    };
+    std::fs::create_dir_all(dir.root().join("trials")).map_err(io(dir.root()))?;
+    let (journal, events) = Journal::open(&dir.journal())?;
+    let now = Timestamp::now();
+    let recorded = Ledger::of(&events)?;
+    let is_new = recorded.is_none();
+    let ledger = recorded.unwrap_or_else(|| Ledger::new(checked.clone(), now));
+    let mut session = Session { ledger, dir, base, trainer, journal };
+    session.end_leftovers();
+    session.take_manifest(&checked, is_new)?;
+    let write = |s: &mut Session, what| s.record(what).map(drop).map_err(|e| Refusal::Io(s.dir.journal(), e));
+    if is_new {
+        for record in session.warm_start(&checked)? {
+            write(&mut session, record)?;
+        }
+    }
+    let reopen = session.ledger.snapshot.ended.as_ref().is_some_and(|e| e.reason == EndReason::BadConfiguration);
+    write(&mut session, Happening::Session { version: env!("CARGO_PKG_VERSION").into(), reopen })?;
+    let text = serde_saphyr::to_string(&checked.manifest).unwrap_or_default();
+    let path = session.dir.manifest();
+    run_dir::write_whole(&path, text.as_bytes()).map_err(io(&path))?;
+    Ok(session)
+}
+
+impl Session {
+    /// Writes to the journal, then to the ledger.
+    pub(super) fn record(&mut self, what: Happening) -> io::Result<Event> {
+        // Time never runs backwards in a journal, even where the machine's clock was set back.
+        let at = Timestamp::now().max(self.ledger.last_event());
+        let event = Event { at, what };
+        self.journal.append(&event)?;
+        // The only event that can be refused is a manifest, and manifests are checked before they are recorded.
+        let _ = self.ledger.fold(&event);
+        Ok(event)
+    }
+
+    fn end_leftovers(&mut self) {
+        let job = &self.ledger.snapshot.job;
+        for (index, pid) in std::mem::take(&mut self.ledger.processes) {
+            let running = self.ledger.snapshot.trials.iter().any(|t| t.index == index && t.phase == Phase::Running);
+            if running {
+                process::end_leftover(pid, &job.trial_name(index));
+            }
+        }
+    }
+
+    fn take_manifest(&mut self, checked: &Checked, is_new: bool) -> Result<(), Refusal> {
+        let old = &self.ledger.checked.manifest;
+        if !is_new && old["metadata"]["name"] != checked.manifest["metadata"]["name"] {
+            let message = format!("is {}, but the run at {} is of {}: choose another --run", checked.job.name, self.dir.root().display(), self.ledger.snapshot.job.name);
+            return Err(Refusal::Faults(vec![Fault::new("metadata.name", message)]));
+        }
+        if !is_new && old["spec"] == checked.manifest["spec"] {
+            return Ok(());
+        }
+        let refused = if is_new { vec![] } else { api::refused_changes(old, &checked.manifest) };
+        if !refused.is_empty() {
+            return Err(Refusal::Faults(refused));
+        }
+        let what = Happening::Manifest { manifest: checked.manifest.clone(), seed: checked.job.seed };
+        self.record(what).map(drop).map_err(|e| Refusal::Io(self.dir.journal(), e))
+    }
+
+    fn warm_start(&self, checked: &Checked) -> Result<Vec<Happening>, Refusal> {
+        let names = checked.spec.warm_start.iter().flat_map(|w| &w.from);
+        let mut found = Vec::new();
+        for (i, name) in names.enumerate() {
+            let path = format!("spec.warmStart.from[{i}]");
+            let plain = !name.is_empty() && !name.contains(['/', '\\']) && name != ".." && name != ".";
+            if !plain {
+                return Err(vec![Fault::new(path, format!("{name:?} is not the name of a run"))].into());
+            }
+            let observations = prior::observations(&self.dir.sibling(name), &checked.job.space, &path);
+            let observations = observations.map_err(|f| Refusal::Faults(vec![f]))?;
+            found.push(Happening::WarmStart { from: name.clone(), observations });
+        }
+        Ok(found)
+    }
+}
