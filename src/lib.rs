@@ -4,3 +4,5 @@ pub mod space;
 pub mod optimizer;
 
 pub mod tuning;
+
+pub mod metrics;
