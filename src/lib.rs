@@ -9,9 +9,13 @@ pub mod optimizer;
 
 pub mod tuning;
 
+<<<<<<< HEAD
 pub mod api;
 
 pub mod metrics;
 
 #[cfg(feature = "local")]
 pub mod local;
+=======
+pub mod metrics;
+>>>>>>> view
