@@ -9,13 +9,9 @@ pub mod optimizer;
 
 pub mod tuning;
 
-<<<<<<< HEAD
 pub mod api;
 
 pub mod metrics;
 
 #[cfg(feature = "local")]
 pub mod local;
-=======
-pub mod metrics;
->>>>>>> view

@@ -53,7 +53,8 @@ impl TrialReading {
 fn plain(page: &Exposition, name: &str) -> Option<f64> {
     let samples: Vec<&Sample> = page.samples().iter().filter(|s| s.name == name).collect();
     let bare = samples.iter().rev().find(|s| s.labels.is_empty());
-    bare.or(samples.first().filter(|_| samples.len() == 1)).map(|s| s.value)
+    bare.or(samples.first().filter(|_| samples.len() == 1))
+        .map(|s| s.value)
 }
 
 #[cfg(test)]
@@ -72,29 +73,52 @@ mod tests {
             "tuning_step 115\ntuning_total_steps 345\ntuning_epoch 1.5\ntuning_samples_per_second 812.5\n",
             "process_cpu_seconds_total 12\nf1 0.1\n",
         ));
-        assert_eq!(reading.metrics, BTreeMap::from([("f1".into(), 0.87), ("loss".into(), 0.31)]));
+        assert_eq!(
+            reading.metrics,
+            BTreeMap::from([("f1".into(), 0.87), ("loss".into(), 0.31)])
+        );
         assert_eq!((reading.step, reading.total_steps), (Some(115), Some(345)));
-        assert_eq!((reading.epoch, reading.samples_per_second), (Some(1.5), Some(812.5)));
+        assert_eq!(
+            (reading.epoch, reading.samples_per_second),
+            (Some(1.5), Some(812.5))
+        );
     }
 
     #[test]
     fn a_metric_may_be_named_plainly() {
-        assert_eq!(read("f1 0.87\nloss 0.3").metrics, BTreeMap::from([("f1".into(), 0.87)]));
+        assert_eq!(
+            read("f1 0.87\nloss 0.3").metrics,
+            BTreeMap::from([("f1".into(), 0.87)])
+        );
         assert_eq!(read("f1{split=\"dev\"} 0.87").metrics.get("f1"), Some(&0.87));
-        assert_eq!(read("f1{split=\"dev\"} 0.87\nf1 0.5").metrics.get("f1"), Some(&0.5));
-        assert_eq!(read("f1{split=\"dev\"} 0.87\nf1{split=\"train\"} 0.9").metrics.get("f1"), None);
+        assert_eq!(
+            read("f1{split=\"dev\"} 0.87\nf1 0.5").metrics.get("f1"),
+            Some(&0.5)
+        );
+        assert_eq!(
+            read("f1{split=\"dev\"} 0.87\nf1{split=\"train\"} 0.9")
+                .metrics
+                .get("f1"),
+            None
+        );
     }
 
     #[test]
     fn nonsense_is_not_a_step_and_nan_is_a_value() {
-        let reading = read("tuning_step NaN\ntuning_total_steps -1\ntuning_epoch +Inf\ntuning_metric{name=\"f1\"} NaN");
-        assert_eq!((reading.step, reading.total_steps, reading.epoch), (None, None, None));
+        let reading =
+            read("tuning_step NaN\ntuning_total_steps -1\ntuning_epoch +Inf\ntuning_metric{name=\"f1\"} NaN");
+        assert_eq!(
+            (reading.step, reading.total_steps, reading.epoch),
+            (None, None, None)
+        );
         assert!(reading.metrics["f1"].is_nan());
     }
 
     #[test]
     fn a_flood_of_metrics_is_cut_but_the_objective_stays() {
-        let flood: String = (0..500).map(|i| format!("tuning_metric{{name=\"m{i}\"}} 1\n")).collect();
+        let flood: String = (0..500)
+            .map(|i| format!("tuning_metric{{name=\"m{i}\"}} 1\n"))
+            .collect();
         let reading = read(&format!("{flood}f1 0.9"));
         assert_eq!(reading.metrics.len(), MAX_METRICS);
         assert_eq!(reading.metrics["f1"], 0.9);
