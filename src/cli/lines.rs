@@ -2,7 +2,7 @@
 
 use crate::local::{Event, Happening, Ledger, Listener};
 use crate::tuning::{Job, status};
-use crate::view::number::{duration, number, printable};
+use crate::view::numbers::{duration, escape, short};
 use std::io::{self, Write};
 
 /// One sentence for each event.
@@ -21,7 +21,7 @@ impl<W: Write> Listener for Lines<W> {
     fn event(&mut self, event: &Event, ledger: &Ledger) {
         for line in sentences(event, ledger) {
             // A reader that has gone away must not end the run.
-            let _ = writeln!(self.to, "{}  {}", event.at.strftime("%H:%M:%S"), printable(&line));
+            let _ = writeln!(self.to, "{}  {}", event.at.strftime("%H:%M:%S"), escape(&line));
         }
         let _ = self.to.flush();
     }
@@ -63,7 +63,7 @@ pub fn sentences(event: &Event, ledger: &Ledger) -> Vec<String> {
         Happening::Proposed { first_index, trials } => (*first_index..)
             .zip(trials)
             .map(|(index, trial)| {
-                let values = trial.parameters.iter().map(|(k, v)| format!("{k}={}", json_number(v)));
+                let values = trial.parameters.iter().map(|(k, v)| format!("{k}={}", json_short(v)));
                 let role = format!("{:?}", trial.why.role).to_lowercase();
                 format!("{}  proposed at {} ({role})", name(&index), values.collect::<Vec<_>>().join(" "))
             })
@@ -73,7 +73,7 @@ pub fn sentences(event: &Event, ledger: &Ledger) -> Vec<String> {
         Happening::Metrics { trial, step, values } => {
             let metric = &job.objective.metric;
             let value = values.get(metric).copied().unwrap_or(f64::NAN);
-            vec![format!("{}  step {step}  {metric} {}", name(trial), number(value))]
+            vec![format!("{}  step {step}  {metric} {}", name(trial), short(value))]
         }
         Happening::Ended { trial, phase, value, message, .. } => {
             vec![end_of_trial(job, *trial, &format!("{phase:?}"), *value, message, ledger)]
@@ -87,7 +87,7 @@ pub fn sentences(event: &Event, ledger: &Ledger) -> Vec<String> {
 
 fn end_of_trial(job: &Job, index: u32, phase: &str, value: Option<f64>, message: &str, ledger: &Ledger) -> String {
     let metric = &job.objective.metric;
-    let value = value.map(|v| format!("  {metric} {}", number(v))).unwrap_or_default();
+    let value = value.map(|v| format!("  {metric} {}", short(v))).unwrap_or_default();
     let trial = ledger.snapshot.trials.iter().find(|t| t.index == index);
     let took = trial.map(|t| format!(" after {}", duration(t.ran))).unwrap_or_default();
     let best = status(&ledger.snapshot, ledger.last_event()).best;
@@ -97,5 +97,5 @@ fn end_of_trial(job: &Job, index: u32, phase: &str, value: Option<f64>, message:
 }
 
 fn json_number(value: &serde_json::Value) -> String {
-    value.as_f64().filter(|_| !value.is_i64()).map_or_else(|| value.to_string().replace('"', ""), number)
+    value.as_f64().filter(|_| !value.is_i64()).map_or_else(|| value.to_string().replace('"', ""), short)
 }

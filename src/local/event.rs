@@ -33,6 +33,9 @@ pub enum Happening {
         version: String,
         /// Whether a stop for bad configuration is lifted, since it may be mended.
         reopen: bool,
+        /// Sentences for the report, such as where the data comes from.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        notes: Vec<String>,
     },
     /// Trials of earlier runs were taken as prior knowledge.
     WarmStart {

@@ -15,6 +15,8 @@ pub struct Ledger {
     pub snapshot: Snapshot,
     /// Names and trial counts of the runs that this one learned from.
     pub parents: Vec<(String, usize)>,
+    /// Sentences for the report, from the last session.
+    pub notes: Vec<String>,
     /// Processes of trials that were running when the journal ended.
     pub processes: Vec<(u32, u32)>,
     session_started: Option<Timestamp>,
@@ -26,7 +28,7 @@ impl Ledger {
     pub fn new(checked: Checked, at: Timestamp) -> Self {
         let job = checked.job.clone();
         let snapshot = Snapshot { job, trials: Vec::new(), active: SignedDuration::ZERO, ended: None };
-        Self { checked, snapshot, parents: Vec::new(), processes: Vec::new(), session_started: None, last_event: at }
+        Self { checked, snapshot, parents: Vec::new(), notes: Vec::new(), processes: Vec::new(), session_started: None, last_event: at }
     }
 
     /// Folds a whole journal; `None` if it is empty.
@@ -66,7 +68,10 @@ impl Ledger {
     pub fn fold(&mut self, event: &Event) -> Result<(), Vec<Fault>> {
         match &event.what {
             Happening::Manifest { manifest, seed } => self.replace_manifest(manifest, *seed)?,
-            Happening::Session { reopen, .. } => self.begin_session(event.at, *reopen),
+            Happening::Session { reopen, notes, .. } => {
+                self.begin_session(event.at, *reopen);
+                self.notes.clone_from(notes);
+            }
             Happening::WarmStart { from, observations } => self.warm_start(from, observations),
             Happening::JobEnded { reason, message } => {
                 self.snapshot.ended = Some(Ended { reason: (*reason).into(), message: message.clone() });

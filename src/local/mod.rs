@@ -23,7 +23,7 @@ pub use event::{Event, Happening};
 pub use journal::{Journal, JournalError, read as read_journal};
 pub use ledger::Ledger;
 pub use replay::{Replayed, replay};
-pub use run_dir::RunDir;
+pub use run_dir::{RunDir, write_whole};
 pub use runner::{Interrupt, Outcome, run};
 pub use session::{Refusal, Session, notices, open, refused_here};
 pub use tell::Listener;

@@ -70,7 +70,15 @@ pub fn refused_here(trial: &TrialSpec, on_host: bool) -> Vec<Fault> {
 }
 
 /// Takes up the run in `dir`: begins it, or goes on where it was.
-pub fn open(checked: Checked, dir: RunDir, base: PathBuf, trainer: PathBuf) -> Result<Session, Refusal> {
+///
+/// `notes` are sentences for the report.
+pub fn open(
+    checked: Checked,
+    dir: RunDir,
+    base: PathBuf,
+    trainer: PathBuf,
+    notes: Vec<String>,
+) -> Result<Session, Refusal> {
     let io = |path: &std::path::Path| {
         let path = path.to_owned();
         move |e| Refusal::Io(path, e)
@@ -91,7 +99,7 @@ pub fn open(checked: Checked, dir: RunDir, base: PathBuf, trainer: PathBuf) -> R
         }
     }
     let reopen = session.ledger.snapshot.ended.as_ref().is_some_and(|e| e.reason == EndReason::BadConfiguration);
-    write(&mut session, Happening::Session { version: env!("CARGO_PKG_VERSION").into(), reopen })?;
+    write(&mut session, Happening::Session { version: env!("CARGO_PKG_VERSION").into(), reopen, notes })?;
     let text = serde_saphyr::to_string(&checked.manifest).unwrap_or_default();
     let path = session.dir.manifest();
     run_dir::write_whole(&path, text.as_bytes()).map_err(io(&path))?;
