@@ -63,3 +63,8 @@ pub fn leave_results(dir: &RunDir, view: &RunView) -> Result<(), String> {
     }
     Ok(())
 }
+
+/// The time at which a run is shown: now while it is at work, else its last moment.
+pub fn clock(ledger: &Ledger) -> Timestamp {
+    if ledger.is_at_work() { Timestamp::now() } else { ledger.last_event() }
+}

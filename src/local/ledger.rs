@@ -59,6 +59,11 @@ impl Ledger {
         self.last_event
     }
 
+    /// Whether a runner has taken the run up and has not said that it stopped.
+    pub fn is_at_work(&self) -> bool {
+        self.session_started.is_some()
+    }
+
     /// A trial, for what is too fleeting for the journal: its progress.
     pub(super) fn trial_mut(&mut self, index: u32) -> Option<&mut Trial> {
         self.snapshot.trials.iter_mut().find(|t| t.index == index)
