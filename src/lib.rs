@@ -11,6 +11,8 @@ pub mod tuning;
 
 pub mod api;
 
+pub mod view;
+
 pub mod metrics;
 
 #[cfg(feature = "local")]

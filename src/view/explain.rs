@@ -1,0 +1,198 @@
+//! Why this point: the numbers that made a proposal, and what came out of it.
+
+use super::RunView;
+use super::cells::{state, value_now};
+use super::numbers::{aligned, duration, escape, short};
+use super::run_view::strategy_word;
+use crate::optimizer::{ModelWhy, Role, Why};
+use crate::space::{Domain, Scale};
+use crate::tuning::Trial;
+
+/// Why the trial with this index is where it is, over several lines; `None` if there is no such trial.
+pub fn explain(view: &RunView, index: u32) -> Option<String> {
+    let trial = view.trial(index)?;
+    let name = view.snapshot.job.trial_name(index);
+    let mut lines = vec![
+        format!("{name}: {}", view.assignment(&trial.point)),
+        String::new(),
+    ];
+    lines.push(role(view, trial));
+    lines.push(conditions(&trial.why));
+    lines.extend(expectation(view, &trial.why));
+    lines.extend(models(view, &trial.why));
+    lines.push(String::new());
+    lines.extend(result(view, trial));
+    Some(lines.join("\n") + "\n")
+}
+
+fn role(view: &RunView, trial: &Trial) -> String {
+    let strategy = strategy_word(&view.snapshot.job.strategy);
+    match trial.why.role {
+        Role::Startup => "One of the first points, spread over the space before there is a model.".into(),
+        Role::Explore => "Exploration: a point where much may be learned or won.".into(),
+        Role::Exploit => "Exploitation: the point where the model expects the best value.".into(),
+        Role::Sampled => format!("Drawn by strategy {strategy}, without looking at any result."),
+        Role::Promoted => {
+            let resource = trial.resource.map_or("more".to_owned(), |r| r.to_string());
+            format!("Promoted: it did well with less, and goes on with resource {resource}.")
+        }
+    }
+}
+
+fn conditions(why: &Why) -> String {
+    let plural = |n: u32| if n == 1 { "" } else { "s" };
+    let (seen, open) = (why.n_observed, why.n_pending);
+    match (seen, open) {
+        (0, 0) => "Nothing was known at that moment.".into(),
+        (_, 0) => format!(
+            "It was chosen knowing {seen} finished trial{}; none was running.",
+            plural(seen)
+        ),
+        _ => format!(
+            "It was chosen knowing {seen} finished trial{} and minding {open} that had no result yet.",
+            plural(seen)
+        ),
+    }
+}
+
+fn expectation(view: &RunView, why: &Why) -> Vec<String> {
+    let metric = escape(view.metric());
+    let mut lines = Vec::new();
+    if let (Some(mean), Some(sd)) = (why.mean, why.sd) {
+        lines.push(format!(
+            "The model expected {metric} {} ± {} there (mean ± sd).",
+            aligned(mean),
+            short(sd)
+        ));
+    }
+    if let Some(log_ei) = why.acquisition {
+        let ei = short(log_ei.exp());
+        lines.push(format!(
+            "Expected improvement over the best so far: {ei} standard deviations of the results (log {}).",
+            short(log_ei)
+        ));
+    }
+    if let Some(p) = why.feasibility {
+        lines.push(format!(
+            "Probability that a trial there succeeds: {} %.",
+            short(100.0 * p)
+        ));
+    }
+    lines
+}
+
+fn models(view: &RunView, why: &Why) -> Vec<String> {
+    let parameters = view.snapshot.job.space.parameters();
+    let line = |model: &ModelWhy| {
+        let scales = parameters.iter().zip(&model.length_scales);
+        let scales: Vec<_> = scales
+            .map(|(p, l)| format!("{} {}", p.name(), length_scale(p.domain(), *l)))
+            .collect();
+        let kernel = match model.kernel {
+            "matern52" => "Matérn 5/2",
+            "rbf" => "RBF",
+            other => other,
+        };
+        let noise = short(model.noise.sqrt());
+        format!(
+            "  {kernel}, weight {} %: results are alike within {}; noise sd {noise}, signal sd {}",
+            short(100.0 * model.weight),
+            scales.join(", "),
+            short(model.signal.sqrt())
+        )
+    };
+    let mut lines: Vec<String> = why.models.iter().map(line).collect();
+    if !lines.is_empty() {
+        lines.insert(0, "Models (sd in standard deviations of the results):".into());
+    }
+    lines
+}
+
+/// A length of the unit cube in the parameter's own terms.
+fn length_scale(domain: &Domain, l: f64) -> String {
+    match domain {
+        Domain::Double { min, max, scale } => in_range(*scale, *min, *max, l),
+        Domain::Integer { min, max, scale, .. } => in_range(*scale, *min as f64, *max as f64, l),
+        Domain::Discrete { values } => {
+            format!("± {} places of its list", short(l * (values.len() - 1) as f64))
+        }
+        Domain::Categorical { .. } => format!("± {} (0: words have nothing in common)", short(l)),
+    }
+}
+
+fn in_range(scale: Scale, min: f64, max: f64, l: f64) -> String {
+    match scale {
+        Scale::Linear => format!("± {}", short(l * (max - min))),
+        Scale::Log => format!("a factor of {}", short((max / min).powf(l))),
+        Scale::ReverseLog => {
+            format!(
+                "a factor of {} in the distance to 1",
+                short(((1.0 - min) / (1.0 - max)).powf(l))
+            )
+        }
+    }
+}
+
+fn result(view: &RunView, trial: &Trial) -> Vec<String> {
+    let metric = escape(view.metric());
+    let value = value_now(trial);
+    let came = match value {
+        Some(v) if trial.phase.is_final() => format!("What came of it: {metric} {}", aligned(v)),
+        Some(v) => format!("So far: {metric} {}", aligned(v)),
+        None if trial.phase.is_final() => "What came of it: no value".into(),
+        None => "No value yet".into(),
+    };
+    let time = duration(trial.duration(view.now));
+    let mut lines = vec![format!(
+        "{came} ({}, {time}).{}",
+        state(trial),
+        surprise(&trial.why, value)
+    )];
+    if !trial.message.is_empty() {
+        lines.push(format!("It says: {}", escape(&trial.message)));
+    }
+    if view.status.best.map(|b| b.index) == Some(trial.index) {
+        lines.push("It is the best observation of the run.".into());
+    }
+    lines
+}
+
+/// How far the value lies from the expectation.
+fn surprise(why: &Why, value: Option<f64>) -> String {
+    let (Some(mean), Some(sd), Some(value)) = (why.mean, why.sd, value) else {
+        return String::new();
+    };
+    if sd <= 0.0 {
+        return String::new();
+    }
+    let z = (value - mean) / sd;
+    let side = if z < 0.0 { "below" } else { "above" };
+    format!(
+        " That is {} sd {side} the expectation, noise aside.",
+        short(libm::round(z.abs() * 10.0) / 10.0)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn length_scales_speak_the_parameters_language() {
+        let double = |min, max, scale| Domain::Double { min, max, scale };
+        assert_eq!(
+            length_scale(&double(1e-6, 1e-4, Scale::Log), 0.5),
+            "a factor of 10"
+        );
+        assert_eq!(length_scale(&double(0.0, 8.0, Scale::Linear), 0.25), "± 2");
+        let momentum = double(0.9, 0.999, Scale::ReverseLog);
+        assert_eq!(
+            length_scale(&momentum, 0.5),
+            "a factor of 10 in the distance to 1"
+        );
+        let batch = Domain::Discrete {
+            values: vec![8.0, 16.0, 32.0],
+        };
+        assert_eq!(length_scale(&batch, 0.5), "± 1 places of its list");
+    }
+}

@@ -1,0 +1,51 @@
+//! CSV and JSON.
+
+use super::{Cells, Column, Written};
+use serde_json::{Map, Value};
+
+/// Numbers in full precision, times as RFC 3339, NaN as `NaN`, missing as nothing.
+pub(super) fn csv(columns: &[Column]) -> Written {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    writer.write_record(columns.iter().map(|c| &c.name))?;
+    for row in 0..n_rows(columns) {
+        writer.write_record(columns.iter().map(|c| text(&c.cells, row)))?;
+    }
+    Ok(writer.into_inner().map_err(|e| e.into_error())?)
+}
+
+/// An array of objects; NaN and infinities are null, for JSON cannot write them.
+pub(super) fn json(columns: &[Column]) -> Written {
+    let object = |row| {
+        columns
+            .iter()
+            .map(|c| (c.name.clone(), value(&c.cells, row)))
+            .collect::<Map<_, _>>()
+    };
+    let rows: Vec<_> = (0..n_rows(columns)).map(object).collect();
+    let mut bytes = serde_json::to_vec_pretty(&rows)?;
+    bytes.push(b'\n');
+    Ok(bytes)
+}
+
+fn n_rows(columns: &[Column]) -> usize {
+    columns.first().map_or(0, |c| c.cells.len())
+}
+
+fn text(cells: &Cells, row: usize) -> String {
+    match cells {
+        Cells::Double(x) => x[row].map(|x| crate::space::Value::Double(x).to_string()),
+        Cells::Integer(x) => x[row].map(|x| x.to_string()),
+        Cells::Text(x) => x[row].clone(),
+        Cells::Time(x) => x[row].map(|x| x.to_string()),
+    }
+    .unwrap_or_default()
+}
+
+fn value(cells: &Cells, row: usize) -> Value {
+    match cells {
+        Cells::Double(x) => x[row].into(),
+        Cells::Integer(x) => x[row].into(),
+        Cells::Text(x) => x[row].clone().into(),
+        Cells::Time(x) => x[row].map(|x| x.to_string()).into(),
+    }
+}

@@ -1,0 +1,177 @@
+//! Numbers, durations and foreign text as a person reads them.
+
+use crate::space::Value;
+use jiff::SignedDuration;
+
+/// A number with four significant digits and no trailing zeros: `0.9178`, `6.47e-5`, `12`; NaN is `-`.
+pub fn short(x: f64) -> String {
+    digits(x, true)
+}
+
+/// A number with exactly four significant digits, so that columns align: `0.9000`; NaN is `-`.
+pub fn aligned(x: f64) -> String {
+    digits(x, false)
+}
+
+/// [`aligned`], and `-` where there is no number.
+pub fn aligned_or_dash(x: Option<f64>) -> String {
+    aligned(x.unwrap_or(f64::NAN))
+}
+
+/// A parameter's value with four significant digits; words are escaped and cut to 24 characters.
+pub fn value(value: &Value) -> String {
+    match value {
+        Value::Double(x) => short(*x),
+        Value::Integer(x) => x.to_string(),
+        Value::Text(x) => cut(&escape(x), 24),
+    }
+}
+
+/// A duration in its two largest units: `8.4s`, `42s`, `3m12s`, `2h05m`, `3d04h`. Negative durations are `0s`.
+pub fn duration(d: SignedDuration) -> String {
+    let seconds = d.as_secs().max(0);
+    let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
+    match seconds {
+        0 if d.as_millis() <= 0 => "0s".to_owned(),
+        0..10 => format!("{:.1}s", d.as_secs_f64()),
+        10..60 => format!("{seconds}s"),
+        60..3600 => format!("{minutes}m{:02}s", seconds % 60),
+        3600..86_400 => format!("{hours}h{:02}m", minutes % 60),
+        _ => format!("{days}d{:02}h", hours % 24),
+    }
+}
+
+/// Text that some program wrote, made harmless: control characters and those that reorder or hide text are written as
+/// escapes, and line ends as spaces.
+pub fn escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.trim().chars() {
+        match c {
+            '\n' | '\r' | '\t' => out.push(' '),
+            c if c.is_control() || is_format(c) => out.extend(c.escape_unicode()),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// Characters without a picture of their own that change how their neighbours look.
+fn is_format(c: char) -> bool {
+    matches!(c,
+        '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+        | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+/// The text, or its beginning and `…` so that it has at most `width` characters.
+pub fn cut(text: &str, width: usize) -> String {
+    if text.chars().count() <= width {
+        return text.to_owned();
+    }
+    let kept: String = text.chars().take(width.saturating_sub(1)).collect();
+    format!("{}…", kept.trim_end())
+}
+
+fn digits(x: f64, trim: bool) -> String {
+    if x.is_nan() {
+        return "-".into();
+    }
+    if x.is_infinite() || x == 0.0 {
+        return x.to_string();
+    }
+    let rounded = format!("{x:.3e}");
+    let (mantissa, exponent) = rounded.split_once('e').unwrap_or((&rounded, "0"));
+    let exponent: i32 = exponent.parse().unwrap_or(0);
+    if !(-3..6).contains(&exponent) {
+        let mantissa = if trim { without_zeros(mantissa) } else { mantissa };
+        return format!("{mantissa}e{exponent}");
+    }
+    let text = format!("{x:.*}", usize::try_from(3 - exponent).unwrap_or(0));
+    if trim {
+        without_zeros(&text).to_owned()
+    } else {
+        text
+    }
+}
+
+fn without_zeros(text: &str) -> &str {
+    if text.contains('.') {
+        text.trim_end_matches('0').trim_end_matches('.')
+    } else {
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn four_significant_digits() {
+        let shorts = [
+            (0.91784, "0.9178"),
+            (0.9, "0.9"),
+            (6.47e-5, "6.47e-5"),
+            (6.4712e-5, "6.471e-5"),
+            (0.001, "0.001"),
+            (0.000_999_96, "1e-3"),
+            (12.0, "12"),
+            (120.0, "120"),
+            (99_999.0, "99999"),
+            (1e6, "1e6"),
+            (-0.5, "-0.5"),
+            (0.0, "0"),
+            (f64::NAN, "-"),
+            (f64::NEG_INFINITY, "-inf"),
+        ];
+        for (x, text) in shorts {
+            assert_eq!(short(x), text);
+        }
+        assert_eq!(aligned(0.9), "0.9000");
+        assert_eq!(aligned(9.999_96), "10.000");
+        assert_eq!(aligned_or_dash(None), "-");
+    }
+
+    #[test]
+    fn durations_have_two_units() {
+        let texts = [
+            (0, "0s"),
+            (-5, "0s"),
+            (8_400, "8.4s"),
+            (42_000, "42s"),
+            (192_000, "3m12s"),
+        ];
+        let long = [(7_500_000, "2h05m"), (273_600_000, "3d04h")];
+        for (millis, text) in texts.into_iter().chain(long) {
+            assert_eq!(duration(SignedDuration::from_millis(millis)), text);
+        }
+    }
+
+    #[test]
+    fn a_message_cannot_take_over_a_terminal() {
+        assert_eq!(escape("\u{1b}[2Jgone\u{7}\u{9b}"), "\\u{1b}[2Jgone\\u{7}\\u{9b}");
+        assert_eq!(escape("two\r\nlines\n"), "two  lines");
+        assert_eq!(escape("a\u{202e}b"), "a\\u{202e}b");
+        assert_eq!(escape("naïve 学習 🙂"), "naïve 学習 🙂");
+    }
+
+    #[test]
+    fn a_cut_is_visible() {
+        assert_eq!(cut("learning", 8), "learning");
+        assert_eq!(cut("learning", 5), "lear…");
+        assert_eq!(cut("übung", 3), "üb…");
+    }
+
+    proptest! {
+        #[test]
+        fn short_numbers_are_near(x in proptest::num::f64::NORMAL) {
+            let read: f64 = short(x).parse().unwrap();
+            prop_assert!((read - x).abs() <= 5.1e-4 * x.abs(), "{} of {}", read, x);
+        }
+
+        #[test]
+        fn nothing_escapes_the_escape(text in "(?s).{0,40}") {
+            prop_assert!(!escape(&text).chars().any(|c| c.is_control() || is_format(c)));
+        }
+    }
+}

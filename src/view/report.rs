@@ -1,0 +1,116 @@
+//! What came out: the text at the end of a run.
+
+use super::RunView;
+use super::numbers::{aligned, duration, escape, short};
+use super::table::table;
+use crate::optimizer::{Goal, Recommendation};
+use crate::tuning::{Best, Phase};
+use jiff::SignedDuration;
+
+/// The whole report: table, best and recommended point, what it cost, where the data came from. With a width, in
+/// characters, the table is fitted to it.
+pub fn report(view: &RunView, width: Option<usize>) -> String {
+    let mut text = format!("{}\n\n{}\n", headline(view), table(view, width));
+    for line in results(view).into_iter().chain(costs(view)) {
+        text.push_str(&format!("{line}\n"));
+    }
+    if !view.notes.is_empty() {
+        text.push('\n');
+    }
+    for note in &view.notes {
+        text.push_str(&format!("note: {}\n", escape(note)));
+    }
+    text
+}
+
+fn headline(view: &RunView) -> String {
+    let name = escape(&view.name);
+    match &view.status.ended {
+        Some(end) if end.reason.is_success() => format!("{name} is done: {}", escape(&end.message)),
+        Some(end) => format!("{name} failed: {}", escape(&end.message)),
+        None if view.status.suspended => format!("{name} is suspended"),
+        None => format!("{name} is not done yet"),
+    }
+}
+
+fn results(view: &RunView) -> Vec<String> {
+    let metric = escape(view.metric());
+    let Some((best, trial)) = view.status.best.zip(view.best_trial()) else {
+        return vec![format!("best         none: no trial ended with {metric}")];
+    };
+    let name = view.snapshot.job.trial_name(best.index);
+    let mut lines = vec![format!(
+        "best         {metric} {} at {}, {name}",
+        aligned(best.value),
+        view.assignment(&trial.point)
+    )];
+    if let Some(r) = &view.recommendation {
+        let interval = format!("90 % interval {} to {}", aligned(r.low), aligned(r.high));
+        let place = view.assignment(&r.point);
+        lines.push(format!(
+            "recommended  {metric} {} expected at {place}, {interval}",
+            aligned(r.mean)
+        ));
+        lines.push(winners_curse(view, best, r));
+    }
+    let n_succeeded = view.status.counts.succeeded;
+    let n_near = view.n_within_one_percent();
+    lines.push(format!(
+        "{n_near} of {n_succeeded} succeeded trials came within 1 % of the best"
+    ));
+    match view.n_collapsed() {
+        0 => {}
+        1 => lines.push("1 trial collapsed: its model gives one class for every example".into()),
+        n => lines.push(format!(
+            "{n} trials collapsed: their models give one class for every example"
+        )),
+    }
+    lines
+}
+
+/// Why the recommended point, and not the best observation, is what to use.
+fn winners_curse(view: &RunView, best: Best, recommendation: &Recommendation) -> String {
+    let n = view.status.counts.succeeded;
+    let gain = match view.snapshot.job.objective.goal {
+        Goal::Maximize => best.value - recommendation.mean,
+        Goal::Minimize => recommendation.mean - best.value,
+    };
+    let luck = "part of it is luck that does not come again";
+    let so = if gain > 0.0 {
+        format!(
+            "it is {} better than what the model expects of the recommended point",
+            short(gain)
+        )
+    } else {
+        "the model expects no less of the recommended point".into()
+    };
+    format!("             (the best observation is the luckiest of {n}, and {luck}; {so})")
+}
+
+fn costs(view: &RunView) -> Vec<String> {
+    let trials = &view.snapshot.trials;
+    let total: SignedDuration = trials.iter().map(|t| t.duration(view.now)).sum();
+    let mut succeeded: Vec<_> = trials
+        .iter()
+        .filter(|t| t.phase == Phase::Succeeded)
+        .map(|t| t.duration(view.now))
+        .collect();
+    succeeded.sort();
+    let mut line = format!(
+        "active {}, trials together {}",
+        duration(view.snapshot.active),
+        duration(total)
+    );
+    if let (Some(low), Some(high)) = (succeeded.first(), succeeded.last()) {
+        let median = succeeded[succeeded.len() / 2];
+        let [low, median, high] = [*low, median, *high].map(duration);
+        line.push_str(&format!(
+            "; a succeeded trial took {median} (median), {low} to {high}"
+        ));
+    }
+    let mut lines = vec![line];
+    if view.status.gpu_hours > 0.0 {
+        lines.push(format!("{} GPU-hours", short(view.status.gpu_hours)));
+    }
+    lines
+}

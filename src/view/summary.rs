@@ -1,0 +1,198 @@
+//! What came out, for programs: the contents of `summary.json`.
+
+use super::RunView;
+use crate::optimizer::Goal;
+use crate::space::{Point, SearchSpace, Value};
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A run in a few numbers. What is unknown is `null`; so is a number that JSON cannot write.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Summary {
+    /// What the run is called.
+    pub name: String,
+    /// What was tuned.
+    pub objective: ObjectiveSummary,
+    /// The best observation.
+    pub best: Option<BestSummary>,
+    /// The point to use.
+    pub recommended: Option<RecommendedSummary>,
+    /// Trials by phase.
+    pub counts: CountsSummary,
+    /// Succeeded trials within one percent of the best, the best among them.
+    pub within_one_percent: usize,
+    /// Trials whose model collapsed.
+    pub collapsed: usize,
+    /// Why the job ended.
+    pub ended: Option<EndedSummary>,
+    /// Names of all metrics that any trial reported.
+    pub metrics: Vec<String>,
+    /// When it was.
+    pub times: TimesSummary,
+    /// GPUs times hours.
+    pub gpu_hours: f64,
+    /// Sentences worth telling.
+    pub notes: Vec<String>,
+}
+
+/// What was tuned.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ObjectiveSummary {
+    /// Name of the metric.
+    pub metric: String,
+    /// `Maximize` or `Minimize`.
+    pub goal: String,
+}
+
+/// Values of the parameters by name: numbers and words.
+pub type Parameters = BTreeMap<String, serde_json::Value>;
+
+/// The best observation.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BestSummary {
+    /// Name of the trial.
+    pub trial: String,
+    /// Its point.
+    pub parameters: Parameters,
+    /// Its value.
+    pub value: f64,
+}
+
+/// The point to use, and the 90 % interval of what to expect there.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RecommendedSummary {
+    /// The point.
+    pub parameters: Parameters,
+    /// Posterior mean.
+    pub mean: f64,
+    /// Lower end of the interval.
+    pub low: f64,
+    /// Upper end of the interval.
+    pub high: f64,
+}
+
+/// Trials by phase.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "the names are those of the phases")]
+pub struct CountsSummary {
+    pub total: u32,
+    pub queued: u32,
+    pub running: u32,
+    pub succeeded: u32,
+    pub early_stopped: u32,
+    pub failed: u32,
+    pub cancelled: u32,
+}
+
+/// Why the job ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EndedSummary {
+    /// One word, such as `TrialsSpent`.
+    pub reason: String,
+    /// A sentence.
+    pub message: String,
+}
+
+/// When it was. All durations are in seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TimesSummary {
+    /// Start of the first trial.
+    pub started: Option<Timestamp>,
+    /// End of the last trial, once the job has ended.
+    pub ended: Option<Timestamp>,
+    /// Time that the job was active.
+    pub active_seconds: f64,
+    /// Time that all trials ran, together.
+    pub trial_seconds: f64,
+}
+
+/// Sums up a run.
+pub fn summary(view: &RunView) -> Summary {
+    let job = &view.snapshot.job;
+    let best = view
+        .status
+        .best
+        .zip(view.best_trial())
+        .map(|(best, trial)| BestSummary {
+            trial: job.trial_name(best.index),
+            parameters: parameters(&job.space, &trial.point),
+            value: best.value,
+        });
+    let recommended = view.recommendation.as_ref().map(|r| RecommendedSummary {
+        parameters: parameters(&job.space, &r.point),
+        mean: r.mean,
+        low: r.low,
+        high: r.high,
+    });
+    let ended = view.status.ended.as_ref();
+    let metrics: BTreeSet<&String> = view
+        .snapshot
+        .trials
+        .iter()
+        .flat_map(|t| t.metrics.keys())
+        .collect();
+    let goal = match job.objective.goal {
+        Goal::Maximize => "Maximize",
+        Goal::Minimize => "Minimize",
+    };
+    Summary {
+        name: view.name.clone(),
+        objective: ObjectiveSummary {
+            metric: job.objective.metric.clone(),
+            goal: goal.into(),
+        },
+        best,
+        recommended,
+        counts: counts(view),
+        within_one_percent: view.n_within_one_percent(),
+        collapsed: view.n_collapsed(),
+        ended: ended.map(|e| EndedSummary {
+            reason: e.reason.word().into(),
+            message: e.message.clone(),
+        }),
+        metrics: metrics.into_iter().cloned().collect(),
+        times: times(view),
+        gpu_hours: view.status.gpu_hours,
+        notes: view.notes.clone(),
+    }
+}
+
+fn counts(view: &RunView) -> CountsSummary {
+    let c = view.status.counts;
+    CountsSummary {
+        total: c.total,
+        queued: c.queued,
+        running: c.running,
+        succeeded: c.succeeded,
+        early_stopped: c.early_stopped,
+        failed: c.failed,
+        cancelled: c.cancelled,
+    }
+}
+
+fn times(view: &RunView) -> TimesSummary {
+    let trials = &view.snapshot.trials;
+    let all: SignedDuration = trials.iter().map(|t| t.duration(view.now)).sum();
+    let last = trials.iter().filter_map(|t| t.ended).max();
+    TimesSummary {
+        started: trials.iter().filter_map(|t| t.started).min(),
+        ended: last.filter(|_| view.status.ended.is_some()),
+        active_seconds: view.snapshot.active.as_secs_f64(),
+        trial_seconds: all.as_secs_f64(),
+    }
+}
+
+fn parameters(space: &SearchSpace, point: &Point) -> Parameters {
+    let pair = |(name, value): (&str, &Value)| (name.to_owned(), json(value));
+    space.assignment(point).map(pair).collect()
+}
+
+/// A parameter's value as JSON.
+pub(super) fn json(value: &Value) -> serde_json::Value {
+    match value {
+        Value::Double(x) => (*x).into(),
+        Value::Integer(x) => (*x).into(),
+        Value::Text(x) => x.as_str().into(),
+    }
+}
