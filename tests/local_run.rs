@@ -8,18 +8,39 @@ use std::time::Duration;
 
 #[test]
 fn any_program_is_tuned_by_what_it_prints() {
-    let run = Run::new("prints", 6, 2, "echo \"f1=0.5\"; echo \"f1=0.$(printf %s \"$TUNING_PARAM_X\" | tr -dc 0-9 | cut -c1-3)\"");
+    let run = Run::new(
+        "prints",
+        6,
+        2,
+        "echo \"f1=0.5\"; echo \"f1=0.$(printf %s \"$TUNING_PARAM_X\" | tr -dc 0-9 | cut -c1-3)\"",
+    );
     let done = run.tuning(&["--output", "lines"]).output().unwrap();
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stdout));
     let summary = run.summary();
     assert_eq!(summary["counts"]["succeeded"], 6, "{summary}");
-    assert_eq!(run.events("metrics").len(), 12, "each of two matches is a point of the curve");
-    for file in ["manifest.yaml", "journal.jsonl", "summary.json", "plot.svg", "plot.png"] {
+    assert_eq!(
+        run.events("metrics").len(),
+        12,
+        "each of two matches is a point of the curve"
+    );
+    for file in [
+        "manifest.yaml",
+        "journal.jsonl",
+        "summary.json",
+        "plot.svg",
+        "plot.png",
+    ] {
         assert!(run.dir.join(file).exists(), "{file}");
     }
     let again = run.tuning(&[]).output().unwrap();
     assert!(again.status.success());
-    assert_eq!(run.events("proposed").iter().map(|e| e["trials"].as_array().unwrap().len()).sum::<usize>(), 6);
+    assert_eq!(
+        run.events("proposed")
+            .iter()
+            .map(|e| e["trials"].as_array().unwrap().len())
+            .sum::<usize>(),
+        6
+    );
 }
 
 #[test]
@@ -41,27 +62,51 @@ fn a_bad_trial_is_one_failed_trial_with_a_reason_and_the_job_goes_on() {
     let mut ends: Vec<(u64, String)> = run
         .events("ended")
         .iter()
-        .map(|e| (e["trial"].as_u64().unwrap(), e["failure"].as_str().unwrap_or("Succeeded").to_owned()))
+        .map(|e| {
+            (
+                e["trial"].as_u64().unwrap(),
+                e["failure"].as_str().unwrap_or("Succeeded").to_owned(),
+            )
+        })
         .collect();
     ends.sort();
     let words: Vec<&str> = ends.iter().map(|(_, w)| w.as_str()).collect();
-    assert_eq!(words, ["Crashed", "Diverged", "MetricMissing", "Crashed", "Crashed", "Succeeded"]);
-    let log = std::fs::metadata(run.dir.join("trials/bad-0005/log.txt")).unwrap().len();
+    assert_eq!(
+        words,
+        [
+            "Crashed",
+            "Diverged",
+            "MetricMissing",
+            "Crashed",
+            "Crashed",
+            "Succeeded"
+        ]
+    );
+    let log = std::fs::metadata(run.dir.join("trials/bad-0005/log.txt"))
+        .unwrap()
+        .len();
     assert!(log < 40_000_000, "a flood is cut off: {log}");
 }
 
 #[test]
 fn a_trial_that_hangs_is_timed_out_with_its_children() {
-    let run = Run::with_budget("hangs", "maxTrials: 1, maxTrialDuration: 1s", "sleep 300 & echo $! > child.pid; wait");
+    let run = Run::with_budget(
+        "hangs",
+        "maxTrials: 1, maxTrialDuration: 1s",
+        "sleep 300 & echo $! > child.pid; wait",
+    );
     assert!(run.tuning(&[]).status().unwrap().success());
     assert_eq!(run.events("ended")[0]["failure"], "TimedOut");
     let pid = std::fs::read_to_string(run.base.join("child.pid")).unwrap();
-    wait_until("the grandchild is gone", || !std::path::Path::new(&format!("/proc/{}", pid.trim())).exists());
+    wait_until("the grandchild is gone", || {
+        !std::path::Path::new(&format!("/proc/{}", pid.trim())).exists()
+    });
 }
 
 #[test]
 fn exit_code_42_stops_the_job_and_the_mended_job_goes_on() {
-    let script = "[ -e mended ] || { echo 'data/train.tsv is missing: give its folder' >&2; exit 42; }; echo f1=0.7";
+    let script =
+        "[ -e mended ] || { echo 'data/train.tsv is missing: give its folder' >&2; exit 42; }; echo f1=0.7";
     let run = Run::new("halts", 3, 1, script);
     let done = run.tuning(&[]).output().unwrap();
     assert_eq!(done.status.code(), Some(2));
@@ -83,7 +128,11 @@ fn the_first_interrupt_lets_trials_checkpoint_and_the_same_command_goes_on() {
     assert_eq!(child.wait().unwrap().code(), Some(130));
     assert_eq!(run.events("requeued").len(), 2);
     assert!(run.tuning(&[]).status().unwrap().success());
-    let started: Vec<u64> = run.events("started").iter().map(|e| e["attempt"].as_u64().unwrap()).collect();
+    let started: Vec<u64> = run
+        .events("started")
+        .iter()
+        .map(|e| e["attempt"].as_u64().unwrap())
+        .collect();
     assert_eq!(started, [1, 1, 2, 2]);
     assert_eq!(run.summary()["counts"]["succeeded"], 2);
 }
@@ -120,11 +169,19 @@ fn killed_at_any_instant_nothing_is_lost_and_no_trial_is_repeated() {
         }
     }
     assert!(run.tuning(&[]).status().unwrap().success());
-    let mut ended: Vec<u64> = run.events("ended").iter().map(|e| e["trial"].as_u64().unwrap()).collect();
+    let mut ended: Vec<u64> = run
+        .events("ended")
+        .iter()
+        .map(|e| e["trial"].as_u64().unwrap())
+        .collect();
     ended.sort_unstable();
     assert_eq!(ended, (1..=12).collect::<Vec<u64>>(), "after {rounds} kills");
     let replay = run.command(&["replay"]).arg(&run.dir).output().unwrap();
-    assert!(replay.status.success(), "{}", String::from_utf8_lossy(&replay.stdout));
+    assert!(
+        replay.status.success(),
+        "{}",
+        String::from_utf8_lossy(&replay.stdout)
+    );
 }
 
 #[test]
@@ -152,28 +209,48 @@ fn a_larger_budget_goes_on_and_another_question_is_refused() {
     run.edit("max: 1.0", "max: 2.0");
     let other = run.tuning(&[]).output().unwrap();
     assert_eq!(other.status.code(), Some(2));
-    assert!(String::from_utf8_lossy(&other.stderr).contains("spec.parameters[0].double.max: was 1.0 and is 2.0"));
+    assert!(
+        String::from_utf8_lossy(&other.stderr).contains("spec.parameters[0].double.max: was 1.0 and is 2.0")
+    );
 }
 
 #[test]
 fn a_prometheus_endpoint_is_followed_while_the_trial_runs() {
     let script = "exec python3 server.py";
     let run = Run::new("scraped", 1, 1, script);
-    run.edit("metrics: {logs: {definitions: [{name: f1, regex: \"f1=([0-9.]+|nan)\"}]}}", "metrics: {prometheus: {}}");
+    run.edit(
+        "metrics: {logs: {definitions: [{name: f1, regex: \"f1=([0-9.]+|nan)\"}]}}",
+        "metrics: {prometheus: {}}",
+    );
     std::fs::write(run.base.join("server.py"), common::METRICS_SERVER).unwrap();
     let done = run.tuning(&[]).output().unwrap();
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stdout));
-    let steps: Vec<u64> = run.events("metrics").iter().map(|e| e["step"].as_u64().unwrap()).collect();
-    assert_eq!(steps, [10, 20], "one point for each step at which it was measured");
-    assert_eq!(run.summary()["best"]["value"], 0.75, "no report: the last that was seen counts");
+    let steps: Vec<u64> = run
+        .events("metrics")
+        .iter()
+        .map(|e| e["step"].as_u64().unwrap())
+        .collect();
+    assert_eq!(
+        steps,
+        [10, 20],
+        "one point for each step at which it was measured"
+    );
+    assert_eq!(
+        run.summary()["best"]["value"],
+        0.75,
+        "no report: the last that was seen counts"
+    );
 }
 
 #[test]
 fn json_output_is_the_journal_and_nothing_else() {
     let run = Run::new("json", 2, 1, "echo f1=0.5");
     let done = run.tuning(&["--output", "json"]).output().unwrap();
-    let printed: Vec<serde_json::Value> =
-        String::from_utf8(done.stdout).unwrap().lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    let printed: Vec<serde_json::Value> = String::from_utf8(done.stdout)
+        .unwrap()
+        .lines()
+        .map(|l| serde_json::from_str(l).unwrap())
+        .collect();
     let journal = run.journal();
     assert_eq!(printed, journal[journal.len() - printed.len()..]);
     assert!(printed.iter().any(|e| e["event"] == "jobEnded"));

@@ -25,7 +25,10 @@ fn faults(edits: &[(&str, &str)]) -> Vec<String> {
         assert!(text.contains(old), "{old}");
         text.replace(old, new)
     });
-    match parse(&text).map_err(|f| vec![f]).and_then(|manifest| check(&manifest)) {
+    match parse(&text)
+        .map_err(|f| vec![f])
+        .and_then(|manifest| check(&manifest))
+    {
         Ok(_) => vec![],
         Err(faults) => faults.iter().map(ToString::to_string).collect(),
     }
@@ -46,51 +49,192 @@ fn a_sound_manifest_becomes_a_job() {
     assert_eq!(checked.job.budget.max_duration.unwrap().as_hours(), 6);
     assert_eq!((checked.job.seed, checked.job.gpus_per_trial), (42, 2));
     let json = serde_json::to_string(&checked.manifest).unwrap();
-    assert_eq!(check(&parse(&json).unwrap()).unwrap(), checked, "JSON says the same as YAML");
+    assert_eq!(
+        check(&parse(&json).unwrap()).unwrap(),
+        checked,
+        "JSON says the same as YAML"
+    );
 }
 
 #[test]
 fn faults_of_shape() {
-    refused("maxTrials: 30", "maxTrails: 30, maxTrials: 30", "spec.budget.maxTrails", "did you mean maxTrials?");
+    refused(
+        "maxTrials: 30",
+        "maxTrails: 30, maxTrials: 30",
+        "spec.budget.maxTrails",
+        "did you mean maxTrials?",
+    );
     refused("maxTrials: 30, ", "", "spec.budget.maxTrials", "is missing");
-    refused("maxTrials: 30", "maxTrials: many", "spec.budget.maxTrials", "expected a whole number, found the text \"many\"");
-    refused("maxTrials: 30", "maxTrials: 0", "spec.budget.maxTrials", "0 is too small: at least 1");
-    refused("parallelTrials: 3", "parallelTrials: -1", "spec.budget.parallelTrials", "-1 is too small");
-    refused("goal: Maximize", "goal: maximise", "spec.objective.goal", "expected one of: Maximize, Minimize");
-    refused("scale: Log", "scale: log", "spec.parameters[0].double.scale", "Linear, Log, ReverseLog");
-    refused("min: 5.0e-6", "min: low", "spec.parameters[0].double.min", "expected a number");
-    refused("nvidia.com/gpu: 2", "nvidia.com/gpu: 1.5", "spec.trial.resources.limits[\"nvidia.com/gpu\"]", "whole number");
-    refused("kind: TuningJob", "kind: Experiment", "kind", "found \"Experiment\", expected TuningJob");
-    refused("v1alpha1", "v1", "apiVersion", "expected tuning-operator.io/v1alpha1");
+    refused(
+        "maxTrials: 30",
+        "maxTrials: many",
+        "spec.budget.maxTrials",
+        "expected a whole number, found the text \"many\"",
+    );
+    refused(
+        "maxTrials: 30",
+        "maxTrials: 0",
+        "spec.budget.maxTrials",
+        "0 is too small: at least 1",
+    );
+    refused(
+        "parallelTrials: 3",
+        "parallelTrials: -1",
+        "spec.budget.parallelTrials",
+        "-1 is too small",
+    );
+    refused(
+        "goal: Maximize",
+        "goal: maximise",
+        "spec.objective.goal",
+        "expected one of: Maximize, Minimize",
+    );
+    refused(
+        "scale: Log",
+        "scale: log",
+        "spec.parameters[0].double.scale",
+        "Linear, Log, ReverseLog",
+    );
+    refused(
+        "min: 5.0e-6",
+        "min: low",
+        "spec.parameters[0].double.min",
+        "expected a number",
+    );
+    refused(
+        "nvidia.com/gpu: 2",
+        "nvidia.com/gpu: 1.5",
+        "spec.trial.resources.limits[\"nvidia.com/gpu\"]",
+        "whole number",
+    );
+    refused(
+        "kind: TuningJob",
+        "kind: Experiment",
+        "kind",
+        "found \"Experiment\", expected TuningJob",
+    );
+    refused(
+        "v1alpha1",
+        "v1",
+        "apiVersion",
+        "expected tuning-operator.io/v1alpha1",
+    );
     refused("{name: mrpc}", "{name: MRPC}", "metadata.name", "lower-case");
-    refused("task: mrpc", "task: squad", "spec.trial.bert.task", "expected one of: mrpc");
+    refused(
+        "task: mrpc",
+        "task: squad",
+        "spec.trial.bert.task",
+        "expected one of: mrpc",
+    );
 }
 
 #[test]
 fn faults_of_meaning() {
-    refused("min: 5.0e-6", "min: 5.0e-3", "spec.parameters[0].double.min", "0.005 is not below max (0.0005)");
-    refused("min: 5.0e-6", "min: 0", "spec.parameters[0].double.min", "scale Log needs min > 0");
-    refused("maxDuration: 6h", "maxDuration: six", "spec.budget.maxDuration", "write it like 90s, 30m, 6h");
-    refused("maxDuration: 6h", "maxDuration: 0s", "spec.budget.maxDuration", "not a duration");
-    refused("bayesian: {seed: 42}", "bayesian: {}, random: {}", "spec.strategy", "exactly one");
-    refused("bayesian: {seed: 42}", "grid: {}", "spec.strategy.grid.pointsPerDouble", "learning_rate is a double");
-    refused("bayesian: {seed: 42}", "grid: {pointsPerDouble: 31}", "spec.strategy.grid", "31 points, the budget 30 trials");
-    refused("bayesian: {seed: 42}", "hyperband: {maxResource: 9}", "spec.earlyStopping", "remove earlyStopping");
-    refused("metric: f1", "metric: bleu", "spec.objective.metric", "f1, accuracy, loss");
-    refused("name: learning_rate, double", "name: lr, double", "spec.parameters[0].name", "knows learning_rate");
+    refused(
+        "min: 5.0e-6",
+        "min: 5.0e-3",
+        "spec.parameters[0].double.min",
+        "0.005 is not below max (0.0005)",
+    );
+    refused(
+        "min: 5.0e-6",
+        "min: 0",
+        "spec.parameters[0].double.min",
+        "scale Log needs min > 0",
+    );
+    refused(
+        "maxDuration: 6h",
+        "maxDuration: six",
+        "spec.budget.maxDuration",
+        "write it like 90s, 30m, 6h",
+    );
+    refused(
+        "maxDuration: 6h",
+        "maxDuration: 0s",
+        "spec.budget.maxDuration",
+        "not a duration",
+    );
+    refused(
+        "bayesian: {seed: 42}",
+        "bayesian: {}, random: {}",
+        "spec.strategy",
+        "exactly one",
+    );
+    refused(
+        "bayesian: {seed: 42}",
+        "grid: {}",
+        "spec.strategy.grid.pointsPerDouble",
+        "learning_rate is a double",
+    );
+    refused(
+        "bayesian: {seed: 42}",
+        "grid: {pointsPerDouble: 31}",
+        "spec.strategy.grid",
+        "31 points, the budget 30 trials",
+    );
+    refused(
+        "bayesian: {seed: 42}",
+        "hyperband: {maxResource: 9}",
+        "spec.earlyStopping",
+        "remove earlyStopping",
+    );
+    refused(
+        "metric: f1",
+        "metric: bleu",
+        "spec.objective.metric",
+        "f1, accuracy, loss",
+    );
+    refused(
+        "name: learning_rate, double",
+        "name: lr, double",
+        "spec.parameters[0].name",
+        "knows learning_rate",
+    );
 }
 
 #[test]
 fn faults_of_other_trials() {
     let bert = "bert: {task: mrpc, model: m, data: d}";
     let command = "command: [train, --lr, $(params.lr)]";
-    refused(bert, command, "spec.trial.command[2]", "$(params.lr) names no parameter: there are learning_rate");
-    refused(bert, &format!("{bert}\n    command: [train]"), "spec.trial", "bert and command at once");
-    refused(bert, "env: []", "spec.trial", "exactly one of bert, container, command");
-    refused(bert, &format!("{bert}\n    env: [{{name: TUNING_TRIAL}}]"), "spec.trial.env[0].name", "the tuner's own");
-    let logs = |regex: &str| format!("  metrics: {{logs: {{definitions: [{{name: f1, regex: '{regex}'}}]}}}}\n  trial:");
-    refused("  trial:", &logs("f1=(["), "spec.metrics.logs.definitions[0].regex", "unclosed");
-    refused("  trial:", &logs("f1=[0-9]+"), "spec.metrics.logs.definitions[0].regex", "exactly one must capture");
+    refused(
+        bert,
+        command,
+        "spec.trial.command[2]",
+        "$(params.lr) names no parameter: there are learning_rate",
+    );
+    refused(
+        bert,
+        &format!("{bert}\n    command: [train]"),
+        "spec.trial",
+        "bert and command at once",
+    );
+    refused(
+        bert,
+        "env: []",
+        "spec.trial",
+        "exactly one of bert, container, command",
+    );
+    refused(
+        bert,
+        &format!("{bert}\n    env: [{{name: TUNING_TRIAL}}]"),
+        "spec.trial.env[0].name",
+        "the tuner's own",
+    );
+    let logs = |regex: &str| {
+        format!("  metrics: {{logs: {{definitions: [{{name: f1, regex: '{regex}'}}]}}}}\n  trial:")
+    };
+    refused(
+        "  trial:",
+        &logs("f1=(["),
+        "spec.metrics.logs.definitions[0].regex",
+        "unclosed",
+    );
+    refused(
+        "  trial:",
+        &logs("f1=[0-9]+"),
+        "spec.metrics.logs.definitions[0].regex",
+        "exactly one must capture",
+    );
 }
 
 #[test]
@@ -117,7 +261,12 @@ fn every_fault_is_said_at_once() {
 #[test]
 fn names_twice_are_refused() {
     let twice = "    - {name: learning_rate, double: {min: 5.0e-6, max: 5.0e-4, scale: Log}}\n";
-    refused(twice, &twice.repeat(2), "spec.parameters[1].name", "the name of an earlier parameter");
+    refused(
+        twice,
+        &twice.repeat(2),
+        "spec.parameters[1].name",
+        "the name of an earlier parameter",
+    );
 }
 
 #[test]
@@ -131,7 +280,11 @@ fn what_is_not_a_manifest_is_refused_with_a_sentence() {
         let fault = parse(text).unwrap_err().to_string();
         assert!(fault.contains(expected), "{text:?}: {fault}");
     }
-    for value in [Value::Null, serde_json::json!([1]), serde_json::json!({"spec": 3})] {
+    for value in [
+        Value::Null,
+        serde_json::json!([1]),
+        serde_json::json!({"spec": 3}),
+    ] {
         assert!(!check(&value).unwrap_err().is_empty());
     }
 }
@@ -142,14 +295,24 @@ fn only_changes_that_leave_the_question_alone_are_allowed() {
     let changed = |a: &str, b: &str| {
         assert!(SOUND.contains(a), "{a}");
         let new = parse(&SOUND.replace(a, b)).unwrap();
-        refused_changes(&old, &new).iter().map(ToString::to_string).collect::<Vec<_>>()
+        refused_changes(&old, &new)
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
     };
     assert!(changed("maxTrials: 30", "maxTrials: 40").is_empty());
-    assert!(changed(", maxDuration: 6h", "").is_empty(), "no limit is the largest");
+    assert!(
+        changed(", maxDuration: 6h", "").is_empty(),
+        "no limit is the largest"
+    );
     assert!(changed("parallelTrials: 3", "parallelTrials: 1").is_empty());
     assert!(changed("target: 0.93", "target: 0.94").is_empty());
-    assert!(changed("maxDuration: 6h", "maxDuration: 5h")[0].starts_with("spec.budget.maxDuration: was \"6h\""));
-    assert!(changed("max: 5.0e-4", "max: 4.0e-4")[0].starts_with("spec.parameters[0].double.max: was 0.0005"));
+    assert!(
+        changed("maxDuration: 6h", "maxDuration: 5h")[0].starts_with("spec.budget.maxDuration: was \"6h\"")
+    );
+    assert!(
+        changed("max: 5.0e-4", "max: 4.0e-4")[0].starts_with("spec.parameters[0].double.max: was 0.0005")
+    );
     assert!(changed("seed: 42", "seed: 43")[0].starts_with("spec.strategy.bayesian.seed"));
     assert!(changed("goal: Maximize", "goal: Minimize")[0].starts_with("spec.objective.goal"));
 }

@@ -15,13 +15,20 @@ pub struct Run {
 
 impl Run {
     pub fn new(name: &str, max_trials: u32, parallel: u32, script: &str) -> Self {
-        Self::with_budget(name, &format!("maxTrials: {max_trials}, parallelTrials: {parallel}"), script)
+        Self::with_budget(
+            name,
+            &format!("maxTrials: {max_trials}, parallelTrials: {parallel}"),
+            script,
+        )
     }
 
     pub fn with_budget(name: &str, budget: &str, script: &str) -> Self {
         let base = std::env::temp_dir().join(format!("tuning-run-{}-{name}", std::process::id()));
         std::fs::create_dir_all(&base).unwrap();
-        let run = Self { dir: base.join("run"), base };
+        let run = Self {
+            dir: base.join("run"),
+            base,
+        };
         let script = serde_json::to_string(script).unwrap();
         let manifest = format!(
             r#"apiVersion: tuning-operator.io/v1alpha1
@@ -54,23 +61,36 @@ spec:
 
     pub fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_tuning"));
-        command.args(args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+            .args(args)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         command
     }
 
     pub fn tuning(&self, args: &[&str]) -> Command {
         let mut command = self.command(&["run"]);
-        command.arg(self.manifest()).arg("--run").arg(&self.dir).args(args);
+        command
+            .arg(self.manifest())
+            .arg("--run")
+            .arg(&self.dir)
+            .args(args);
         command
     }
 
     pub fn journal(&self) -> Vec<Value> {
         let text = std::fs::read_to_string(self.dir.join("journal.jsonl")).unwrap_or_default();
-        text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+        text.lines()
+            .filter_map(|line| serde_json::from_str(line).ok())
+            .collect()
     }
 
     pub fn events(&self, kind: &str) -> Vec<Value> {
-        self.journal().into_iter().filter(|e| e["event"] == kind).collect()
+        self.journal()
+            .into_iter()
+            .filter(|e| e["event"] == kind)
+            .collect()
     }
 
     pub fn summary(&self) -> Value {
@@ -89,7 +109,10 @@ impl Drop for Run {
 pub fn wait_until(what: &str, condition: impl Fn() -> bool) {
     let begin = Instant::now();
     while !condition() {
-        assert!(begin.elapsed() < Duration::from_secs(60), "waited for a minute: {what}");
+        assert!(
+            begin.elapsed() < Duration::from_secs(60),
+            "waited for a minute: {what}"
+        );
         std::thread::sleep(Duration::from_millis(20));
     }
 }
@@ -97,11 +120,25 @@ pub fn wait_until(what: &str, condition: impl Fn() -> bool) {
 /// Whether a process runs; one that has ended and waits for its parent does not.
 pub fn runs(pid: u64) -> bool {
     let stat = std::fs::read_to_string(Path::new("/proc").join(pid.to_string()).join("stat"));
-    stat.is_ok_and(|stat| !stat.rsplit(')').next().unwrap_or_default().trim_start().starts_with('Z'))
+    stat.is_ok_and(|stat| {
+        !stat
+            .rsplit(')')
+            .next()
+            .unwrap_or_default()
+            .trim_start()
+            .starts_with('Z')
+    })
 }
 
 pub fn signal(pid: u32, name: &str) {
-    assert!(Command::new("kill").arg(format!("-{name}")).arg(pid.to_string()).status().unwrap().success());
+    assert!(
+        Command::new("kill")
+            .arg(format!("-{name}"))
+            .arg(pid.to_string())
+            .status()
+            .unwrap()
+            .success()
+    );
 }
 
 /// Serves two measurements, at step 10 and at step 20, for two and a half seconds each.
