@@ -95,6 +95,7 @@ fn pictures_are_drawn_without_a_font_on_the_machine() {
         keep(&format!("{name}.svg"), svg.as_bytes());
         for word in [
             "mrpc: f1 against learning_rate",
+            "width=\"880\" height",
             "learning_rate (log scale)",
             "5e-5",
             "recommended",

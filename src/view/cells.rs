@@ -2,7 +2,7 @@
 
 use super::RunView;
 use super::grid::{Column, Room};
-use super::numbers::{aligned_or_dash, cut, duration, escape, short, value};
+use super::numbers::{aligned_or_dash, cut, duration, escape, value};
 use super::progress::trial_eta;
 use super::run_view::is_collapsed;
 use crate::space::Parameter;
@@ -33,7 +33,7 @@ pub(super) fn trial_columns(view: &RunView, trials: &[&Trial]) -> Vec<Column> {
     let optional = [
         Column::right(
             "epoch",
-            each(&|t| t.progress.epoch.map(short).unwrap_or_default()),
+            each(&|t| t.progress.epoch.map(|e| format!("{e:.1}")).unwrap_or_default()),
         ),
         Column::right("step", each(&step)),
         Column::right(

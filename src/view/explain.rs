@@ -2,7 +2,7 @@
 
 use super::RunView;
 use super::cells::{state, value_now};
-use super::numbers::{aligned, duration, escape, short};
+use super::numbers::{aligned, duration, escape, rough, short};
 use super::run_view::strategy_word;
 use crate::optimizer::{ModelWhy, Role, Why};
 use crate::space::{Domain, Scale};
@@ -66,7 +66,7 @@ fn expectation(view: &RunView, why: &Why) -> Vec<String> {
         ));
     }
     if let Some(log_ei) = why.acquisition {
-        let ei = short(log_ei.exp());
+        let ei = rough(log_ei.exp());
         lines.push(format!(
             "Expected improvement over the best so far: {ei} standard deviations of the results (log {}).",
             short(log_ei)
@@ -93,12 +93,12 @@ fn models(view: &RunView, why: &Why) -> Vec<String> {
             "rbf" => "RBF",
             other => other,
         };
-        let noise = short(model.noise.sqrt());
+        let noise = rough(model.noise.sqrt());
         format!(
             "  {kernel}, weight {} %: results are alike within {}; noise sd {noise}, signal sd {}",
-            short(100.0 * model.weight),
+            rough(100.0 * model.weight),
             scales.join(", "),
-            short(model.signal.sqrt())
+            rough(model.signal.sqrt())
         )
     };
     let mut lines: Vec<String> = why.models.iter().map(line).collect();
@@ -114,20 +114,20 @@ fn length_scale(domain: &Domain, l: f64) -> String {
         Domain::Double { min, max, scale } => in_range(*scale, *min, *max, l),
         Domain::Integer { min, max, scale, .. } => in_range(*scale, *min as f64, *max as f64, l),
         Domain::Discrete { values } => {
-            format!("± {} places of its list", short(l * (values.len() - 1) as f64))
+            format!("± {} places of its list", rough(l * (values.len() - 1) as f64))
         }
-        Domain::Categorical { .. } => format!("± {} (0: words have nothing in common)", short(l)),
+        Domain::Categorical { .. } => format!("± {} (0: words have nothing in common)", rough(l)),
     }
 }
 
 fn in_range(scale: Scale, min: f64, max: f64, l: f64) -> String {
     match scale {
-        Scale::Linear => format!("± {}", short(l * (max - min))),
-        Scale::Log => format!("a factor of {}", short((max / min).powf(l))),
+        Scale::Linear => format!("± {}", rough(l * (max - min))),
+        Scale::Log => format!("a factor of {}", rough((max / min).powf(l))),
         Scale::ReverseLog => {
             format!(
                 "a factor of {} in the distance to 1",
-                short(((1.0 - min) / (1.0 - max)).powf(l))
+                rough(((1.0 - min) / (1.0 - max)).powf(l))
             )
         }
     }
@@ -169,7 +169,7 @@ fn surprise(why: &Why, value: Option<f64>) -> String {
     let side = if z < 0.0 { "below" } else { "above" };
     format!(
         " That is {} sd {side} the expectation, noise aside.",
-        short(libm::round(z.abs() * 10.0) / 10.0)
+        rough(z.abs())
     )
 }
 

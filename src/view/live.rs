@@ -4,9 +4,10 @@ use super::RunView;
 use super::cells::{eta_column, message_column, trial_columns};
 use super::grid::{Column, GAP, fit, pad};
 use super::numbers::{aligned, cut, duration, escape, short};
+use super::plot::{Plot, paint, plotted_parameter};
 use super::progress::{job_eta, job_fraction};
 use super::run_view::strategy_word;
-use super::table::counts_line;
+use super::table::phases_line;
 use crate::optimizer::Goal;
 use crate::tuning::{Phase, Trial};
 use ratatui::Frame;
@@ -17,6 +18,12 @@ use ratatui::widgets::Paragraph;
 
 /// Most notices shown at once: the last.
 const MAX_NOTICES: usize = 4;
+/// Rows above the table.
+const HEAD_ROWS: u16 = 7;
+/// Fewest and most rows of a plot.
+const PLOT_ROWS: (u16, u16) = (14, 20);
+/// Rows of a window that always shows a plot.
+const TALL: u16 = 38;
 
 /// Draws a run. Looks its best from 80x24 on; in less room, rows and columns are left out.
 pub fn draw(frame: &mut Frame, view: &RunView) {
@@ -24,16 +31,25 @@ pub fn draw(frame: &mut Frame, view: &RunView) {
     let n_notices = u16::try_from(notices.len()).unwrap_or(0);
     let areas = Layout::vertical([
         Constraint::Length(2),
-        Constraint::Length(1),
+        Constraint::Length(2),
         Constraint::Length(3),
         Constraint::Min(2),
+        Constraint::Length(plot_rows(view, frame.area(), HEAD_ROWS + n_notices)),
         Constraint::Length(n_notices),
     ]);
-    let [header_area, bar_area, results_area, table_area, notices_area] = areas.areas(frame.area());
+    let [
+        header_area,
+        bar_area,
+        results_area,
+        table_area,
+        plot_area,
+        notices_area,
+    ] = areas.areas(frame.area());
     frame.render_widget(Paragraph::new(header(view, header_area.width)), header_area);
     frame.render_widget(bar(view, bar_area.width), bar_area);
     frame.render_widget(Paragraph::new(results(view)), results_area);
     draw_table(frame, view, table_area);
+    draw_plot(frame, view, plot_area);
     frame.render_widget(Paragraph::new(notices), notices_area);
 }
 
@@ -68,23 +84,27 @@ fn header(view: &RunView, width: u16) -> Vec<Line<'static>> {
     asked.extend(job.objective.target.map(|t| format!("target {}", short(t))));
     asked.push(strategy_word(&job.strategy).to_owned());
     asked.push(format!("{} at once", job.budget.parallel));
-    asked.extend(
-        job.budget
-            .max_duration
-            .map(|d| format!("at most {}", duration(d))),
-    );
     if status.gpu_hours > 0.0 {
         let limit = job
             .budget
             .max_gpu_hours
             .map(|l| format!(" of {}", short(l)))
             .unwrap_or_default();
-        asked.push(format!("{}{limit} GPU-hours", short(status.gpu_hours)));
+        asked.push(format!("{:.2}{limit} GPU-hours", status.gpu_hours));
     }
+    asked.extend(
+        job.budget
+            .max_duration
+            .map(|d| format!("at most {}", duration(d))),
+    );
+    while asked.len() > 1 && asked.join(" · ").chars().count() > usize::from(width) {
+        asked.pop();
+    }
+
     vec![Line::from(first), Line::from(asked.join(" · ")).dark_gray()]
 }
 
-/// The trial budget as a bar, in eighths of a character.
+/// The trial budget as a bar, in eighths of a character; below, the trials by phase.
 fn bar(view: &RunView, width: u16) -> Paragraph<'static> {
     let counts = &view.status.counts;
     let label = format!(" {} of {}", counts.done(), view.snapshot.job.budget.max_trials);
@@ -95,7 +115,8 @@ fn bar(view: &RunView, width: u16) -> Paragraph<'static> {
         filled.push(part);
     }
     let rest = "░".repeat(cells.saturating_sub(filled.chars().count()));
-    Paragraph::new(Line::from(vec![filled.cyan(), rest.dark_gray(), label.into()]))
+    let bar = Line::from(vec![filled.cyan(), rest.dark_gray(), label.into()]);
+    Paragraph::new(vec![bar, Line::from(phases_line(counts)).dark_gray()])
 }
 
 fn results(view: &RunView) -> Vec<Line<'static>> {
@@ -152,11 +173,44 @@ fn draw_table(frame: &mut Frame, view: &RunView, area: Rect) {
         lines.push(row(&columns, &|c| &c.cells[i]).style(style(trial, is_best)));
     }
     if trials.len() < n_trials {
-        let counts = counts_line(&view.status.counts, view.snapshot.job.budget.max_trials);
         let hidden = n_trials - trials.len();
-        lines.push(Line::from(format!(" … {hidden} more not shown; {counts}")).dark_gray());
+        lines.push(Line::from(format!(" … {hidden} more")).dark_gray());
     }
     frame.render_widget(Paragraph::new(lines), area);
+}
+
+/// Room that the trials leave, or in a tall window a part of theirs, goes to a plot.
+fn plot_rows(view: &RunView, area: Rect, other_rows: u16) -> u16 {
+    let n_rows = u16::try_from(view.snapshot.trials.len())
+        .unwrap_or(u16::MAX)
+        .saturating_add(1);
+    let (fewest, most) = PLOT_ROWS;
+    let free = area.height.saturating_sub(other_rows).saturating_sub(n_rows);
+    let rows = if area.height >= TALL {
+        free.max(fewest)
+    } else {
+        free
+    };
+    if rows < fewest || area.width < 60 {
+        0
+    } else {
+        rows.min(most)
+    }
+}
+
+/// The observations so far, without a model: fitting one takes longer than a screen may.
+fn draw_plot(frame: &mut Frame, view: &RunView, area: Rect) {
+    let parameter = plotted_parameter(view, None).unwrap_or(0);
+    let plot = Plot::new(view, parameter, &[], &[]).filter(|_| area.height >= PLOT_ROWS.0);
+    let Some(plot) = plot else { return };
+    // The first row stays empty, between table and plot.
+    let drawn = paint(&plot, area.width, area.height - 1);
+    let target = frame.buffer_mut();
+    for place in drawn.area.positions() {
+        if let Some(cell) = target.cell_mut((area.x + place.x, area.y + 1 + place.y)) {
+            *cell = drawn[place].clone();
+        }
+    }
 }
 
 fn row(columns: &[Column], cell: &dyn Fn(&Column) -> &String) -> Line<'static> {

@@ -27,9 +27,9 @@ pub use export::{ExportError, Format, export};
 #[cfg(feature = "local")]
 pub use live::draw;
 #[cfg(feature = "local")]
-pub use plot::{Plot, png, slice, svg, terminal};
+pub use plot::{Plot, plotted_parameter, png, slice, svg, terminal};
 pub use progress::{job_eta, job_fraction, trial_eta};
 pub use report::report;
 pub use run_view::RunView;
 pub use summary::{Summary, summary};
-pub use table::{counts_line, table};
+pub use table::{counts_line, phases_line, table};

@@ -5,12 +5,17 @@ use jiff::SignedDuration;
 
 /// A number with four significant digits and no trailing zeros: `0.9178`, `6.47e-5`, `12`; NaN is `-`.
 pub fn short(x: f64) -> String {
-    digits(x, true)
+    digits(x, 4, true)
+}
+
+/// A number with two significant digits and no trailing zeros, where more would say no more: `4.2`, `0.099`.
+pub fn rough(x: f64) -> String {
+    digits(x, 2, true)
 }
 
 /// A number with exactly four significant digits, so that columns align: `0.9000`; NaN is `-`.
 pub fn aligned(x: f64) -> String {
-    digits(x, false)
+    digits(x, 4, false)
 }
 
 /// [`aligned`], and `-` where there is no number.
@@ -71,21 +76,22 @@ pub fn cut(text: &str, width: usize) -> String {
     format!("{}…", kept.trim_end())
 }
 
-fn digits(x: f64, trim: bool) -> String {
+fn digits(x: f64, n: usize, trim: bool) -> String {
     if x.is_nan() {
         return "-".into();
     }
     if x.is_infinite() || x == 0.0 {
         return x.to_string();
     }
-    let rounded = format!("{x:.3e}");
+    let after_first = n - 1;
+    let rounded = format!("{x:.after_first$e}");
     let (mantissa, exponent) = rounded.split_once('e').unwrap_or((&rounded, "0"));
     let exponent: i32 = exponent.parse().unwrap_or(0);
     if !(-3..6).contains(&exponent) {
         let mantissa = if trim { without_zeros(mantissa) } else { mantissa };
         return format!("{mantissa}e{exponent}");
     }
-    let text = format!("{x:.*}", usize::try_from(3 - exponent).unwrap_or(0));
+    let text = format!("{x:.*}", after_first.saturating_add_signed(-exponent as isize));
     if trim {
         without_zeros(&text).to_owned()
     } else {
@@ -114,7 +120,7 @@ mod tests {
             (6.47e-5, "6.47e-5"),
             (6.4712e-5, "6.471e-5"),
             (0.001, "0.001"),
-            (0.000_999_96, "1e-3"),
+            (0.000_999_96, "0.001"),
             (12.0, "12"),
             (120.0, "120"),
             (99_999.0, "99999"),
@@ -127,8 +133,12 @@ mod tests {
         for (x, text) in shorts {
             assert_eq!(short(x), text);
         }
+        assert_eq!(
+            [rough(4.169), rough(0.09926), rough(123.0)],
+            ["4.2", "0.099", "123"]
+        );
         assert_eq!(aligned(0.9), "0.9000");
-        assert_eq!(aligned(9.999_96), "10.000");
+        assert_eq!(aligned(9.999_96), "10.00");
         assert_eq!(aligned_or_dash(None), "-");
     }
 

@@ -4,9 +4,12 @@ use super::RunView;
 use crate::tuning::{Phase, Trial};
 use jiff::{SignedDuration, Timestamp};
 
-/// Time until a running trial is done, if it says how many of its steps it has made.
+/// Part of its steps that a trial must have made before they tell its pace: earlier, its start-up weighs too much.
+const SOONEST: f64 = 0.05;
+
+/// Time until a running trial is done, if it says how many of its steps it has made and these are a few already.
 pub fn trial_eta(trial: &Trial, now: Timestamp) -> Option<SignedDuration> {
-    let fraction = trial_fraction(trial).filter(|f| *f > 0.0)?;
+    let fraction = trial_fraction(trial).filter(|f| *f >= SOONEST)?;
     (trial.phase == Phase::Running).then(|| scaled(trial.duration(now), (1.0 - fraction) / fraction))
 }
 

@@ -75,16 +75,12 @@ fn winners_curse(view: &RunView, best: Best, recommendation: &Recommendation) ->
         Goal::Maximize => best.value - recommendation.mean,
         Goal::Minimize => recommendation.mean - best.value,
     };
-    let luck = "part of it is luck that does not come again";
     let so = if gain > 0.0 {
-        format!(
-            "it is {} better than what the model expects of the recommended point",
-            short(gain)
-        )
+        format!("what to expect at the recommended point is {} worse", short(gain))
     } else {
-        "the model expects no less of the recommended point".into()
+        "what to expect at the recommended point is no worse".into()
     };
-    format!("             (the best observation is the luckiest of {n}, and {luck}; {so})")
+    format!("             of {n} noisy results the best is partly luck: {so}")
 }
 
 fn costs(view: &RunView) -> Vec<String> {
@@ -110,7 +106,7 @@ fn costs(view: &RunView) -> Vec<String> {
     }
     let mut lines = vec![line];
     if view.status.gpu_hours > 0.0 {
-        lines.push(format!("{} GPU-hours", short(view.status.gpu_hours)));
+        lines.push(format!("{:.2} GPU-hours", view.status.gpu_hours));
     }
     lines
 }

@@ -34,6 +34,13 @@ pub fn table(view: &RunView, width: Option<usize>) -> String {
 
 /// `12 of 30 trials: 2 running, 9 succeeded, 1 failed`.
 pub fn counts_line(counts: &Counts, max_trials: u32) -> String {
+    let phases = phases_line(counts);
+    let colon = if phases.is_empty() { "" } else { ": " };
+    format!("{} of {max_trials} trials{colon}{phases}", counts.total)
+}
+
+/// `2 running, 9 succeeded, 1 failed`; empty without any trial.
+pub fn phases_line(counts: &Counts) -> String {
     let parts = [
         (counts.queued, "queued"),
         (counts.running, "running"),
@@ -47,10 +54,5 @@ pub fn counts_line(counts: &Counts, max_trials: u32) -> String {
         .filter(|(n, _)| *n > 0)
         .map(|(n, word)| format!("{n} {word}"))
         .collect();
-    let colon = if parts.is_empty() { "" } else { ": " };
-    format!(
-        "{} of {max_trials} trials{colon}{}",
-        counts.total,
-        parts.join(", ")
-    )
+    parts.join(", ")
 }

@@ -132,7 +132,11 @@ fn trials() -> Vec<Trial> {
     all[2].metrics.insert("collapsed".into(), 1.0);
     all[9].phase = Phase::Failed(Failure::Diverged);
     all[9].value = None;
-    all[9].progress.step = Some(87);
+    all[9].progress = Progress {
+        step: Some(87),
+        total_steps: Some(345),
+        epoch: Some(0.76),
+    };
     all[9].message = "its loss is not a number\u{1b}[2J at step 87\nsee log".into();
     all[12].phase = Phase::EarlyStopped;
     all[12].progress = Progress {
@@ -173,9 +177,10 @@ fn view(trials: Vec<Trial>, ended: Option<Ended>, now: Timestamp) -> RunView {
 /// Sixteen trials done, two running, one waiting.
 pub fn running() -> RunView {
     let mut all = trials();
-    for (index, rate, step) in [(17u32, 6.4e-5, 207u64), (18, 7.3e-5, 23)] {
+    for (index, rate, step, started) in [(17u32, 6.4e-5, 207u64, 1481), (18, 7.3e-5, 52, 1562)] {
         let mut t = trial(index, rate, 0.0);
         (t.phase, t.value, t.ended) = (Phase::Running, None, None);
+        t.started = Some(time(started));
         (t.ran, t.attempt_started) = (SignedDuration::ZERO, t.started);
         t.progress = Progress {
             step: Some(step),

@@ -1,7 +1,8 @@
 //! The trials as a file for other programs: one row for each trial.
 //!
-//! Columns: `trial`, `index`, `phase`, `value`, `param_NAME` for each parameter, `metric_NAME` for each metric that any
-//! trial reported, `started`, `ended`, `duration_seconds`, `attempts`, `message`. Missing is empty in CSV, null elsewhere.
+//! Columns: `trial`, `index`, `phase`, `failure`, `value`, `param_NAME` for each parameter, `metric_NAME` for each metric
+//! that any trial reported, `started`, `ended`, `duration_seconds`, `attempts`, `message`. Missing is empty in CSV and null
+//! elsewhere.
 
 mod parquet;
 mod text;

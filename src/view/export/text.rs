@@ -1,7 +1,8 @@
 //! CSV and JSON.
 
 use super::{Cells, Column, Written};
-use serde_json::{Map, Value};
+use serde::{Serialize, Serializer};
+use serde_json::Value;
 
 /// Numbers in full precision, times as RFC 3339, NaN as `NaN`, missing as nothing.
 pub(super) fn csv(columns: &[Column]) -> Written {
@@ -15,16 +16,26 @@ pub(super) fn csv(columns: &[Column]) -> Written {
 
 /// An array of objects; NaN and infinities are null, for JSON cannot write them.
 pub(super) fn json(columns: &[Column]) -> Written {
-    let object = |row| {
-        columns
-            .iter()
-            .map(|c| (c.name.clone(), value(&c.cells, row)))
-            .collect::<Map<_, _>>()
-    };
-    let rows: Vec<_> = (0..n_rows(columns)).map(object).collect();
+    let rows: Vec<_> = (0..n_rows(columns)).map(|place| Row { columns, place }).collect();
     let mut bytes = serde_json::to_vec_pretty(&rows)?;
     bytes.push(b'\n');
     Ok(bytes)
+}
+
+/// An object whose members are in the columns' order.
+struct Row<'a> {
+    columns: &'a [Column],
+    place: usize,
+}
+
+impl Serialize for Row<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(
+            self.columns
+                .iter()
+                .map(|c| (&c.name, value(&c.cells, self.place))),
+        )
+    }
 }
 
 fn n_rows(columns: &[Column]) -> usize {

@@ -42,7 +42,9 @@ pub(super) fn parameter(name: &str, domain: &Domain) -> Axis {
         Domain::Double { min, max, scale } => numeric(*min, *max, *scale),
         Domain::Integer { min, max, scale, .. } => {
             let (low, high, mut ticks, _, note) = numeric(*min as f64, *max as f64, *scale);
-            ticks.retain(|t| !t.1.contains('.'));
+            if *scale == Scale::Linear {
+                ticks = linear_ticks(low, high, 1.0);
+            }
             (low, high, ticks, vec![], note)
         }
         Domain::Discrete { values } => listed(values.iter().map(|v| short(*v)).collect()),
@@ -63,7 +65,7 @@ type Marks = (f64, f64, Vec<(f64, String)>, Vec<f64>, &'static str);
 fn numeric(min: f64, max: f64, scale: Scale) -> Marks {
     let (low, high) = (warp(scale, min), warp(scale, max));
     match scale {
-        Scale::Linear => (low, high, linear_ticks(low, high, 6), vec![], ""),
+        Scale::Linear => (low, high, linear_ticks(low, high, 0.0), vec![], ""),
         Scale::Log => {
             let ticks = decades(low, high, |v| v);
             (low, high, ticks, ninths(low, high), " (log scale)")
@@ -126,9 +128,9 @@ fn ninths(low: f64, high: f64) -> Vec<f64> {
     places.filter(|p| inside(*p, low, high)).collect()
 }
 
-/// About `n` ticks at multiples of 1, 2 or 5 times a power of ten.
-fn linear_ticks(low: f64, high: f64, n: usize) -> Vec<(f64, String)> {
-    let rough = (high - low) / n as f64;
+/// Four to eight ticks, if the smallest step allows, at multiples of 1, 2 or 5 times a power of ten.
+fn linear_ticks(low: f64, high: f64, smallest_step: f64) -> Vec<(f64, String)> {
+    let rough = ((high - low) / 8.0).max(smallest_step);
     if !(rough.is_finite() && rough > 0.0) {
         return vec![(low, short(low))];
     }
@@ -200,7 +202,7 @@ pub(super) fn objective(label: &str, values: &[f64], beliefs: &[f64]) -> (Axis, 
         label: label.to_owned(),
         low,
         high,
-        ticks: linear_ticks(low, high, 6),
+        ticks: linear_ticks(low, high, 0.0),
         minor: vec![],
     };
     (axis, n_beyond)

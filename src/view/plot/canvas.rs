@@ -10,13 +10,15 @@ pub(super) type Drawn<DB> = Result<(), DrawingAreaErrorKind<<DB as DrawingBacken
 /// A place in logical pixels, from the upper left corner.
 pub(super) type Place = (f64, f64);
 
-/// Family under which the embedded font is registered; an SVG names it too, and a browser has one of its own.
-pub(super) const FONT_FAMILY: &str = "sans-serif";
+/// Families under which the embedded font is registered; an SVG names them, and a browser takes the first it has.
+pub(super) const FONT_FAMILY: &str = "Ubuntu, Helvetica Neue, Arial, sans-serif";
 
 /// Draws shapes over any of plotters' backends, `scale` device pixels for each logical one.
 pub(super) struct Canvas<'a, DB: DrawingBackend> {
     pub area: &'a DrawingArea<DB, Shift>,
     pub scale: f64,
+    /// How far below its place a text must be put to be centred there, as a part of its size.
+    pub text_drop: f64,
 }
 
 /// Where a text lies against its place.
@@ -106,6 +108,13 @@ impl<DB: DrawingBackend> Canvas<'_, DB> {
         let style = TextStyle::from(font)
             .color(&color)
             .pos(Pos::new(horizontal, VPos::Center));
+        let drop = self.text_drop * size;
+        let (x, y) = place;
+        let place = if let Anchor::Upwards = anchor {
+            (x + drop, y)
+        } else {
+            (x, y + drop)
+        };
         self.area
             .draw(&Text::new(text.to_owned(), self.pixel(place), style))
     }

@@ -10,24 +10,31 @@ use plotters::style::register_font;
 const DENSITY: usize = 2;
 /// Each of them is the mean of this many in both directions, which makes edges smooth.
 const SUPERSAMPLING: usize = 2;
+/// Where the embedded font's middle lies below the middle of its box, as a part of its size.
+const TEXT_DROP: f64 = 0.17;
+/// Units of an SVG for each logical pixel: plotters rounds to whole units, which would make a curve rough.
+const SVG_SCALE: f64 = 10.0;
 
 /// The plot as SVG. The error is a sentence.
 pub fn svg(plot: &Plot) -> Result<String, String> {
     register()?;
     let mut text = String::new();
+    let size = ((WIDTH * SVG_SCALE) as u32, (HEIGHT * SVG_SCALE) as u32);
     {
-        let area = SVGBackend::with_string(&mut text, (WIDTH as u32, HEIGHT as u32)).into_drawing_area();
+        let area = SVGBackend::with_string(&mut text, size).into_drawing_area();
         picture(
             &Canvas {
                 area: &area,
-                scale: 1.0,
+                scale: SVG_SCALE,
+                text_drop: 0.0,
             },
             plot,
         )
         .map_err(sentence)?;
         area.present().map_err(sentence)?;
     }
-    Ok(text)
+    let fine = format!("<svg width=\"{}\" height=\"{}\"", size.0, size.1);
+    Ok(text.replacen(&fine, &format!("<svg width=\"{WIDTH}\" height=\"{HEIGHT}\""), 1))
 }
 
 /// The plot as PNG, 1760 by 1080 pixels. The error is a sentence.
@@ -43,6 +50,7 @@ pub fn png(plot: &Plot) -> Result<Vec<u8>, String> {
             &Canvas {
                 area: &area,
                 scale: scale as f64,
+                text_drop: TEXT_DROP,
             },
             plot,
         )

@@ -10,12 +10,13 @@ mod picture;
 mod terminal;
 
 pub use image::{png, svg};
+pub(super) use terminal::paint;
 pub use terminal::terminal;
 
 use super::RunView;
 use super::numbers::escape;
 use crate::optimizer::Belief;
-use crate::space::{Domain, Point};
+use crate::space::{Domain, Parameter, Point};
 use crate::tuning::{Phase, Trial};
 use axis::Axis;
 
@@ -73,6 +74,19 @@ impl Kind {
             Self::Running => "running",
         }
     }
+}
+
+/// The place in the space of the parameter to plot: the one with this name, or else the first that is a number, or else
+/// the first. The error is a sentence that names all.
+pub fn plotted_parameter(view: &RunView, name: Option<&str>) -> Result<usize, String> {
+    let parameters = view.snapshot.job.space.parameters();
+    let Some(name) = name else {
+        return Ok(parameters.iter().position(Parameter::ordered).unwrap_or(0));
+    };
+    parameters.iter().position(|p| p.name() == name).ok_or_else(|| {
+        let names: Vec<_> = parameters.iter().map(Parameter::name).collect();
+        format!("there is no parameter {name:?}: there are {}", names.join(", "))
+    })
 }
 
 /// Points along one parameter (by its place in the space), at which to ask the optimizer for its belief. The other

@@ -158,7 +158,7 @@ fn legend<DB: DrawingBackend>(canvas: &Canvas<DB>, plot: &Plot) -> Drawn<DB> {
         canvas.ring((at, y), 7.0, GREEN, 2.2)?;
     }
     if plot.curve.len() > 1 {
-        let at = entry("posterior mean, 90 %")?;
+        let at = entry("posterior, 90 %")?;
         canvas.fill(
             &[
                 (at - 9.0, y - 7.0),
@@ -171,7 +171,7 @@ fn legend<DB: DrawingBackend>(canvas: &Canvas<DB>, plot: &Plot) -> Drawn<DB> {
         canvas.line(&[(at - 9.0, y), (at + 9.0, y)], BLUE, 2.2)?;
     }
     if plot.recommended.is_some() {
-        let at = entry("recommended, 90 %")?;
+        let at = entry("recommended")?;
         canvas.line(&[(at, y - 9.0), (at, y + 9.0)], PURPLE, 2.0)?;
         diamond(canvas, (at, y), 5.5)?;
     }

@@ -8,11 +8,17 @@ use ratatui::symbols::Marker;
 use ratatui::widgets::Widget;
 use ratatui::widgets::canvas::{Canvas, Points};
 
+const LINE: Style = Style::new().fg(Color::DarkGray);
 const BEST: (&str, Color) = ("★", Color::Green);
 const RECOMMENDED: (&str, Color) = ("◆", Color::Magenta);
 
 /// The plot in `width` by `height` characters (at least 40 by 10), with ANSI colours or without any.
 pub fn terminal(plot: &Plot, width: u16, height: u16, colors: bool) -> String {
+    text(&paint(plot, width, height), colors)
+}
+
+/// The plot in cells, from the upper left corner.
+pub(in crate::view) fn paint(plot: &Plot, width: u16, height: u16) -> Buffer {
     let area = Rect::new(0, 0, width.clamp(40, 400), height.clamp(10, 200));
     let mut buffer = Buffer::empty(area);
     let gutter = plot
@@ -26,10 +32,24 @@ pub fn terminal(plot: &Plot, width: u16, height: u16, colors: bool) -> String {
     let data = Rect::new(gutter, 2, area.width - gutter - 1, area.height - 5);
     buffer.set_stringn(gutter, 0, &plot.title, data.width.into(), Style::new());
     legend(&mut buffer, plot, gutter);
-    axes(&mut buffer, plot, data);
-    belief(&mut buffer, plot, data);
-    marks(&mut buffer, plot, data);
-    text(&buffer, colors)
+    // Trials without a value have the last row for themselves.
+    let floor = u16::from(!plot.without_value.is_empty());
+    let heights = Rect {
+        height: data.height - floor,
+        ..data
+    };
+    x_axis(&mut buffer, plot, data);
+    y_axis(&mut buffer, plot, heights);
+    belief(&mut buffer, plot, heights);
+    for (x, kind) in &plot.without_value {
+        put(
+            &mut buffer,
+            (column(plot, data, *x), data.bottom() - 1),
+            kind_symbol(*kind),
+        );
+    }
+    marks(&mut buffer, plot, heights);
+    buffer
 }
 
 fn kind_symbol(kind: Kind) -> (&'static str, Color) {
@@ -50,7 +70,7 @@ fn legend(buffer: &mut Buffer, plot: &Plot, left: u16) {
     entries.extend(plot.best.map(|_| (BEST, "best")));
     entries.extend(plot.recommended.map(|_| (RECOMMENDED, "recommended")));
     if plot.curve.len() > 1 {
-        entries.push((("⠒", Color::Blue), "posterior mean"));
+        entries.push((("⠒", Color::Blue), "posterior"));
         entries.push((("░", Color::Blue), "90 %"));
     }
     let mut x = left;
@@ -64,25 +84,13 @@ fn legend(buffer: &mut Buffer, plot: &Plot, left: u16) {
     }
 }
 
-fn axes(buffer: &mut Buffer, plot: &Plot, data: Rect) {
-    let style = Style::new().fg(Color::DarkGray);
+fn x_axis(buffer: &mut Buffer, plot: &Plot, data: Rect) {
     for y in data.top()..data.bottom() {
-        buffer.set_string(data.left() - 1, y, "│", style);
+        buffer.set_string(data.left() - 1, y, "│", LINE);
     }
-    buffer.set_string(data.left() - 1, data.bottom(), "└", style);
+    buffer.set_string(data.left() - 1, data.bottom(), "└", LINE);
     for x in data.left()..data.right() {
-        buffer.set_string(x, data.bottom(), "─", style);
-    }
-    let mut last_row = None;
-    for (place, text) in &plot.y.ticks {
-        let y = row(plot, data, *place);
-        if last_row == Some(y) {
-            continue;
-        }
-        last_row = Some(y);
-        let width = usize::from(data.left()) - 2;
-        buffer.set_string(0, y, format!("{text:>width$}"), Style::new());
-        buffer.set_string(data.left() - 1, y, "┤", style);
+        buffer.set_string(x, data.bottom(), "─", LINE);
     }
     let mut free_from = 0;
     for (place, text) in &plot.x.ticks {
@@ -95,7 +103,7 @@ fn axes(buffer: &mut Buffer, plot: &Plot, data: Rect) {
             continue;
         }
         free_from = left + width + 1;
-        buffer.set_string(x, data.bottom(), "┬", style);
+        buffer.set_string(x, data.bottom(), "┬", LINE);
         buffer.set_string(left, data.bottom() + 1, text, Style::new());
     }
     let width = plot.x.label.chars().count() as u16;
@@ -110,7 +118,21 @@ fn axes(buffer: &mut Buffer, plot: &Plot, data: Rect) {
     if plot.n_beyond > 0 {
         let text = format!("{} beyond this axis", plot.n_beyond);
         let left = data.right().saturating_sub(text.chars().count() as u16);
-        buffer.set_string(left, data.bottom() + 2, text, Style::new().fg(Color::Red));
+        put(buffer, (left, data.bottom() + 2), (&text, Color::Red));
+    }
+}
+
+fn y_axis(buffer: &mut Buffer, plot: &Plot, heights: Rect) {
+    let mut last = None;
+    for (place, text) in &plot.y.ticks {
+        let y = row(plot, heights, *place);
+        // In few rows, ticks may coincide.
+        if last.replace(y) == Some(y) {
+            continue;
+        }
+        let width = usize::from(heights.left()) - 2;
+        buffer.set_string(0, y, format!("{text:>width$}"), Style::new());
+        buffer.set_string(heights.left() - 1, y, "┤", LINE);
     }
 }
 
@@ -167,25 +189,21 @@ fn interpolate(curve: &[[f64; 4]], place: f64) -> Option<[f64; 3]> {
     Some([1, 2, 3].map(|i| a[i] + t * (b[i] - a[i])))
 }
 
-fn marks(buffer: &mut Buffer, plot: &Plot, data: Rect) {
-    let mut put =
-        |x, y, (symbol, color): (&str, Color)| buffer.set_string(x, y, symbol, Style::new().fg(color));
+fn marks(buffer: &mut Buffer, plot: &Plot, heights: Rect) {
+    let at = |x, y| (column(plot, heights, x), row(plot, heights, y));
     for mark in &plot.observations {
-        put(
-            column(plot, data, mark.x),
-            row(plot, data, mark.y),
-            kind_symbol(mark.kind),
-        );
-    }
-    for (x, kind) in &plot.without_value {
-        put(column(plot, data, *x), data.bottom() - 1, kind_symbol(*kind));
+        put(buffer, at(mark.x, mark.y), kind_symbol(mark.kind));
     }
     if let Some([x, mean, ..]) = plot.recommended {
-        put(column(plot, data, x), row(plot, data, mean), RECOMMENDED);
+        put(buffer, at(x, mean), RECOMMENDED);
     }
     if let Some((x, y)) = plot.best {
-        put(column(plot, data, x), row(plot, data, y), BEST);
+        put(buffer, at(x, y), BEST);
     }
+}
+
+fn put(buffer: &mut Buffer, (x, y): (u16, u16), (symbol, color): (&str, Color)) {
+    buffer.set_string(x, y, symbol, Style::new().fg(color));
 }
 
 fn column(plot: &Plot, data: Rect, place: f64) -> u16 {
