@@ -193,6 +193,19 @@ fn faults_of_meaning() {
 }
 
 #[test]
+fn what_bert_does_not_know_is_no_parameter_of_it() {
+    let edits = [
+        ("name: learning_rate, double", "name: lr, double"),
+        ("data: d}", "data: d, learningRate: 1.0e-4}"),
+    ];
+    let faults = faults(&edits);
+    assert_eq!(faults.len(), 1, "{faults:?}");
+    assert!(faults[0].starts_with(
+        "spec.parameters[0].name: \"lr\" is not a parameter of bert, which knows learning_rate"
+    ));
+}
+
+#[test]
 fn faults_of_other_trials() {
     let bert = "bert: {task: mrpc, model: m, data: d}";
     let command = "command: [train, --lr, $(params.lr)]";

@@ -31,7 +31,7 @@ pub fn show(args: &ShowArgs) -> Done {
         let summary = serde_json::to_string_pretty(&view::summary(&view)).map_err(|e| e.to_string())?;
         return print(format!("{summary}\n").as_bytes());
     }
-    print((view::report(&view) + &present::terminal_plot(&view, None)?).as_bytes())
+    print((view::report(&view, present::width()) + &present::terminal_plot(&view, None)?).as_bytes())
 }
 
 /// A parameter against the objective.
@@ -41,7 +41,14 @@ pub fn plot(args: &PlotArgs) -> Done {
     let parameter = args.parameter.as_deref();
     let Some(to) = &args.to else {
         let text = present::terminal_plot(&view, parameter)?;
-        return print(if text.is_empty() { "Nothing to plot yet: no trial has a value.\n".into() } else { text }.as_bytes());
+        return print(
+            if text.is_empty() {
+                "Nothing to plot yet: no trial has a value.\n".into()
+            } else {
+                text
+            }
+            .as_bytes(),
+        );
     };
     let plot = present::plot_of(&view, parameter)?.ok_or("nothing to plot yet: no trial has a value")?;
     match to.extension().and_then(|e| e.to_str()) {
@@ -73,7 +80,12 @@ pub fn export(args: &ExportArgs) -> Done {
 /// Why a trial is where it is.
 pub fn explain(args: &ExplainArgs) -> Done {
     let (job_name, number) = args.trial.rsplit_once('-').unwrap_or(("", &args.trial));
-    let not_a_trial = || format!("{}: not a trial: write it like mrpc-0007, or 7 with --run", args.trial);
+    let not_a_trial = || {
+        format!(
+            "{}: not a trial: write it like mrpc-0007, or 7 with --run",
+            args.trial
+        )
+    };
     let index: u32 = number.parse().map_err(|_| not_a_trial())?;
     let run = match &args.run {
         Some(run) => find(run),
@@ -86,7 +98,11 @@ pub fn explain(args: &ExplainArgs) -> Done {
         Some(text) => print(text.as_bytes()),
         None => {
             let n = view.snapshot.trials.len();
-            Err(format!("{}: the run at {} has trials 1 to {n}", args.trial, run.root().display()))
+            Err(format!(
+                "{}: the run at {} has trials 1 to {n}",
+                args.trial,
+                run.root().display()
+            ))
         }
     }
 }
@@ -108,14 +124,27 @@ pub fn replay(args: &ReplayArgs) -> Done {
         } else if same {
             text += &format!("{name}  same to the last bit\n");
         } else {
-            let again = proposal.proposed.as_ref().map(|p| serde_json::json!(p.parameters).to_string());
+            let again = proposal
+                .proposed
+                .as_ref()
+                .map(|p| serde_json::json!(p.parameters).to_string());
             let again = again.unwrap_or_else(|| "nothing".into());
-            text += &format!("{name}  differs: was {}, is {again}\n", serde_json::json!(proposal.recorded.parameters));
+            text += &format!(
+                "{name}  differs: was {}, is {again}\n",
+                serde_json::json!(proposal.recorded.parameters)
+            );
         }
     }
     if args.output == TextOrJson::Text {
-        text += &format!("{n_same} of {} proposals are the same to the last bit\n", replayed.len());
+        text += &format!(
+            "{n_same} of {} proposals are the same to the last bit\n",
+            replayed.len()
+        );
     }
     print(text.as_bytes())?;
-    Ok(if n_same == replayed.len() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if n_same == replayed.len() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
