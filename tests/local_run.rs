@@ -56,7 +56,7 @@ fn parameters_arrive_in_arguments_environment_and_file() {
 fn a_bad_trial_is_one_failed_trial_with_a_reason_and_the_job_goes_on() {
     // Each trial does another bad thing; the last one is good.
     let script = "case $TUNING_TRIAL in \
-        *1) exit 7;; *2) echo f1=nan;; *3) true;; *4) kill -9 $$;; *5) yes | head -c 50000000; exit 1;; *) echo f1=0.9;; esac";
+        *1) exit 7;; *2) echo f1=nan;; *3) true;; *4) kill -9 $$;; *5) head -c 50000000 /dev/zero | tr '\\0' x; exit 1;; *) echo f1=0.9;; esac";
     let run = Run::new("bad", 6, 3, script);
     assert!(run.tuning(&[]).status().unwrap().success());
     let mut ends: Vec<(u64, String)> = run

@@ -184,12 +184,6 @@ fn faults_of_meaning() {
         "spec.objective.metric",
         "f1, accuracy, loss",
     );
-    refused(
-        "name: learning_rate, double",
-        "name: lr, double",
-        "spec.parameters[0].name",
-        "knows learning_rate",
-    );
 }
 
 #[test]
