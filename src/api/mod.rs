@@ -1,6 +1,6 @@
 //! The manifest: wire types, and the way from a manifest to the core's validated types.
 //!
-//! [`check`] says everything that is wrong with a manifest at once, each fault with its path, the value and the cure.
+//! [`check()`] says everything that is wrong with a manifest at once, each fault with its path, the value and the cure.
 
 mod change;
 mod check;

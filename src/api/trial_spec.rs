@@ -94,8 +94,10 @@ pub enum Task {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Precision {
-    /// 16 bits of bfloat16, with weights kept in 32.
+    /// bf16 where the device computes in it, else fp32: the faster of both.
     #[default]
+    Auto,
+    /// 16 bits of bfloat16, with weights kept in 32.
     Bf16,
     /// 32 bits throughout.
     Fp32,

@@ -172,6 +172,7 @@ fn bert_arguments(bert: &BertSpec, place: &Place) -> Vec<String> {
         Task::Mrpc => "mrpc",
     };
     let precision = match bert.precision {
+        Precision::Auto => "auto",
         Precision::Bf16 => "bf16",
         Precision::Fp32 => "fp32",
     };

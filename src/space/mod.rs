@@ -6,6 +6,7 @@
 mod parameter;
 mod point;
 mod search_space;
+mod validity;
 
 pub use parameter::{Domain, InvalidParameter, Parameter, Scale};
 pub use point::{Point, Value};

@@ -1,6 +1,7 @@
 //! One parameter: a name and a domain, and the way from a value to the unit interval and back.
 
 use super::point::Value;
+use super::validity::faults;
 
 /// How distances are measured inside a numeric range.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -66,13 +67,6 @@ pub struct InvalidParameter {
     pub message: String,
 }
 
-fn invalid(field: &str, message: impl Into<String>) -> InvalidParameter {
-    InvalidParameter {
-        field: field.to_owned(),
-        message: message.into(),
-    }
-}
-
 impl Parameter {
     /// Most values that a discrete or categorical parameter may list.
     pub const MAX_VALUES: usize = 100;
@@ -80,24 +74,7 @@ impl Parameter {
     /// Builds a parameter, or says everything that is wrong with it.
     pub fn new(name: impl Into<String>, domain: Domain) -> Result<Self, Vec<InvalidParameter>> {
         let name = name.into();
-        let mut faults = Vec::new();
-        if !is_identifier(&name) {
-            faults.push(invalid(
-                "name",
-                format!("{name:?} is not a name: start with a letter, go on with letters, digits or '_', at most 63"),
-            ));
-        }
-        faults.extend(match &domain {
-            Domain::Double { min, max, scale } => check_range("double", *min, *max, *scale),
-            Domain::Integer {
-                min,
-                max,
-                step,
-                scale,
-            } => check_integer(*min, *max, *step, *scale),
-            Domain::Discrete { values } => check_discrete(values),
-            Domain::Categorical { values } => check_categorical(values),
-        });
+        let faults = faults(&name, &domain);
         if faults.is_empty() {
             Ok(Self { name, domain })
         } else {
@@ -138,7 +115,7 @@ impl Parameter {
     pub fn to_unit(&self, value: &Value) -> Option<f64> {
         match (&self.domain, value) {
             (Domain::Double { min, max, scale }, Value::Double(x)) => {
-                (min <= x && x <= max).then(|| scale.to_unit(*x, *min, *max))
+                (min <= x && x <= max).then(|| scale.position(*x, *min, *max))
             }
             (
                 Domain::Integer {
@@ -150,7 +127,7 @@ impl Parameter {
                 Value::Integer(x),
             ) => {
                 let inside = min <= x && x <= max && x.abs_diff(*min) % step.unsigned_abs() == 0;
-                inside.then(|| scale.to_unit(*x as f64, *min as f64, self.last_integer() as f64))
+                inside.then(|| scale.position(*x as f64, *min as f64, self.last_integer() as f64))
             }
             (Domain::Discrete { values }, Value::Double(x)) => {
                 values.iter().position(|v| v == x).map(|i| even(i, values.len()))
@@ -167,7 +144,7 @@ impl Parameter {
         let u = u.clamp(0.0, 1.0);
         match &self.domain {
             Domain::Double { min, max, scale } => {
-                Value::Double(scale.from_unit(u, *min, *max).clamp(*min, *max))
+                Value::Double(scale.value_at(u, *min, *max).clamp(*min, *max))
             }
             Domain::Integer { .. } => Value::Integer(self.nearest_integer(u)),
             Domain::Discrete { values } => Value::Double(values[nearest_level(u, values.len())]),
@@ -199,14 +176,14 @@ impl Parameter {
             return 0;
         };
         let last = self.last_integer();
-        let x = scale.from_unit(u, *min as f64, last as f64);
+        let x = scale.value_at(u, *min as f64, last as f64);
         let steps = libm::round((x - *min as f64) / *step as f64) as i64;
         (min + steps * step).clamp(*min, last)
     }
 }
 
 impl Scale {
-    fn to_unit(self, x: f64, min: f64, max: f64) -> f64 {
+    fn position(self, x: f64, min: f64, max: f64) -> f64 {
         if max <= min {
             return 0.0;
         }
@@ -218,7 +195,7 @@ impl Scale {
         ((warp(x) - warp(min)) / (warp(max) - warp(min))).clamp(0.0, 1.0)
     }
 
-    fn from_unit(self, u: f64, min: f64, max: f64) -> f64 {
+    fn value_at(self, u: f64, min: f64, max: f64) -> f64 {
         match self {
             Self::Linear => min + u * (max - min),
             Self::Log => libm::exp(libm::log(min) + u * (libm::log(max) - libm::log(min))),
@@ -240,131 +217,6 @@ fn even(index: usize, n_levels: usize) -> f64 {
 
 fn nearest_level(u: f64, n_levels: usize) -> usize {
     libm::round(u * (n_levels - 1) as f64) as usize
-}
-
-fn is_identifier(name: &str) -> bool {
-    name.len() <= 63
-        && name.starts_with(|c: char| c.is_ascii_alphabetic())
-        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
-}
-
-fn check_range(kind: &str, min: f64, max: f64, scale: Scale) -> Vec<InvalidParameter> {
-    let field = |name: &str| format!("{kind}.{name}");
-    let mut faults = Vec::new();
-    for (name, x) in [("min", min), ("max", max)] {
-        if !x.is_finite() {
-            faults.push(invalid(&field(name), format!("{x} is not a finite number")));
-        }
-    }
-    if min >= max {
-        faults.push(invalid(
-            &field("min"),
-            format!("{min} is not below max ({max}): give a range, min < max"),
-        ));
-    }
-    if scale == Scale::Log && min <= 0.0 {
-        faults.push(invalid(
-            &field("min"),
-            format!("{min} has no logarithm: scale Log needs min > 0, or use Linear"),
-        ));
-    }
-    if scale == Scale::ReverseLog && min < 0.0 {
-        faults.push(invalid(
-            &field("min"),
-            format!("{min} is negative: scale ReverseLog needs 0 <= min"),
-        ));
-    }
-    if scale == Scale::ReverseLog && max >= 1.0 {
-        faults.push(invalid(
-            &field("max"),
-            format!("{max} is not below 1: scale ReverseLog needs max < 1"),
-        ));
-    }
-    faults
-}
-
-fn check_integer(min: i64, max: i64, step: i64, scale: Scale) -> Vec<InvalidParameter> {
-    // Every integer in this range is exact as a double, so that positions can be computed.
-    const LARGEST: i64 = 1 << 53;
-    let mut faults = Vec::new();
-    for (name, x) in [("integer.min", min), ("integer.max", max)] {
-        if x.abs() > LARGEST {
-            faults.push(invalid(
-                name,
-                format!("{x} is beyond 2^53, the largest exact integer"),
-            ));
-        }
-    }
-    if min >= max {
-        faults.push(invalid(
-            "integer.min",
-            format!("{min} is not below max ({max}): give a range, min < max"),
-        ));
-    }
-    if scale == Scale::Log && min <= 0 {
-        let message = format!("{min} has no logarithm: scale Log needs min >= 1, or use Linear");
-        faults.push(invalid("integer.min", message));
-    }
-    if scale == Scale::ReverseLog {
-        let message = "ReverseLog is for doubles below 1: use Linear or Log for integers";
-        faults.push(invalid("integer.scale", message));
-    }
-    if step < 1 {
-        faults.push(invalid(
-            "integer.step",
-            format!("{step} is not a step: at least 1"),
-        ));
-    } else if min < max && step > max - min {
-        let message = format!(
-            "{step} leaves only one value between {min} and {max}: at most {}",
-            max - min
-        );
-        faults.push(invalid("integer.step", message));
-    }
-    faults
-}
-
-fn check_discrete(values: &[f64]) -> Vec<InvalidParameter> {
-    let mut faults = check_count("discrete.values", values.len());
-    if values.iter().any(|v| !v.is_finite()) {
-        faults.push(invalid("discrete.values", "every value must be a finite number"));
-    } else if values.windows(2).any(|w| w[0] >= w[1]) {
-        faults.push(invalid(
-            "discrete.values",
-            "values must ascend and be distinct, such as [8, 16, 32]",
-        ));
-    }
-    faults
-}
-
-fn check_categorical(values: &[String]) -> Vec<InvalidParameter> {
-    let mut faults = check_count("categorical.values", values.len());
-    for (i, value) in values.iter().enumerate() {
-        let field = format!("categorical.values[{i}]");
-        if values[..i].contains(value) {
-            faults.push(invalid(
-                &field,
-                format!("{value:?} is there already: values must be distinct"),
-            ));
-        }
-        if value.is_empty() || value.len() > 253 {
-            faults.push(invalid(&field, "a value has 1 to 253 bytes"));
-        }
-    }
-    faults
-}
-
-fn check_count(field: &str, n: usize) -> Vec<InvalidParameter> {
-    match n {
-        0 => vec![invalid(field, "no value to choose: list at least one")],
-        n if n > Parameter::MAX_VALUES => {
-            vec![invalid(
-                field,
-                format!("{n} values: at most {}", Parameter::MAX_VALUES),
-            )]
-        }
-        _ => vec![],
-    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! What to do now: every rule of a tuning job, as one pure function.
 //!
-//! A shell observes the world as a [`Snapshot`], calls [`decide`] and carries out the [`Plan`]. There is no clock here:
+//! A shell observes the world as a [`Snapshot`], calls [`decide()`] and carries out the [`Plan`]. There is no clock here:
 //! time is an argument. Each policy is a file named for its question.
 #![deny(clippy::disallowed_methods)]
 
