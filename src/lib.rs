@@ -17,3 +17,5 @@ pub mod metrics;
 
 #[cfg(feature = "local")]
 pub mod local;
+
+pub mod cli;

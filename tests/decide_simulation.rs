@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 use tuning_operator::optimizer::{Goal, Strategy as Search};
 use tuning_operator::space::{Domain, Parameter, Scale, SearchSpace};
 use tuning_operator::tuning::{
-    Action, Budget, Counts, CurvePoint, Failure, Job, MedianStop, Objective, Phase, Plan, Snapshot, StopReason, Trial, decide,
+    Action, Budget, Counts, CurvePoint, Failure, Job, MedianStop, Objective, Phase, Plan, Snapshot,
+    StopReason, Trial, decide,
 };
 
 /// What a world does by chance; each number is a chance in 100.
@@ -32,10 +33,23 @@ struct World {
 
 impl World {
     fn new(job: Job, seed: u64, weather: Weather) -> Self {
-        let snapshot = Snapshot { job, trials: vec![], active: SignedDuration::ZERO, ended: None };
+        let snapshot = Snapshot {
+            job,
+            trials: vec![],
+            active: SignedDuration::ZERO,
+            ended: None,
+        };
         let now = "2026-01-01T00:00:00Z".parse().unwrap();
         let (running, stopping) = (BTreeMap::new(), BTreeMap::new());
-        Self { snapshot, now, chance: seed, weather, running, stopping, most_at_once: 0 }
+        Self {
+            snapshot,
+            now,
+            chance: seed,
+            weather,
+            running,
+            stopping,
+            most_at_once: 0,
+        }
     }
 
     /// SplitMix64.
@@ -51,7 +65,11 @@ impl World {
     }
 
     fn trial(&mut self, index: u32) -> &mut Trial {
-        self.snapshot.trials.iter_mut().find(|t| t.index == index).expect("a trial that exists")
+        self.snapshot
+            .trials
+            .iter_mut()
+            .find(|t| t.index == index)
+            .expect("a trial that exists")
     }
 
     /// Decides and applies; the shell may die after any action.
@@ -69,10 +87,22 @@ impl World {
     fn apply(&mut self, action: &Action) {
         let now = self.now;
         match action {
-            Action::Create { first_index, proposals } => {
+            Action::Create {
+                first_index,
+                proposals,
+            } => {
                 for (index, p) in (*first_index..).zip(proposals) {
-                    assert!(self.snapshot.trials.iter().all(|t| t.index != index), "trial {index} created twice");
-                    self.snapshot.trials.push(Trial::new(index, p.point.clone(), p.resource, p.why.clone(), now));
+                    assert!(
+                        self.snapshot.trials.iter().all(|t| t.index != index),
+                        "trial {index} created twice"
+                    );
+                    self.snapshot.trials.push(Trial::new(
+                        index,
+                        p.point.clone(),
+                        p.resource,
+                        p.why.clone(),
+                        now,
+                    ));
                 }
             }
             Action::Start { index } => {
@@ -89,7 +119,11 @@ impl World {
                 if self.running.contains_key(index) {
                     self.stopping.insert(*index, reason.clone());
                 } else {
-                    assert_eq!(*reason, StopReason::JobEnded, "nothing else stops a trial that does not run");
+                    assert_eq!(
+                        *reason,
+                        StopReason::JobEnded,
+                        "nothing else stops a trial that does not run"
+                    );
                     self.end(*index, Phase::Cancelled, None);
                 }
             }
@@ -148,7 +182,10 @@ impl World {
         let steps = self.running.entry(index).or_default();
         *steps += 1;
         let step = *steps;
-        self.trial(index).curve.push(CurvePoint { step: u64::from(step), value });
+        self.trial(index).curve.push(CurvePoint {
+            step: u64::from(step),
+            value,
+        });
         if step >= 4 {
             self.end(index, Phase::Succeeded, Some(value));
         }
@@ -169,10 +206,23 @@ impl World {
     fn check(&self, before: &Snapshot) {
         let budget = &self.snapshot.job.budget;
         let counts = Counts::of(&self.snapshot.trials);
-        assert!(counts.spent() <= budget.max_trials, "{counts:?} exceed the budget of {}", budget.max_trials);
-        assert!(self.most_at_once <= budget.parallel as usize, "{} at once", self.most_at_once);
+        assert!(
+            counts.spent() <= budget.max_trials,
+            "{counts:?} exceed the budget of {}",
+            budget.max_trials
+        );
+        assert!(
+            self.most_at_once <= budget.parallel as usize,
+            "{} at once",
+            self.most_at_once
+        );
         for old in &before.trials {
-            let new = self.snapshot.trials.iter().find(|t| t.index == old.index).expect("no trial is lost");
+            let new = self
+                .snapshot
+                .trials
+                .iter()
+                .find(|t| t.index == old.index)
+                .expect("no trial is lost");
             assert_eq!(new.point, old.point, "a trial never moves");
             if old.phase.is_final() {
                 assert_eq!(new.phase, old.phase, "what has ended stays ended");
@@ -180,20 +230,37 @@ impl World {
         }
         if before.ended.is_some() {
             assert_eq!(self.snapshot.ended, before.ended, "a job that ended stays ended");
-            assert_eq!(self.snapshot.trials.len(), before.trials.len(), "nothing new after the end");
+            assert_eq!(
+                self.snapshot.trials.len(),
+                before.trials.len(),
+                "nothing new after the end"
+            );
         }
     }
 }
 
 fn job(search: Search, max_trials: u32, parallel: u32, weather: Weather, shadow: bool) -> Job {
-    let domain = Domain::Double { min: 1e-6, max: 1e-3, scale: Scale::Log };
-    let kind = Domain::Categorical { values: vec!["a".into(), "b".into()] };
-    let space = vec![Parameter::new("lr", domain).unwrap(), Parameter::new("kind", kind).unwrap()];
+    let domain = Domain::Double {
+        min: 1e-6,
+        max: 1e-3,
+        scale: Scale::Log,
+    };
+    let kind = Domain::Categorical {
+        values: vec!["a".into(), "b".into()],
+    };
+    let space = vec![
+        Parameter::new("lr", domain).unwrap(),
+        Parameter::new("kind", kind).unwrap(),
+    ];
     let minutes = SignedDuration::from_mins;
     Job {
         name: "sim".into(),
         space: SearchSpace::new(space).unwrap(),
-        objective: Objective { metric: "f1".into(), goal: Goal::Maximize, target: Some(0.999) },
+        objective: Objective {
+            metric: "f1".into(),
+            goal: Goal::Maximize,
+            target: Some(0.999),
+        },
         strategy: search,
         seed: 7,
         budget: Budget {
@@ -206,7 +273,11 @@ fn job(search: Search, max_trials: u32, parallel: u32, weather: Weather, shadow:
             max_without_improvement: None,
             max_gpu_hours: Some(500.0),
         },
-        early_stopping: Some(MedianStop { min_completed: 3, start_step: 2, shadow }),
+        early_stopping: Some(MedianStop {
+            min_completed: 3,
+            start_step: 2,
+            shadow,
+        }),
         prior: vec![],
         suspend: false,
         gpus_per_trial: 1,
@@ -214,8 +285,12 @@ fn job(search: Search, max_trials: u32, parallel: u32, weather: Weather, shadow:
 }
 
 fn weather() -> impl Strategy<Value = Weather> {
-    (0..40u32, 0..30u32, 0..30u32, 0..50u32)
-        .prop_map(|(crash, preempt, hang, shell_dies)| Weather { crash, preempt, hang, shell_dies })
+    (0..40u32, 0..30u32, 0..30u32, 0..50u32).prop_map(|(crash, preempt, hang, shell_dies)| Weather {
+        crash,
+        preempt,
+        hang,
+        shell_dies,
+    })
 }
 
 fn search() -> impl Strategy<Value = Search> {
@@ -224,7 +299,11 @@ fn search() -> impl Strategy<Value = Search> {
         Just(Search::Sobol),
         Just(Search::Bayesian),
         Just(Search::Grid { points_per_double: 5 }),
-        Just(Search::Hyperband { min_resource: 1, max_resource: 9, eta: 3 }),
+        Just(Search::Hyperband {
+            min_resource: 1,
+            max_resource: 9,
+            eta: 3
+        }),
     ]
 }
 
@@ -283,7 +362,12 @@ proptest! {
 
 #[test]
 fn suspended_trials_wait_and_go_on() {
-    let calm = Weather { crash: 0, preempt: 0, hang: 0, shell_dies: 0 };
+    let calm = Weather {
+        crash: 0,
+        preempt: 0,
+        hang: 0,
+        shell_dies: 0,
+    };
     let mut world = World::new(job(Search::Random, 6, 2, calm, false), 1, calm);
     world.reconcile();
     world.reconcile();

@@ -34,8 +34,13 @@ fn compare(path: &str, old: &Value, new: &Value, faults: &mut Vec<Fault>) {
     }
     let empty = Map::new();
     match (old, new) {
-        (Value::Object(_) | Value::Null, Value::Object(_) | Value::Null) if old.is_object() || new.is_object() => {
-            let (a, b) = (old.as_object().unwrap_or(&empty), new.as_object().unwrap_or(&empty));
+        (Value::Object(_) | Value::Null, Value::Object(_) | Value::Null)
+            if old.is_object() || new.is_object() =>
+        {
+            let (a, b) = (
+                old.as_object().unwrap_or(&empty),
+                new.as_object().unwrap_or(&empty),
+            );
             for key in a.keys().chain(b.keys().filter(|k| !a.contains_key(*k))) {
                 let of = |m: &Map<String, Value>| m.get(key).cloned().unwrap_or(Value::Null);
                 compare(&join(path, key), &of(a), &of(b), faults);
@@ -47,14 +52,20 @@ fn compare(path: &str, old: &Value, new: &Value, faults: &mut Vec<Fault>) {
             }
         }
         _ => {
-            let message = format!("was {old} and is {new}: the job has begun, start another for another question");
+            let message =
+                format!("was {old} and is {new}: the job has begun, start another for another question");
             faults.push(Fault::new(path, message));
         }
     }
 }
 
 fn compare_budget(old: &Value, new: &Value, faults: &mut Vec<Fault>) {
-    let keys = ["maxTrials", "maxFailedTrials", "maxTrialsWithoutImprovement", "maxGpuHours"];
+    let keys = [
+        "maxTrials",
+        "maxFailedTrials",
+        "maxTrialsWithoutImprovement",
+        "maxGpuHours",
+    ];
     for key in keys {
         // An absent limit is the largest of all.
         let limit = |v: &Value| v[key].as_f64().unwrap_or(f64::INFINITY);
@@ -69,10 +80,22 @@ fn compare_budget(old: &Value, new: &Value, faults: &mut Vec<Fault>) {
     }
 }
 
-fn refuse_smaller(key: &str, old: f64, new: f64, old_text: &Value, new_text: &Value, faults: &mut Vec<Fault>) {
+fn refuse_smaller(
+    key: &str,
+    old: f64,
+    new: f64,
+    old_text: &Value,
+    new_text: &Value,
+    faults: &mut Vec<Fault>,
+) {
     if new < old {
-        let was = if old_text.is_null() { "without limit".to_owned() } else { old_text.to_string() };
-        let message = format!("was {was} and is {new_text}: a budget may grow, not shrink, once the job has begun");
+        let was = if old_text.is_null() {
+            "without limit".to_owned()
+        } else {
+            old_text.to_string()
+        };
+        let message =
+            format!("was {was} and is {new_text}: a budget may grow, not shrink, once the job has begun");
         faults.push(Fault::new(format!("spec.budget.{key}"), message));
     }
 }

@@ -20,13 +20,16 @@ pub struct Checked {
 
 /// Reads YAML or JSON (JSON is YAML); exactly one document.
 pub fn parse(text: &str) -> Result<Value, Fault> {
-    let documents: Vec<Value> =
-        serde_saphyr::from_multiple(text).map_err(|e| Fault::new("manifest", format!("is not YAML or JSON: {e}")))?;
+    let documents: Vec<Value> = serde_saphyr::from_multiple(text)
+        .map_err(|e| Fault::new("manifest", format!("is not YAML or JSON: {e}")))?;
     let mut documents: Vec<Value> = documents.into_iter().filter(|d| !d.is_null()).collect();
     match documents.len() {
         1 => Ok(documents.remove(0)),
         0 => Err(Fault::new("manifest", "is empty: a TuningJob is expected")),
-        n => Err(Fault::new("manifest", format!("holds {n} documents: keep one TuningJob in a file"))),
+        n => Err(Fault::new(
+            "manifest",
+            format!("holds {n} documents: keep one TuningJob in a file"),
+        )),
     }
 }
 
@@ -37,13 +40,20 @@ pub fn check(manifest: &Value) -> Result<Checked, Vec<Fault>> {
     if spec.is_object() {
         check_against(&schema_of::<TuningJobSpec>(), spec, "spec", &mut faults);
     } else {
-        faults.push(Fault::new("spec", "is missing: what to tune, how, and what may be spent"));
+        faults.push(Fault::new(
+            "spec",
+            "is missing: what to tune, how, and what may be spent",
+        ));
     }
     let name = manifest["metadata"]["name"].as_str().unwrap_or_default();
     let job = convert(name, spec, seed_of_name(name), &mut faults);
     faults.dedup();
     match (job, serde_json::from_value(spec.clone())) {
-        (Some(job), Ok(spec)) if faults.is_empty() => Ok(Checked { job, spec, manifest: manifest.clone() }),
+        (Some(job), Ok(spec)) if faults.is_empty() => Ok(Checked {
+            job,
+            spec,
+            manifest: manifest.clone(),
+        }),
         (_, Err(error)) if faults.is_empty() => Err(vec![Fault::new("spec", error.to_string())]),
         _ => Err(faults),
     }
@@ -51,26 +61,45 @@ pub fn check(manifest: &Value) -> Result<Checked, Vec<Fault>> {
 
 fn envelope(manifest: &Value) -> Vec<Fault> {
     let Some(map) = manifest.as_object() else {
-        return vec![Fault::new("manifest", "is not an object: a TuningJob is expected")];
+        return vec![Fault::new(
+            "manifest",
+            "is not an object: a TuningJob is expected",
+        )];
     };
     let mut faults = Vec::new();
     let mut expect = |path: &str, found: &Value, expected: &str| {
         if found.as_str() != Some(expected) {
-            let found = if found.is_null() { "nothing".to_owned() } else { found.to_string() };
+            let found = if found.is_null() {
+                "nothing".to_owned()
+            } else {
+                found.to_string()
+            };
             faults.push(Fault::new(path, format!("found {found}, expected {expected}")));
         }
     };
-    expect("apiVersion", &manifest["apiVersion"], &format!("{GROUP}/{VERSION}"));
+    expect(
+        "apiVersion",
+        &manifest["apiVersion"],
+        &format!("{GROUP}/{VERSION}"),
+    );
     expect("kind", &manifest["kind"], KIND);
-    for key in map.keys().filter(|k| !["apiVersion", "kind", "metadata", "spec", "status"].contains(&k.as_str())) {
-        faults.push(Fault::new(key, "unknown field: known here are apiVersion, kind, metadata, spec, status"));
+    for key in map
+        .keys()
+        .filter(|k| !["apiVersion", "kind", "metadata", "spec", "status"].contains(&k.as_str()))
+    {
+        faults.push(Fault::new(
+            key,
+            "unknown field: known here are apiVersion, kind, metadata, spec, status",
+        ));
     }
     match manifest["metadata"]["name"].as_str() {
         None => faults.push(Fault::new("metadata.name", "is missing: the job's name")),
         // A trial's Job is called NAME-0001 and its pods carry that as a label, of at most 63 characters.
         Some(name) if !is_dns_label(name) || name.len() > 50 => faults.push(Fault::new(
             "metadata.name",
-            format!("{name:?}: use lower-case letters, digits and '-', a letter first, at most 50 characters"),
+            format!(
+                "{name:?}: use lower-case letters, digits and '-', a letter first, at most 50 characters"
+            ),
         )),
         Some(_) => {}
     }
@@ -80,5 +109,7 @@ fn envelope(manifest: &Value) -> Vec<Fault> {
 fn is_dns_label(name: &str) -> bool {
     name.starts_with(|c: char| c.is_ascii_lowercase())
         && name.ends_with(|c: char| c.is_ascii_alphanumeric())
-        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+        && name
+            .chars()
+            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
 }

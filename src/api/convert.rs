@@ -17,7 +17,9 @@ const LARGEST_GRID: u64 = 10_000;
 
 /// The seed of a job that names none: FNV-1a of its name, so that the same name repeats the same run.
 pub fn seed_of_name(name: &str) -> u64 {
-    name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+    name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
 }
 
 /// The job that a `spec` asks for; `None` if any fault was added.
@@ -27,16 +29,30 @@ pub fn convert(name: &str, spec: &Value, default_seed: u64, faults: &mut Vec<Fau
     let objective = section::<ObjectiveSpec>(spec, "objective").and_then(|o| objective(&o, faults));
     let budget = section::<BudgetSpec>(spec, "budget").and_then(|b| budget(&b, faults));
     let strategy_spec: Option<StrategySpec> = match &spec["strategy"] {
-        Value::Null => Some(StrategySpec { bayesian: Some(SeedSpec::default()), ..StrategySpec::default() }),
+        Value::Null => Some(StrategySpec {
+            bayesian: Some(SeedSpec::default()),
+            ..StrategySpec::default()
+        }),
         _ => section(spec, "strategy"),
     };
-    let strategy = strategy_spec.as_ref().and_then(|s| strategy(s, default_seed, faults));
-    let early_stopping = section::<EarlyStoppingSpec>(spec, "earlyStopping").map(|e| median_stop(&e.median_stop));
-    if let (Some(StrategySpec { hyperband: Some(_), .. }), Some(_)) = (&strategy_spec, &early_stopping) {
+    let strategy = strategy_spec
+        .as_ref()
+        .and_then(|s| strategy(s, default_seed, faults));
+    let early_stopping =
+        section::<EarlyStoppingSpec>(spec, "earlyStopping").map(|e| median_stop(&e.median_stop));
+    if let (
+        Some(StrategySpec {
+            hyperband: Some(_), ..
+        }),
+        Some(_),
+    ) = (&strategy_spec, &early_stopping)
+    {
         let message = "hyperband stops trials by itself: remove earlyStopping, or choose another strategy";
         faults.push(Fault::new("spec.earlyStopping", message));
     }
-    if let (Some(space), Some((Strategy::Grid { points_per_double }, _)), Some(budget)) = (&space, &strategy, &budget) {
+    if let (Some(space), Some((Strategy::Grid { points_per_double }, _)), Some(budget)) =
+        (&space, &strategy, &budget)
+    {
         check_grid(space, *points_per_double, budget, faults);
     }
     let trial: Option<TrialSpec> = section(spec, "trial");
@@ -74,7 +90,10 @@ fn space(list: &Value, faults: &mut Vec<Fault>) -> Option<SearchSpace> {
         let path = format!("spec.parameters[{i}]");
         let name = entry["name"].as_str().unwrap_or_default();
         if list[..i].iter().any(|earlier| earlier["name"] == entry["name"]) {
-            faults.push(Fault::new(format!("{path}.name"), format!("{name:?} is the name of an earlier parameter")));
+            faults.push(Fault::new(
+                format!("{path}.name"),
+                format!("{name:?} is the name of an earlier parameter"),
+            ));
             sound = false;
         }
         let parsed = serde_json::from_value::<ParameterSpec>(entry.clone()).ok();
@@ -83,7 +102,11 @@ fn space(list: &Value, faults: &mut Vec<Fault>) -> Option<SearchSpace> {
             None => sound = false,
         }
     }
-    if !sound || parameters.is_empty() { None } else { SearchSpace::new(parameters).ok() }
+    if !sound || parameters.is_empty() {
+        None
+    } else {
+        SearchSpace::new(parameters).ok()
+    }
 }
 
 fn parameter(spec: &ParameterSpec, path: &str, faults: &mut Vec<Fault>) -> Option<Parameter> {
@@ -95,18 +118,35 @@ fn parameter(spec: &ParameterSpec, path: &str, faults: &mut Vec<Fault>) -> Optio
     ];
     exactly_one(path, &kinds, faults)?;
     let domain = if let Some(d) = &spec.double {
-        Domain::Double { min: d.min, max: d.max, scale: scale(d.scale) }
+        Domain::Double {
+            min: d.min,
+            max: d.max,
+            scale: scale(d.scale),
+        }
     } else if let Some(i) = &spec.integer {
-        Domain::Integer { min: i.min, max: i.max, step: i.step, scale: scale(i.scale) }
+        Domain::Integer {
+            min: i.min,
+            max: i.max,
+            step: i.step,
+            scale: scale(i.scale),
+        }
     } else if let Some(c) = &spec.categorical {
-        Domain::Categorical { values: c.values.clone() }
+        Domain::Categorical {
+            values: c.values.clone(),
+        }
     } else {
-        Domain::Discrete { values: spec.discrete.as_ref()?.values.clone() }
+        Domain::Discrete {
+            values: spec.discrete.as_ref()?.values.clone(),
+        }
     };
     match Parameter::new(&spec.name, domain) {
         Ok(parameter) => Some(parameter),
         Err(reasons) => {
-            faults.extend(reasons.into_iter().map(|r| Fault::new(format!("{path}.{}", r.field), r.message)));
+            faults.extend(
+                reasons
+                    .into_iter()
+                    .map(|r| Fault::new(format!("{path}.{}", r.field), r.message)),
+            );
             None
         }
     }
@@ -123,15 +163,26 @@ fn scale(scale: ScaleSpec) -> Scale {
 /// The one of several alternatives that is set; a fault where none or several are.
 pub fn exactly_one<'a>(path: &str, kinds: &[(&'a str, bool)], faults: &mut Vec<Fault>) -> Option<&'a str> {
     let names: Vec<&str> = kinds.iter().map(|(name, _)| *name).collect();
-    let set: Vec<&str> = kinds.iter().filter(|(_, set)| *set).map(|(name, _)| *name).collect();
+    let set: Vec<&str> = kinds
+        .iter()
+        .filter(|(_, set)| *set)
+        .map(|(name, _)| *name)
+        .collect();
     match set.as_slice() {
         [one] => Some(one),
         [] => {
-            faults.push(Fault::new(path, format!("says nothing: give exactly one of {}", names.join(", "))));
+            faults.push(Fault::new(
+                path,
+                format!("says nothing: give exactly one of {}", names.join(", ")),
+            ));
             None
         }
         several => {
-            let message = format!("has {} at once: give exactly one of {}", several.join(" and "), names.join(", "));
+            let message = format!(
+                "has {} at once: give exactly one of {}",
+                several.join(" and "),
+                names.join(", ")
+            );
             faults.push(Fault::new(path, message));
             None
         }
@@ -140,22 +191,36 @@ pub fn exactly_one<'a>(path: &str, kinds: &[(&'a str, bool)], faults: &mut Vec<F
 
 fn objective(spec: &ObjectiveSpec, faults: &mut Vec<Fault>) -> Option<Objective> {
     if let Some(target) = spec.target.filter(|t| !t.is_finite()) {
-        faults.push(Fault::new("spec.objective.target", format!("{target} is not a finite number")));
+        faults.push(Fault::new(
+            "spec.objective.target",
+            format!("{target} is not a finite number"),
+        ));
         return None;
     }
     let goal = match spec.goal {
         GoalSpec::Maximize => Goal::Maximize,
         GoalSpec::Minimize => Goal::Minimize,
     };
-    Some(Objective { metric: spec.metric.clone(), goal, target: spec.target })
+    Some(Objective {
+        metric: spec.metric.clone(),
+        goal,
+        target: spec.target,
+    })
 }
 
 fn budget(spec: &BudgetSpec, faults: &mut Vec<Fault>) -> Option<Budget> {
     let n_before = faults.len();
     let max_duration = duration("spec.budget.maxDuration", spec.max_duration.as_deref(), faults);
-    let max_trial_duration = duration("spec.budget.maxTrialDuration", spec.max_trial_duration.as_deref(), faults);
+    let max_trial_duration = duration(
+        "spec.budget.maxTrialDuration",
+        spec.max_trial_duration.as_deref(),
+        faults,
+    );
     if let Some(hours) = spec.max_gpu_hours.filter(|h| !(h.is_finite() && *h > 0.0)) {
-        faults.push(Fault::new("spec.budget.maxGpuHours", format!("{hours} leaves nothing to spend: more than 0")));
+        faults.push(Fault::new(
+            "spec.budget.maxGpuHours",
+            format!("{hours} leaves nothing to spend: more than 0"),
+        ));
     }
     (faults.len() == n_before).then_some(Budget {
         max_trials: spec.max_trials,
@@ -174,7 +239,10 @@ pub fn duration(path: &str, text: Option<&str>, faults: &mut Vec<Fault>) -> Opti
     let parsed = text.parse::<SignedDuration>().ok();
     let sound = parsed.filter(|d| d.is_positive() && *d <= SignedDuration::from_hours(24 * 366));
     if sound.is_none() {
-        faults.push(Fault::new(path, format!("{text:?} is not a duration: write it like 90s, 30m, 6h or 1h30m")));
+        faults.push(Fault::new(
+            path,
+            format!("{text:?} is not a duration: write it like 90s, 30m, 6h or 1h30m"),
+        ));
     }
     sound
 }
@@ -193,7 +261,12 @@ fn strategy(spec: &StrategySpec, default_seed: u64, faults: &mut Vec<Fault>) -> 
         "bayesian" => (Strategy::Bayesian, seed(&spec.bayesian)),
         "random" => (Strategy::Random, seed(&spec.random)),
         "sobol" => (Strategy::Sobol, seed(&spec.sobol)),
-        "grid" => (Strategy::Grid { points_per_double: spec.grid.as_ref()?.points_per_double.unwrap_or(0) }, 0),
+        "grid" => (
+            Strategy::Grid {
+                points_per_double: spec.grid.as_ref()?.points_per_double.unwrap_or(0),
+            },
+            0,
+        ),
         _ => {
             let h = spec.hyperband.as_ref()?;
             if h.min_resource > h.max_resource {
@@ -203,7 +276,14 @@ fn strategy(spec: &StrategySpec, default_seed: u64, faults: &mut Vec<Fault>) -> 
             }
             let (min_resource, max_resource, eta) = (h.min_resource, h.max_resource, h.eta);
             let seed = h.seed.map_or(default_seed, u64::from);
-            (Strategy::Hyperband { min_resource, max_resource, eta }, seed)
+            (
+                Strategy::Hyperband {
+                    min_resource,
+                    max_resource,
+                    eta,
+                },
+                seed,
+            )
         }
     })
 }
@@ -211,14 +291,21 @@ fn strategy(spec: &StrategySpec, default_seed: u64, faults: &mut Vec<Fault>) -> 
 fn check_grid(space: &SearchSpace, points_per_double: u32, budget: &Budget, faults: &mut Vec<Fault>) {
     let continuous = space.parameters().iter().find(|p| p.levels().is_none());
     if let (Some(parameter), 0) = (continuous, points_per_double) {
-        let message = format!("is missing: {} is a double, say how many positions it gets", parameter.name());
+        let message = format!(
+            "is missing: {} is a double, say how many positions it gets",
+            parameter.name()
+        );
         faults.push(Fault::new("spec.strategy.grid.pointsPerDouble", message));
         return;
     }
     let levels = |p: &Parameter| p.levels().map_or(u64::from(points_per_double), |n| n as u64);
-    let size = space.parameters().iter().fold(1u64, |n, p| n.saturating_mul(levels(p)));
+    let size = space
+        .parameters()
+        .iter()
+        .fold(1u64, |n, p| n.saturating_mul(levels(p)));
     if size > LARGEST_GRID {
-        let message = format!("the grid has {size} points, at most {LARGEST_GRID} are allowed: take fewer values");
+        let message =
+            format!("the grid has {size} points, at most {LARGEST_GRID} are allowed: take fewer values");
         faults.push(Fault::new("spec.strategy.grid", message));
     } else if size > u64::from(budget.max_trials) {
         let message = format!(

@@ -85,7 +85,10 @@ pub fn assignment(space: &SearchSpace, point: &Point) -> Assignment {
         Value::Integer(x) => serde_json::json!(x),
         Value::Text(x) => serde_json::json!(x),
     };
-    space.assignment(point).map(|(name, value)| (name.to_owned(), json(value))).collect()
+    space
+        .assignment(point)
+        .map(|(name, value)| (name.to_owned(), json(value)))
+        .collect()
 }
 
 /// Values by name as a point; the name of the first parameter that is missing or out of its domain is the error.
@@ -99,7 +102,10 @@ pub fn point(space: &SearchSpace, assignment: &Assignment) -> Result<Point, Stri
         };
         p.to_unit(&value).map(|_| value)
     };
-    let values = space.parameters().iter().map(|p| value(p).ok_or_else(|| p.name().to_owned()));
+    let values = space
+        .parameters()
+        .iter()
+        .map(|p| value(p).ok_or_else(|| p.name().to_owned()));
     values.collect::<Result<Vec<_>, _>>().map(Point)
 }
 
@@ -147,15 +153,30 @@ impl From<&WhyRecord> for Why {
 impl From<&ModelWhy> for ModelRecord {
     fn from(m: &ModelWhy) -> Self {
         let (weight, noise, signal) = (m.weight, m.noise, m.signal);
-        Self { kernel: m.kernel.to_owned(), weight, length_scales: m.length_scales.clone(), noise, signal }
+        Self {
+            kernel: m.kernel.to_owned(),
+            weight,
+            length_scales: m.length_scales.clone(),
+            noise,
+            signal,
+        }
     }
 }
 
 impl From<&ModelRecord> for ModelWhy {
     fn from(m: &ModelRecord) -> Self {
-        let kernel = ["matern52", "rbf"].into_iter().find(|k| *k == m.kernel).unwrap_or("unknown");
+        let kernel = ["matern52", "rbf"]
+            .into_iter()
+            .find(|k| *k == m.kernel)
+            .unwrap_or("unknown");
         let (weight, noise, signal) = (m.weight, m.noise, m.signal);
-        Self { kernel, weight, length_scales: m.length_scales.clone(), noise, signal }
+        Self {
+            kernel,
+            weight,
+            length_scales: m.length_scales.clone(),
+            noise,
+            signal,
+        }
     }
 }
 

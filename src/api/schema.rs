@@ -17,7 +17,10 @@ pub fn check_against(schema: &Value, value: &Value, path: &str, faults: &mut Vec
     }
     if schema["x-kubernetes-int-or-string"] == Value::Bool(true) {
         if !value.is_string() && !value.is_i64() {
-            faults.push(Fault::new(path, format!("expected a whole number or a text, found {}", describe(value))));
+            faults.push(Fault::new(
+                path,
+                format!("expected a whole number or a text, found {}", describe(value)),
+            ));
         }
         return;
     }
@@ -40,14 +43,19 @@ pub fn check_against(schema: &Value, value: &Value, path: &str, faults: &mut Vec
                 "integer" => "a whole number",
                 _ => "a number",
             };
-            faults.push(Fault::new(path, format!("expected {expected}, found {}", describe(value))));
+            faults.push(Fault::new(
+                path,
+                format!("expected {expected}, found {}", describe(value)),
+            ));
         }
     }
 }
 
 /// Enumerations with documented variants become `oneOf` or `anyOf` of single values; a documented reference, `allOf`.
 fn composition(schema: &Value) -> Option<&Vec<Value>> {
-    ["oneOf", "anyOf", "allOf"].iter().find_map(|key| schema[key].as_array())
+    ["oneOf", "anyOf", "allOf"]
+        .iter()
+        .find_map(|key| schema[key].as_array())
 }
 
 fn check_composition(branches: &[Value], value: &Value, path: &str, faults: &mut Vec<Fault>) {
@@ -62,12 +70,22 @@ fn check_composition(branches: &[Value], value: &Value, path: &str, faults: &mut
 
 fn allowed_texts(schema: &Value) -> Vec<&str> {
     let listed = schema["enum"].as_array().into_iter().flatten();
-    listed.chain(schema.get("const")).filter_map(Value::as_str).collect()
+    listed
+        .chain(schema.get("const"))
+        .filter_map(Value::as_str)
+        .collect()
 }
 
 fn check_choice(allowed: &[&str], value: &Value, path: &str, faults: &mut Vec<Fault>) {
     if value.as_str().is_none_or(|text| !allowed.contains(&text)) {
-        faults.push(Fault::new(path, format!("found {}, expected one of: {}", describe(value), allowed.join(", "))));
+        faults.push(Fault::new(
+            path,
+            format!(
+                "found {}, expected one of: {}",
+                describe(value),
+                allowed.join(", ")
+            ),
+        ));
     }
 }
 
@@ -84,27 +102,52 @@ fn check_object(schema: &Value, map: &Map<String, Value>, path: &str, faults: &m
             None => faults.push(Fault::new(here, unknown_field(key, properties))),
         }
     }
-    for name in schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+    for name in schema["required"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+    {
         if map.get(name).is_none_or(Value::is_null) {
-            let what = properties.get(name).and_then(|p| p["description"].as_str()).unwrap_or_default();
-            faults.push(Fault::new(join(path, name), format!("is missing: {}", first_sentence(what))));
+            let what = properties
+                .get(name)
+                .and_then(|p| p["description"].as_str())
+                .unwrap_or_default();
+            faults.push(Fault::new(
+                join(path, name),
+                format!("is missing: {}", first_sentence(what)),
+            ));
         }
     }
 }
 
 fn unknown_field(key: &str, known: &Map<String, Value>) -> String {
-    let near = known.keys().min_by_key(|k| distance(k, key)).filter(|k| distance(k, key) <= 1 + key.len() / 4);
+    let near = known
+        .keys()
+        .min_by_key(|k| distance(k, key))
+        .filter(|k| distance(k, key) <= 1 + key.len() / 4);
     let mut message = "unknown field".to_owned();
     match near {
         Some(name) => write!(message, ": did you mean {name}?"),
-        None => write!(message, ": known here are {}", known.keys().cloned().collect::<Vec<_>>().join(", ")),
+        None => write!(
+            message,
+            ": known here are {}",
+            known.keys().cloned().collect::<Vec<_>>().join(", ")
+        ),
     }
     .unwrap_or_default();
     message
 }
 
 fn check_array(schema: &Value, items: &[Value], path: &str, faults: &mut Vec<Fault>) {
-    check_length(schema, ["minItems", "maxItems"], items.len(), "entries", path, faults);
+    check_length(
+        schema,
+        ["minItems", "maxItems"],
+        items.len(),
+        "entries",
+        path,
+        faults,
+    );
     for (i, item) in items.iter().enumerate() {
         check_against(&schema["items"], item, &format!("{path}[{i}]"), faults);
     }
@@ -115,15 +158,28 @@ fn check_text(schema: &Value, text: &str, path: &str, faults: &mut Vec<Fault>) {
     if !allowed.is_empty() {
         return check_choice(&allowed, &Value::String(text.into()), path, faults);
     }
-    check_length(schema, ["minLength", "maxLength"], text.chars().count(), "characters", path, faults);
+    check_length(
+        schema,
+        ["minLength", "maxLength"],
+        text.chars().count(),
+        "characters",
+        path,
+        faults,
+    );
 }
 
 fn check_length(schema: &Value, keys: [&str; 2], n: usize, unit: &str, path: &str, faults: &mut Vec<Fault>) {
-    let (min, max) = (schema[keys[0]].as_u64().unwrap_or(0), schema[keys[1]].as_u64().unwrap_or(u64::MAX));
+    let (min, max) = (
+        schema[keys[0]].as_u64().unwrap_or(0),
+        schema[keys[1]].as_u64().unwrap_or(u64::MAX),
+    );
     if (n as u64) < min {
         faults.push(Fault::new(path, format!("has {n} {unit}, needs at least {min}")));
     } else if n as u64 > max {
-        faults.push(Fault::new(path, format!("has {n} {unit}, at most {max} are allowed")));
+        faults.push(Fault::new(
+            path,
+            format!("has {n} {unit}, at most {max} are allowed"),
+        ));
     }
 }
 
@@ -138,9 +194,15 @@ fn check_bounds(schema: &Value, value: &Value, path: &str, faults: &mut Vec<Faul
     let min = schema["minimum"].as_f64().or(unsigned.then_some(0.0));
     let max = schema["maximum"].as_f64().or(largest);
     if min.is_some_and(|min| x < min) {
-        faults.push(Fault::new(path, format!("{value} is too small: at least {}", min.unwrap_or_default())));
+        faults.push(Fault::new(
+            path,
+            format!("{value} is too small: at least {}", min.unwrap_or_default()),
+        ));
     } else if max.is_some_and(|max| x > max) {
-        faults.push(Fault::new(path, format!("{value} is too large: at most {}", max.unwrap_or_default())));
+        faults.push(Fault::new(
+            path,
+            format!("{value} is too large: at most {}", max.unwrap_or_default()),
+        ));
     }
 }
 
@@ -162,12 +224,18 @@ fn describe(value: &Value) -> String {
 }
 
 fn first_sentence(text: &str) -> &str {
-    text.split_inclusive(['.', ':', ';']).next().unwrap_or(text).trim_end_matches(['.', ':', ';'])
+    text.split_inclusive(['.', ':', ';'])
+        .next()
+        .unwrap_or(text)
+        .trim_end_matches(['.', ':', ';'])
 }
 
 /// Path of a member: `spec.budget`, or `limits["nvidia.com/gpu"]` where the name is not a plain word.
 pub fn join(path: &str, key: &str) -> String {
-    let plain = key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-') && !key.is_empty();
+    let plain = key
+        .chars()
+        .all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
+        && !key.is_empty();
     match (path.is_empty(), plain) {
         (true, true) => key.to_owned(),
         (false, true) => format!("{path}.{key}"),

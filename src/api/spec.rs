@@ -12,7 +12,13 @@ use serde::{Deserialize, Serialize};
 #[cfg_attr(
     feature = "operator",
     derive(kube::CustomResource),
-    kube(group = "tuning-operator.io", version = "v1alpha1", kind = "TuningJob", namespaced, category = "tuning")
+    kube(
+        group = "tuning-operator.io",
+        version = "v1alpha1",
+        kind = "TuningJob",
+        namespaced,
+        category = "tuning"
+    )
 )]
 #[serde(rename_all = "camelCase")]
 pub struct TuningJobSpec {

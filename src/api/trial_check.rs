@@ -36,14 +36,21 @@ pub fn check_trial(
         ("command", trial.command.is_some()),
     ];
     exactly_one("spec.trial", &kinds, faults);
-    let mut known: Vec<String> =
-        space.map(|s| s.parameters().iter().map(|p| p.name().to_owned()).collect()).unwrap_or_default();
-    known.extend(strategy.and_then(|s| s.hyperband.as_ref()).map(|h| h.resource.clone()));
+    let mut known: Vec<String> = space
+        .map(|s| s.parameters().iter().map(|p| p.name().to_owned()).collect())
+        .unwrap_or_default();
+    known.extend(
+        strategy
+            .and_then(|s| s.hyperband.as_ref())
+            .map(|h| h.resource.clone()),
+    );
     if space.is_some() {
         check_references(trial, &known, faults);
     }
     check_env(&trial.env, faults);
-    let metric = section::<ObjectiveSpec>(spec, "objective").map(|o| o.metric).unwrap_or_default();
+    let metric = section::<ObjectiveSpec>(spec, "objective")
+        .map(|o| o.metric)
+        .unwrap_or_default();
     if let Some(bert) = &trial.bert {
         check_bert(bert, space, strategy, &metric, faults);
     }
@@ -60,16 +67,27 @@ fn check_bert(
     faults: &mut Vec<Fault>,
 ) {
     let names: Vec<&str> = BERT_PARAMETERS.iter().map(|(name, _)| *name).collect();
-    for (i, parameter) in space.map(|s| s.parameters()).unwrap_or_default().iter().enumerate() {
+    for (i, parameter) in space
+        .map(|s| s.parameters())
+        .unwrap_or_default()
+        .iter()
+        .enumerate()
+    {
         let path = format!("spec.parameters[{i}]");
         match BERT_PARAMETERS.iter().find(|(name, _)| *name == parameter.name()) {
             None => {
-                let message =
-                    format!("{:?} is not a parameter of bert, which knows {}", parameter.name(), names.join(", "));
+                let message = format!(
+                    "{:?} is not a parameter of bert, which knows {}",
+                    parameter.name(),
+                    names.join(", ")
+                );
                 faults.push(Fault::new(format!("{path}.name"), message));
             }
             Some((name, true)) if !is_whole(parameter) => {
-                faults.push(Fault::new(path, format!("{name} takes whole numbers: use integer or discrete")));
+                faults.push(Fault::new(
+                    path,
+                    format!("{name} takes whole numbers: use integer or discrete"),
+                ));
             }
             Some(_) => {}
         }
@@ -79,12 +97,18 @@ fn check_bert(
         let message = "is missing: fix it here or make learning_rate a parameter";
         faults.push(Fault::new("spec.trial.bert.learningRate", message));
     }
-    if let Some(hyperband) = strategy.and_then(|s| s.hyperband.as_ref()).filter(|h| h.resource != "epochs") {
+    if let Some(hyperband) = strategy
+        .and_then(|s| s.hyperband.as_ref())
+        .filter(|h| h.resource != "epochs")
+    {
         let message = format!("{:?} is not what bert can ration: epochs", hyperband.resource);
         faults.push(Fault::new("spec.strategy.hyperband.resource", message));
     }
     if !metric.is_empty() && !BERT_METRICS.contains(&metric) {
-        let message = format!("{metric:?} is not reported by bert, which reports {}", BERT_METRICS.join(", "));
+        let message = format!(
+            "{metric:?} is not reported by bert, which reports {}",
+            BERT_METRICS.join(", ")
+        );
         faults.push(Fault::new("spec.objective.metric", message));
     }
 }
@@ -106,13 +130,26 @@ fn check_references(trial: &TrialSpec, known: &[String], faults: &mut Vec<Fault>
     if let Some(container) = &trial.container {
         let parts = [("command", &container.command), ("args", &container.args)];
         for (key, list) in parts {
-            texts.extend(list.iter().enumerate().map(|(i, t)| (format!("spec.trial.container.{key}[{i}]"), t.as_str())));
+            texts.extend(
+                list.iter()
+                    .enumerate()
+                    .map(|(i, t)| (format!("spec.trial.container.{key}[{i}]"), t.as_str())),
+            );
         }
     }
-    texts.extend(trial.env.iter().enumerate().map(|(i, e)| (format!("spec.trial.env[{i}].value"), e.value.as_str())));
+    texts.extend(
+        trial
+            .env
+            .iter()
+            .enumerate()
+            .map(|(i, e)| (format!("spec.trial.env[{i}].value"), e.value.as_str())),
+    );
     for (path, text) in texts {
         for name in references(text).filter(|name| !known.iter().any(|k| k == name)) {
-            let message = format!("$(params.{name}) names no parameter: there are {}", known.join(", "));
+            let message = format!(
+                "$(params.{name}) names no parameter: there are {}",
+                known.join(", ")
+            );
             faults.push(Fault::new(path.clone(), message));
         }
     }
@@ -120,22 +157,32 @@ fn check_references(trial: &TrialSpec, known: &[String], faults: &mut Vec<Fault>
 
 /// The names in `$(params.NAME)`.
 fn references(text: &str) -> impl Iterator<Item = &str> {
-    text.match_indices("$(params.").filter_map(|(at, open)| text[at + open.len()..].split_once(')').map(|(name, _)| name))
+    text.match_indices("$(params.")
+        .filter_map(|(at, open)| text[at + open.len()..].split_once(')').map(|(name, _)| name))
 }
 
 fn check_env(env: &[EnvVar], faults: &mut Vec<Fault>) {
     for (i, var) in env.iter().enumerate() {
         let path = format!("spec.trial.env[{i}].name");
         if var.name.starts_with("TUNING_") {
-            faults.push(Fault::new(path, format!("{}: names that begin with TUNING_ are the tuner's own", var.name)));
+            faults.push(Fault::new(
+                path,
+                format!("{}: names that begin with TUNING_ are the tuner's own", var.name),
+            ));
         } else if var.name.contains(['=', '\0']) {
-            faults.push(Fault::new(path, format!("{:?} is not the name of a variable", var.name)));
+            faults.push(Fault::new(
+                path,
+                format!("{:?} is not the name of a variable", var.name),
+            ));
         }
     }
 }
 
 fn check_metrics(metrics: &MetricsSpec, metric: &str, faults: &mut Vec<Fault>) {
-    let kinds = [("prometheus", metrics.prometheus.is_some()), ("logs", metrics.logs.is_some())];
+    let kinds = [
+        ("prometheus", metrics.prometheus.is_some()),
+        ("logs", metrics.logs.is_some()),
+    ];
     exactly_one("spec.metrics", &kinds, faults);
     if let Some(prometheus) = metrics.prometheus.as_ref().filter(|p| !p.path.starts_with('/')) {
         let message = format!("{:?} is not a path: begin it with '/'", prometheus.path);
@@ -147,8 +194,16 @@ fn check_metrics(metrics: &MetricsSpec, metric: &str, faults: &mut Vec<Fault>) {
         match Regex::new(&definition.regex) {
             Err(error) => {
                 let reason = error.to_string();
-                let reason = reason.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
-                faults.push(Fault::new(format!("{path}.regex"), format!("{:?}: {reason}", definition.regex)));
+                let reason = reason
+                    .lines()
+                    .last()
+                    .unwrap_or_default()
+                    .trim_start_matches("error: ")
+                    .to_owned();
+                faults.push(Fault::new(
+                    format!("{path}.regex"),
+                    format!("{:?}: {reason}", definition.regex),
+                ));
             }
             Ok(regex) if regex.captures_len() != 2 => {
                 let message = format!(
@@ -161,7 +216,10 @@ fn check_metrics(metrics: &MetricsSpec, metric: &str, faults: &mut Vec<Fault>) {
             Ok(_) => {}
         }
         if logs.definitions[..i].iter().any(|d| d.name == definition.name) {
-            faults.push(Fault::new(format!("{path}.name"), format!("{:?} is defined already", definition.name)));
+            faults.push(Fault::new(
+                format!("{path}.name"),
+                format!("{:?} is defined already", definition.name),
+            ));
         }
     }
     if !metric.is_empty() && !logs.definitions.iter().any(|d| d.name == metric) {

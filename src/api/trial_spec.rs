@@ -193,7 +193,10 @@ pub struct PrometheusSpec {
 
 impl Default for PrometheusSpec {
     fn default() -> Self {
-        Self { port: metrics_port(), path: metrics_path() }
+        Self {
+            port: metrics_port(),
+            path: metrics_path(),
+        }
     }
 }
 

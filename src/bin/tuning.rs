@@ -1,2 +1,5 @@
 //! `tuning`: the person's command.
-fn main() {}
+
+fn main() -> std::process::ExitCode {
+    tuning_operator::cli::main()
+}

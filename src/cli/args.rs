@@ -175,16 +175,20 @@ pub fn main() -> ExitCode {
         Command::Export(args) => inspect::export(&args),
         Command::Explain(args) => inspect::explain(&args),
         Command::Replay(args) => inspect::replay(&args),
-        Command::AskTell => {
-            ask_tell::run(io::stdin().lock(), io::stdout().lock()).map(|()| ExitCode::SUCCESS).map_err(|e| e.to_string())
-        }
+        Command::AskTell => ask_tell::run(io::stdin().lock(), io::stdout().lock())
+            .map(|()| ExitCode::SUCCESS)
+            .map_err(|e| e.to_string()),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "tuning", &mut io::stdout());
             Ok(ExitCode::SUCCESS)
         }
     };
     done.unwrap_or_else(|message| {
-        let prefix = if io::stderr().is_terminal() { "\u{1b}[31merror:\u{1b}[0m" } else { "error:" };
+        let prefix = if io::stderr().is_terminal() {
+            "\u{1b}[31merror:\u{1b}[0m"
+        } else {
+            "error:"
+        };
         for line in message.lines() {
             eprintln!("{prefix} {line}");
         }

@@ -44,7 +44,9 @@ impl<W: Write> JsonLines<W> {
 impl<W: Write> Listener for JsonLines<W> {
     fn event(&mut self, event: &Event, _: &Ledger) {
         let line = serde_json::to_string(event).map_err(io::Error::other);
-        let _ = line.and_then(|line| writeln!(self.to, "{line}")).and_then(|()| self.to.flush());
+        let _ = line
+            .and_then(|line| writeln!(self.to, "{line}"))
+            .and_then(|()| self.to.flush());
     }
 
     fn tick(&mut self, _: &Ledger) {}
@@ -63,39 +65,86 @@ pub fn sentences(event: &Event, ledger: &Ledger) -> Vec<String> {
         Happening::Proposed { first_index, trials } => (*first_index..)
             .zip(trials)
             .map(|(index, trial)| {
-                let values = trial.parameters.iter().map(|(k, v)| format!("{k}={}", json_short(v)));
+                let values = trial
+                    .parameters
+                    .iter()
+                    .map(|(k, v)| format!("{k}={}", json_number(v)));
                 let role = format!("{:?}", trial.why.role).to_lowercase();
-                format!("{}  proposed at {} ({role})", name(&index), values.collect::<Vec<_>>().join(" "))
+                format!(
+                    "{}  proposed at {} ({role})",
+                    name(&index),
+                    values.collect::<Vec<_>>().join(" ")
+                )
             })
             .collect(),
-        Happening::Started { trial, attempt: 1, .. } => vec![format!("{}  started", name(trial))],
-        Happening::Started { trial, attempt, .. } => vec![format!("{}  started again, attempt {attempt}", name(trial))],
+        Happening::Started {
+            trial, attempt: 1, ..
+        } => vec![format!("{}  started", name(trial))],
+        Happening::Started { trial, attempt, .. } => {
+            vec![format!("{}  started again, attempt {attempt}", name(trial))]
+        }
         Happening::Metrics { trial, step, values } => {
             let metric = &job.objective.metric;
             let value = values.get(metric).copied().unwrap_or(f64::NAN);
             vec![format!("{}  step {step}  {metric} {}", name(trial), short(value))]
         }
-        Happening::Ended { trial, phase, value, message, .. } => {
-            vec![end_of_trial(job, *trial, &format!("{phase:?}"), *value, message, ledger)]
+        Happening::Ended {
+            trial,
+            phase,
+            value,
+            message,
+            ..
+        } => {
+            vec![end_of_trial(
+                job,
+                *trial,
+                &format!("{phase:?}"),
+                *value,
+                message,
+                ledger,
+            )]
         }
         Happening::Requeued { trial, message } => vec![format!("{}  waits: {message}", name(trial))],
         Happening::ShadowStop { trial, message, .. } => vec![format!("{}  {message}", name(trial))],
-        Happening::JobEnded { reason, message } => vec![format!("{}  ended: {reason:?}: {message}", job.name)],
+        Happening::JobEnded { reason, message } => {
+            vec![format!("{}  ended: {reason:?}: {message}", job.name)]
+        }
         Happening::Paused { message } => vec![format!("{}  stops: {message}", job.name)],
     }
 }
 
-fn end_of_trial(job: &Job, index: u32, phase: &str, value: Option<f64>, message: &str, ledger: &Ledger) -> String {
+fn end_of_trial(
+    job: &Job,
+    index: u32,
+    phase: &str,
+    value: Option<f64>,
+    message: &str,
+    ledger: &Ledger,
+) -> String {
     let metric = &job.objective.metric;
-    let value = value.map(|v| format!("  {metric} {}", short(v))).unwrap_or_default();
+    let value = value
+        .map(|v| format!("  {metric} {}", short(v)))
+        .unwrap_or_default();
     let trial = ledger.snapshot.trials.iter().find(|t| t.index == index);
-    let took = trial.map(|t| format!(" after {}", duration(t.ran))).unwrap_or_default();
+    let took = trial
+        .map(|t| format!(" after {}", duration(t.ran)))
+        .unwrap_or_default();
     let best = status(&ledger.snapshot, ledger.last_event()).best;
-    let best = best.filter(|b| b.index == index).map(|_| "  best so far").unwrap_or_default();
-    let message = if message.is_empty() { String::new() } else { format!(": {message}") };
+    let best = best
+        .filter(|b| b.index == index)
+        .map(|_| "  best so far")
+        .unwrap_or_default();
+    let message = if message.is_empty() {
+        String::new()
+    } else {
+        format!(": {message}")
+    };
     format!("{}  {phase}{took}{value}{best}{message}", job.trial_name(index))
 }
 
 fn json_number(value: &serde_json::Value) -> String {
-    value.as_f64().filter(|_| !value.is_i64()).map_or_else(|| value.to_string().replace('"', ""), short)
+    value
+        .as_f64()
+        .filter(|_| !value.is_i64())
+        .map_or_else(|| value.to_string().replace('"', ""), short)
 }

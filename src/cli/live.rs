@@ -29,9 +29,15 @@ impl Live {
     pub fn new() -> io::Result<Self> {
         let rows = crossterm::terminal::size()?.1;
         let height = HEIGHT.min(rows.saturating_sub(1)).max(4);
-        let options = TerminalOptions { viewport: Viewport::Inline(height) };
+        let options = TerminalOptions {
+            viewport: Viewport::Inline(height),
+        };
         let terminal = Terminal::with_options(CrosstermBackend::new(io::stdout()), options)?;
-        Ok(Self { terminal, drawn: None, recommendation: None })
+        Ok(Self {
+            terminal,
+            drawn: None,
+            recommendation: None,
+        })
     }
 
     fn draw(&mut self, ledger: &Ledger) {

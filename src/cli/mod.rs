@@ -1,8 +1,8 @@
 //! The person's command: arguments in, text out.
 
-pub mod ask_tell;
 #[cfg(feature = "local")]
 mod args;
+pub mod ask_tell;
 #[cfg(feature = "local")]
 mod inspect;
 #[cfg(feature = "local")]

@@ -2,11 +2,15 @@
 
 use crate::api::Fault;
 use crate::local::{Event, Ledger, RunDir, read_journal, write_whole};
-use crate::tuning::{recommend, status};
-use crate::view::{self, RunView};
+use crate::optimizer::believe;
+use crate::tuning::{recommend, status, with_request};
+use crate::view::{self, Plot, RunView};
 use jiff::Timestamp;
-use std::io;
+use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
+
+/// Points along a curve.
+const CURVE_POINTS: usize = 200;
 
 /// A run as it is shown at a time, with the recommended point.
 pub fn view_of(ledger: &Ledger, now: Timestamp) -> RunView {
@@ -22,7 +26,10 @@ pub fn view_of(ledger: &Ledger, now: Timestamp) -> RunView {
 }
 
 fn notes(ledger: &Ledger) -> Vec<String> {
-    let learned = ledger.parents.iter().map(|(name, n)| format!("warm start: {n} trials of {name}"));
+    let learned = ledger
+        .parents
+        .iter()
+        .map(|(name, n)| format!("warm start: {n} trials of {name}"));
     ledger.notes.iter().cloned().chain(learned).collect()
 }
 
@@ -37,7 +44,9 @@ pub fn find(run: &Path) -> RunDir {
 pub fn load(run: &RunDir) -> Result<(Vec<Event>, Ledger), String> {
     let here = run.root().display();
     if !run.journal().exists() {
-        return Err(format!("{here}: no run here: give the folder that `tuning run` made, such as runs/mrpc"));
+        return Err(format!(
+            "{here}: no run here: give the folder that `tuning run` made, such as runs/mrpc"
+        ));
     }
     let events = read_journal(&run.journal()).map_err(|e| e.to_string())?;
     let ledger = Ledger::of(&events).map_err(|faults| sentences(&faults))?;
@@ -47,7 +56,11 @@ pub fn load(run: &RunDir) -> Result<(Vec<Event>, Ledger), String> {
 
 /// Faults, a line each.
 pub fn sentences(faults: &[Fault]) -> String {
-    faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+    faults
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 /// Writes what a run leaves for others: summary.json, plot.svg and plot.png.
@@ -62,4 +75,60 @@ pub fn leave_results(dir: &RunDir, view: &RunView) -> Result<(), String> {
         put(dir.plot("png"), &view::png(&plot)?)?;
     }
     Ok(())
+}
+
+/// The time at which a run is shown: now while it is at work, else its last moment.
+pub fn clock(ledger: &Ledger) -> Timestamp {
+    if ledger.is_at_work() {
+        Timestamp::now()
+    } else {
+        ledger.last_event()
+    }
+}
+
+/// The plot of a parameter, by default the first; `None` while no trial has a value. The error is a sentence.
+pub fn plot_of(view: &RunView, parameter: Option<&str>) -> Result<Option<Plot>, String> {
+    let parameters = view.snapshot.job.space.parameters();
+    let index = match parameter {
+        None => 0,
+        Some(name) => parameters.iter().position(|p| p.name() == name).ok_or_else(|| {
+            let known: Vec<&str> = parameters.iter().map(|p| p.name()).collect();
+            format!("--parameter {name}: this job has {}", known.join(", "))
+        })?,
+    };
+    let points = view::slice(view, index, CURVE_POINTS);
+    let beliefs = with_request(&view.snapshot, 1, |request| believe(request, &points)).unwrap_or_default();
+    let points = if beliefs.is_empty() {
+        &[]
+    } else {
+        points.as_slice()
+    };
+    Ok(Plot::new(view, index, points, &beliefs))
+}
+
+/// Columns of the terminal, where standard output is one.
+pub fn width() -> Option<usize> {
+    let (columns, _) = crossterm::terminal::size()
+        .ok()
+        .filter(|_| io::stdout().is_terminal())?;
+    Some(usize::from(columns))
+}
+
+/// The plot for the terminal; empty while there is nothing to plot.
+pub fn terminal_plot(view: &RunView, parameter: Option<&str>) -> Result<String, String> {
+    let Some(plot) = plot_of(view, parameter)? else {
+        return Ok(String::new());
+    };
+    let is_terminal = io::stdout().is_terminal();
+    let (columns, rows) = crossterm::terminal::size()
+        .ok()
+        .filter(|_| is_terminal)
+        .unwrap_or((100, 40));
+    let colors = is_terminal && std::env::var_os("NO_COLOR").is_none();
+    Ok(view::terminal(
+        &plot,
+        columns.min(120),
+        (rows / 2).clamp(16, 26),
+        colors,
+    ))
 }

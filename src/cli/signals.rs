@@ -19,7 +19,11 @@ impl Interrupts {
     pub fn listen() -> io::Result<Self> {
         let (tell, requests) = mpsc::unbounded_channel();
         let last = Arc::new(AtomicI32::new(0));
-        for (kind, number) in [(SignalKind::interrupt(), 2), (SignalKind::terminate(), 15), (SignalKind::hangup(), 1)] {
+        for (kind, number) in [
+            (SignalKind::interrupt(), 2),
+            (SignalKind::terminate(), 15),
+            (SignalKind::hangup(), 1),
+        ] {
             tokio::spawn(forward(signal(kind)?, number, last.clone(), tell.clone()));
         }
         Ok(Self { requests, last })
@@ -35,7 +39,12 @@ impl Interrupts {
     }
 }
 
-async fn forward(mut signal: Signal, number: i32, last: Arc<AtomicI32>, tell: mpsc::UnboundedSender<Interrupt>) {
+async fn forward(
+    mut signal: Signal,
+    number: i32,
+    last: Arc<AtomicI32>,
+    tell: mpsc::UnboundedSender<Interrupt>,
+) {
     while signal.recv().await.is_some() {
         let first = last.swap(number, Ordering::Relaxed) == 0;
         let request = if first { Interrupt::Gentle } else { Interrupt::Hard };

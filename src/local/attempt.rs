@@ -55,7 +55,8 @@ pub fn begin(
     let metrics = checked.spec.metrics.clone().unwrap_or_default();
     // Absolute: the program runs in the manifest's folder, not in this one.
     let trial_dir = std::path::absolute(session.dir.trial(&name)).map_err(|e| format!("{name}: {e}"))?;
-    std::fs::create_dir_all(trial_dir.join("checkpoint")).map_err(|e| format!("{}: {e}", trial_dir.display()))?;
+    std::fs::create_dir_all(trial_dir.join("checkpoint"))
+        .map_err(|e| format!("{}: {e}", trial_dir.display()))?;
     report::forget(&trial_dir);
     let port = match metrics.logs {
         None => Some(scrape::free_port().map_err(|e| format!("no free port for {name}'s metrics: {e}"))?),
@@ -64,18 +65,36 @@ pub fn begin(
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let threads = (cores / job.budget.parallel.max(1) as usize).max(1);
     let trainer = &session.trainer;
-    let place = Place { trial_dir: &trial_dir, base: &session.base, trainer, threads, metrics_port: port };
-    let resource = checked.spec.strategy.as_ref().and_then(|s| s.hyperband.as_ref()).map(|h| h.resource.as_str());
+    let place = Place {
+        trial_dir: &trial_dir,
+        base: &session.base,
+        trainer,
+        threads,
+        metrics_port: port,
+    };
+    let resource = checked
+        .spec
+        .strategy
+        .as_ref()
+        .and_then(|s| s.hyperband.as_ref())
+        .map(|h| h.resource.as_str());
     let launch = launch(job, resource, &checked.spec.trial, trial, &place);
     let parameters = trial_dir.join("parameters.json");
-    run_dir::write_whole(&parameters, launch.parameters.as_bytes()).map_err(|e| format!("{}: {e}", parameters.display()))?;
-    let (mut child, output) =
-        process::spawn(&launch).map_err(|e| format!("{}: can't be started: {e}", launch.program.display()))?;
+    run_dir::write_whole(&parameters, launch.parameters.as_bytes())
+        .map_err(|e| format!("{}: {e}", parameters.display()))?;
+    let (mut child, output) = process::spawn(&launch)
+        .map_err(|e| format!("{}: can't be started: {e}", launch.program.display()))?;
     let number = trial.attempts + 1;
     let pid = child.id().unwrap_or_default();
     let tell = {
         let index = trial.index;
-        move |what| drop(news.send(News { trial: index, attempt: number, what }))
+        move |what| {
+            drop(news.send(News {
+                trial: index,
+                attempt: number,
+                what,
+            }))
+        }
     };
     let log_metrics = log_metrics(&metrics)?;
     let (log, tell_log) = (trial_dir.join("log.txt"), tell.clone());
@@ -90,11 +109,18 @@ pub fn begin(
 }
 
 fn log_metrics(metrics: &MetricsSpec) -> Result<Option<LogMetrics>, String> {
-    let Some(logs) = &metrics.logs else { return Ok(None) };
-    let definition = |d: &crate::api::MetricDefinition| MetricDefinition { name: d.name.clone(), regex: d.regex.clone() };
+    let Some(logs) = &metrics.logs else {
+        return Ok(None);
+    };
+    let definition = |d: &crate::api::MetricDefinition| MetricDefinition {
+        name: d.name.clone(),
+        regex: d.regex.clone(),
+    };
     let definitions: Vec<MetricDefinition> = logs.definitions.iter().map(definition).collect();
     LogMetrics::new(&definitions).map(Some).map_err(|faults| {
-        let faults = faults.into_iter().map(|(i, m)| format!("spec.metrics.logs.definitions[{i}].regex: {m}"));
+        let faults = faults
+            .into_iter()
+            .map(|(i, m)| format!("spec.metrics.logs.definitions[{i}].regex: {m}"));
         faults.collect::<Vec<_>>().join("; ")
     })
 }
@@ -124,7 +150,10 @@ impl Attempt {
     fn new(number: u32, pid: u32, objective: &str, metrics: &MetricsSpec) -> Self {
         let source = match &metrics.logs {
             Some(_) => "its output".to_owned(),
-            None => format!("its metrics at {}", metrics.prometheus.clone().unwrap_or_default().path),
+            None => format!(
+                "its metrics at {}",
+                metrics.prometheus.clone().unwrap_or_default().path
+            ),
         };
         Self {
             number,
@@ -179,10 +208,19 @@ impl Attempt {
     }
 
     fn absorb_reading(&mut self, reading: TrialReading) {
-        self.progress = Progress { step: reading.step, total_steps: reading.total_steps, epoch: reading.epoch };
+        self.progress = Progress {
+            step: reading.step,
+            total_steps: reading.total_steps,
+            epoch: reading.epoch,
+        };
         self.values.extend(reading.metrics);
-        let Some(value) = self.values.get(&self.objective).copied() else { return };
-        let step = reading.metric_step.or(reading.step).unwrap_or(self.last_point.map_or(1, |(s, _)| s + 1));
+        let Some(value) = self.values.get(&self.objective).copied() else {
+            return;
+        };
+        let step = reading
+            .metric_step
+            .or(reading.step)
+            .unwrap_or(self.last_point.map_or(1, |(s, _)| s + 1));
         let is_news = match (reading.metric_step, self.last_point) {
             (_, None) => true,
             (Some(step), Some((last, _))) => step != last,
@@ -235,33 +273,81 @@ impl Attempt {
         let verdict = self.verdict(&report);
         let stop = self.stop.as_ref().map(|(reason, _)| reason.clone());
         match (verdict, stop) {
-            (Verdict::Succeeded(value), _) => (self.ended(index, PhaseWord::Succeeded, None, Some(value), &report, String::new()), None),
-            (_, Some(StopReason::Suspended)) => {
-                (Happening::Requeued { trial: index, message: "stopped, to go on from its checkpoint".into() }, None)
-            }
+            (Verdict::Succeeded(value), _) => (
+                self.ended(
+                    index,
+                    PhaseWord::Succeeded,
+                    None,
+                    Some(value),
+                    &report,
+                    String::new(),
+                ),
+                None,
+            ),
+            (_, Some(StopReason::Suspended)) => (
+                Happening::Requeued {
+                    trial: index,
+                    message: "stopped, to go on from its checkpoint".into(),
+                },
+                None,
+            ),
             (_, Some(StopReason::LagsBehind { message })) => {
                 let last = self.last_point.map(|(_, v)| v);
-                (self.ended(index, PhaseWord::EarlyStopped, None, last, &report, message), None)
+                (
+                    self.ended(index, PhaseWord::EarlyStopped, None, last, &report, message),
+                    None,
+                )
             }
             (_, Some(StopReason::TimedOut)) => {
                 let message = "ran longer than spec.budget.maxTrialDuration".to_owned();
-                (self.ended(index, PhaseWord::Failed, FailureWord::of(Failure::TimedOut), None, &report, message), None)
+                (
+                    self.ended(
+                        index,
+                        PhaseWord::Failed,
+                        FailureWord::of(Failure::TimedOut),
+                        None,
+                        &report,
+                        message,
+                    ),
+                    None,
+                )
             }
             (_, Some(StopReason::JobEnded)) => (Happening::cancelled(index, "the job ended".into()), None),
-            (Verdict::Failed(failure, message), None) => {
-                (self.ended(index, PhaseWord::Failed, FailureWord::of(failure), None, &report, message), None)
-            }
-            (Verdict::Halt(message), None) => {
-                (Happening::Requeued { trial: index, message: message.clone() }, Some(format!("{name}: {message}")))
-            }
+            (Verdict::Failed(failure, message), None) => (
+                self.ended(
+                    index,
+                    PhaseWord::Failed,
+                    FailureWord::of(failure),
+                    None,
+                    &report,
+                    message,
+                ),
+                None,
+            ),
+            (Verdict::Halt(message), None) => (
+                Happening::Requeued {
+                    trial: index,
+                    message: message.clone(),
+                },
+                Some(format!("{name}: {message}")),
+            ),
         }
     }
 
     fn verdict(&self, report: &TrialReport) -> Verdict {
-        let value = report.metrics.get(&self.objective).or(self.values.get(&self.objective)).copied();
+        let value = report
+            .metrics
+            .get(&self.objective)
+            .or(self.values.get(&self.objective))
+            .copied();
         let sentence = (!self.last_line.is_empty()).then(|| self.last_line.clone());
         let exit = self.exit.map_or(Exit::Code(-1), |(exit, _)| exit);
-        judge(&Ending { exit, value, sentence, looked_for: self.looked_for.clone() })
+        judge(&Ending {
+            exit,
+            value,
+            sentence,
+            looked_for: self.looked_for.clone(),
+        })
     }
 
     fn ended(
@@ -277,6 +363,14 @@ impl Attempt {
         metrics.extend(report.metrics.clone());
         let curve = report.curve_of(&self.objective);
         let curve = curve.into_iter().filter(|(_, v)| v.is_finite()).collect();
-        Happening::Ended { trial, phase, failure, value, metrics, curve, message }
+        Happening::Ended {
+            trial,
+            phase,
+            failure,
+            value,
+            metrics,
+            curve,
+            message,
+        }
     }
 }

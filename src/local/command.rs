@@ -37,7 +37,13 @@ pub struct Place<'a> {
 }
 
 /// The program that runs this trial.
-pub fn launch(job: &Job, resource_name: Option<&str>, spec: &TrialSpec, trial: &Trial, place: &Place) -> Launch {
+pub fn launch(
+    job: &Job,
+    resource_name: Option<&str>,
+    spec: &TrialSpec,
+    trial: &Trial,
+    place: &Place,
+) -> Launch {
     let mut values = api::assignment(&job.space, &trial.point);
     if let (Some(name), Some(resource)) = (resource_name, trial.resource) {
         values.insert(name.to_owned(), resource.into());
@@ -47,41 +53,82 @@ pub fn launch(job: &Job, resource_name: Option<&str>, spec: &TrialSpec, trial: &
     let mut argv: Vec<String> = match (&spec.bert, &spec.command, &spec.container) {
         (Some(bert), ..) => bert_arguments(bert, place),
         (_, Some(command), _) => command.iter().map(|t| fill(t)).collect(),
-        (.., Some(container)) => container.command.iter().chain(&container.args).map(|t| fill(t)).collect(),
+        (.., Some(container)) => container
+            .command
+            .iter()
+            .chain(&container.args)
+            .map(|t| fill(t))
+            .collect(),
         _ => Vec::new(),
     };
-    let program = if argv.is_empty() { PathBuf::new() } else { resolve_program(&argv.remove(0), place.base) };
+    let program = if argv.is_empty() {
+        PathBuf::new()
+    } else {
+        resolve_program(&argv.remove(0), place.base)
+    };
     let mut env: BTreeMap<String, String> = thread_limits(place.threads);
     env.extend(spec.env.iter().map(|e| (e.name.clone(), fill(&e.value))));
     env.extend(contract(job, trial, &texts, place));
     let parameters = serde_json::to_string_pretty(&values).unwrap_or_default();
-    Launch { program, args: argv, env, folder: place.base.to_owned(), parameters }
+    Launch {
+        program,
+        args: argv,
+        env,
+        folder: place.base.to_owned(),
+        parameters,
+    }
 }
 
 /// What section "trial contract" of the documentation promises to every program.
-fn contract(job: &Job, trial: &Trial, texts: &BTreeMap<String, String>, place: &Place) -> BTreeMap<String, String> {
+fn contract(
+    job: &Job,
+    trial: &Trial,
+    texts: &BTreeMap<String, String>,
+    place: &Place,
+) -> BTreeMap<String, String> {
     let file = |name: &str| place.trial_dir.join(name).display().to_string();
     let mut env = BTreeMap::from([
         ("TUNING_TRIAL".to_owned(), job.trial_name(trial.index)),
         ("TUNING_PARAMETERS_FILE".to_owned(), file("parameters.json")),
         ("TUNING_CHECKPOINT_DIR".to_owned(), file("checkpoint")),
-        ("TUNING_OUTPUT_DIR".to_owned(), place.trial_dir.display().to_string()),
+        (
+            "TUNING_OUTPUT_DIR".to_owned(),
+            place.trial_dir.display().to_string(),
+        ),
         ("TUNING_THREADS".to_owned(), place.threads.to_string()),
     ]);
-    env.extend(place.metrics_port.map(|port| ("TUNING_METRICS_PORT".to_owned(), port.to_string())));
-    env.extend(texts.iter().map(|(name, text)| (format!("TUNING_PARAM_{}", name.to_uppercase()), text.clone())));
+    env.extend(
+        place
+            .metrics_port
+            .map(|port| ("TUNING_METRICS_PORT".to_owned(), port.to_string())),
+    );
+    env.extend(
+        texts
+            .iter()
+            .map(|(name, text)| (format!("TUNING_PARAM_{}", name.to_uppercase()), text.clone())),
+    );
     env
 }
 
 /// The libraries that would otherwise take every core for each trial.
 fn thread_limits(threads: usize) -> BTreeMap<String, String> {
-    let names = ["OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS"];
-    names.into_iter().map(|name| (name.to_owned(), threads.to_string())).collect()
+    let names = [
+        "OMP_NUM_THREADS",
+        "MKL_NUM_THREADS",
+        "OPENBLAS_NUM_THREADS",
+        "RAYON_NUM_THREADS",
+    ];
+    names
+        .into_iter()
+        .map(|name| (name.to_owned(), threads.to_string()))
+        .collect()
 }
 
 fn texts(space: &SearchSpace, trial: &Trial, resource_name: Option<&str>) -> BTreeMap<String, String> {
-    let mut texts: BTreeMap<String, String> =
-        space.assignment(&trial.point).map(|(name, value)| (name.to_owned(), value.to_string())).collect();
+    let mut texts: BTreeMap<String, String> = space
+        .assignment(&trial.point)
+        .map(|(name, value)| (name.to_owned(), value.to_string()))
+        .collect();
     if let (Some(name), Some(resource)) = (resource_name, trial.resource) {
         texts.insert(name.to_owned(), resource.to_string());
     }
@@ -94,7 +141,10 @@ fn substitute(text: &str, texts: &BTreeMap<String, String>) -> String {
     let mut rest = text;
     while let Some((before, after)) = rest.split_once("$(params.") {
         out.push_str(before);
-        match after.split_once(')').and_then(|(name, tail)| Some((texts.get(name)?, tail))) {
+        match after
+            .split_once(')')
+            .and_then(|(name, tail)| Some((texts.get(name)?, tail)))
+        {
             Some((value, tail)) => {
                 out.push_str(value);
                 rest = tail;
@@ -110,7 +160,11 @@ fn substitute(text: &str, texts: &BTreeMap<String, String>) -> String {
 
 /// A path such as `./train.sh` belongs to the manifest; a bare name is looked for in `PATH`.
 fn resolve_program(program: &str, base: &Path) -> PathBuf {
-    if program.contains('/') { base.join(program) } else { PathBuf::from(program) }
+    if program.contains('/') {
+        base.join(program)
+    } else {
+        PathBuf::from(program)
+    }
 }
 
 fn bert_arguments(bert: &BertSpec, place: &Place) -> Vec<String> {
@@ -147,7 +201,10 @@ mod tests {
     #[test]
     fn only_references_to_parameters_are_replaced() {
         let texts = BTreeMap::from([("lr".to_owned(), "6.47e-5".to_owned())]);
-        assert_eq!(substitute("--lr=$(params.lr) $(date) $(params.x", &texts), "--lr=6.47e-5 $(date) $(params.x");
+        assert_eq!(
+            substitute("--lr=$(params.lr) $(date) $(params.x", &texts),
+            "--lr=6.47e-5 $(date) $(params.x"
+        );
         assert_eq!(substitute("$(params.lr)$(params.lr)", &texts), "6.47e-56.47e-5");
     }
 }

@@ -131,7 +131,15 @@ impl Happening {
     /// The end of a trial, with nothing known but a sentence.
     pub fn end(trial: u32, phase: PhaseWord, message: String) -> Self {
         let (metrics, curve) = (BTreeMap::new(), Vec::new());
-        Self::Ended { trial, phase, failure: None, value: None, metrics, curve, message }
+        Self::Ended {
+            trial,
+            phase,
+            failure: None,
+            value: None,
+            metrics,
+            curve,
+            message,
+        }
     }
 }
 
@@ -222,8 +230,15 @@ mod tests {
     #[test]
     fn a_line_reads_back_to_the_same_bits() {
         let values = BTreeMap::from([("f1".to_owned(), 0.1 + 0.2), ("loss".to_owned(), 1e-310)]);
-        let what = Happening::Metrics { trial: 3, step: 115, values };
-        let event = Event { at: "2026-01-02T03:04:05.678901234Z".parse().unwrap(), what };
+        let what = Happening::Metrics {
+            trial: 3,
+            step: 115,
+            values,
+        };
+        let event = Event {
+            at: "2026-01-02T03:04:05.678901234Z".parse().unwrap(),
+            what,
+        };
         let line = serde_json::to_string(&event).unwrap();
         assert!(line.contains(r#""event":"metrics""#), "{line}");
         assert_eq!(serde_json::from_str::<Event>(&line).unwrap(), event);
@@ -232,8 +247,15 @@ mod tests {
     #[test]
     fn nan_survives_as_nan() {
         let values = BTreeMap::from([("loss".to_owned(), f64::NAN)]);
-        let line = serde_json::to_string(&Happening::Metrics { trial: 1, step: 1, values }).unwrap();
-        let Happening::Metrics { values, .. } = serde_json::from_str(&line).unwrap() else { panic!() };
+        let line = serde_json::to_string(&Happening::Metrics {
+            trial: 1,
+            step: 1,
+            values,
+        })
+        .unwrap();
+        let Happening::Metrics { values, .. } = serde_json::from_str(&line).unwrap() else {
+            panic!()
+        };
         assert!(values["loss"].is_nan());
     }
 }

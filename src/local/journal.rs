@@ -22,7 +22,9 @@ pub enum JournalError {
         path: PathBuf,
     },
     /// A line inside it is not an event; only a torn last line is expected after a crash.
-    #[error("{path}:{line}: not an event of a run ({reason}): mend or remove that line, or start with another --run")]
+    #[error(
+        "{path}:{line}: not an event of a run ({reason}): mend or remove that line, or start with another --run"
+    )]
     Damaged {
         /// The journal.
         path: PathBuf,
@@ -44,10 +46,19 @@ pub enum JournalError {
 impl Journal {
     /// Opens or creates a journal, locks it, and reads the events that are in it. A torn last line is cut off.
     pub fn open(path: &Path) -> Result<(Self, Vec<Event>), JournalError> {
-        let io = |source| JournalError::Io { path: path.to_owned(), source };
-        let mut file = OpenOptions::new().read(true).append(true).create(true).open(path).map_err(io)?;
-        flock(&file, FlockOperation::NonBlockingLockExclusive)
-            .map_err(|_| JournalError::Locked { path: path.to_owned() })?;
+        let io = |source| JournalError::Io {
+            path: path.to_owned(),
+            source,
+        };
+        let mut file = OpenOptions::new()
+            .read(true)
+            .append(true)
+            .create(true)
+            .open(path)
+            .map_err(io)?;
+        flock(&file, FlockOperation::NonBlockingLockExclusive).map_err(|_| JournalError::Locked {
+            path: path.to_owned(),
+        })?;
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).map_err(io)?;
         let (events, sound) = parse(path, &bytes)?;
@@ -73,7 +84,10 @@ impl Journal {
 
 /// Reads the journal of a run that may be at work.
 pub fn read(path: &Path) -> Result<Vec<Event>, JournalError> {
-    let bytes = std::fs::read(path).map_err(|source| JournalError::Io { path: path.to_owned(), source })?;
+    let bytes = std::fs::read(path).map_err(|source| JournalError::Io {
+        path: path.to_owned(),
+        source,
+    })?;
     parse(path, &bytes).map(|(events, _)| events)
 }
 
@@ -104,7 +118,12 @@ mod tests {
 
     fn event(message: &str) -> Event {
         let at = "2026-01-02T03:04:05Z".parse().unwrap();
-        Event { at, what: Happening::Paused { message: message.into() } }
+        Event {
+            at,
+            what: Happening::Paused {
+                message: message.into(),
+            },
+        }
     }
 
     fn path(name: &str) -> PathBuf {
@@ -145,6 +164,9 @@ mod tests {
     fn damage_inside_is_an_error_with_its_line() {
         let path = path("damaged");
         std::fs::write(&path, "{}\n").unwrap();
-        assert!(matches!(Journal::open(&path), Err(JournalError::Damaged { line: 1, .. })));
+        assert!(matches!(
+            Journal::open(&path),
+            Err(JournalError::Damaged { line: 1, .. })
+        ));
     }
 }

@@ -27,8 +27,21 @@ impl Ledger {
     /// Begins a ledger with a manifest without fault.
     pub fn new(checked: Checked, at: Timestamp) -> Self {
         let job = checked.job.clone();
-        let snapshot = Snapshot { job, trials: Vec::new(), active: SignedDuration::ZERO, ended: None };
-        Self { checked, snapshot, parents: Vec::new(), notes: Vec::new(), processes: Vec::new(), session_started: None, last_event: at }
+        let snapshot = Snapshot {
+            job,
+            trials: Vec::new(),
+            active: SignedDuration::ZERO,
+            ended: None,
+        };
+        Self {
+            checked,
+            snapshot,
+            parents: Vec::new(),
+            notes: Vec::new(),
+            processes: Vec::new(),
+            session_started: None,
+            last_event: at,
+        }
     }
 
     /// Folds a whole journal; `None` if it is empty.
@@ -50,13 +63,23 @@ impl Ledger {
 
     /// The snapshot at a time: the clock of the job stands between sessions.
     pub fn at(&self, now: Timestamp) -> Snapshot {
-        let running = self.session_started.map_or(SignedDuration::ZERO, |start| now.duration_since(start));
-        Snapshot { active: self.snapshot.active + running, ..self.snapshot.clone() }
+        let running = self
+            .session_started
+            .map_or(SignedDuration::ZERO, |start| now.duration_since(start));
+        Snapshot {
+            active: self.snapshot.active + running,
+            ..self.snapshot.clone()
+        }
     }
 
     /// Time of the last event.
     pub fn last_event(&self) -> Timestamp {
         self.last_event
+    }
+
+    /// Whether a runner has taken the run up and has not said that it stopped.
+    pub fn is_at_work(&self) -> bool {
+        self.session_started.is_some()
     }
 
     /// A trial, for what is too fleeting for the journal: its progress.
@@ -74,7 +97,10 @@ impl Ledger {
             }
             Happening::WarmStart { from, observations } => self.warm_start(from, observations),
             Happening::JobEnded { reason, message } => {
-                self.snapshot.ended = Some(Ended { reason: (*reason).into(), message: message.clone() });
+                self.snapshot.ended = Some(Ended {
+                    reason: (*reason).into(),
+                    message: message.clone(),
+                });
             }
             Happening::Paused { .. } => self.end_session(event.at),
             Happening::Proposed { first_index, trials } => self.propose(*first_index, trials, event.at),
@@ -90,7 +116,12 @@ impl Ledger {
         checked.job.prior = self.snapshot.job.prior.clone();
         self.snapshot.job = checked.job.clone();
         self.checked = checked;
-        if self.snapshot.ended.as_ref().is_some_and(|e| e.reason.can_reopen()) {
+        if self
+            .snapshot
+            .ended
+            .as_ref()
+            .is_some_and(|e| e.reason.can_reopen())
+        {
             self.snapshot.ended = None;
         }
         Ok(())
@@ -108,7 +139,12 @@ impl Ledger {
         if let Some(start) = self.session_started.take() {
             self.snapshot.active += at.duration_since(start);
         }
-        for trial in self.snapshot.trials.iter_mut().filter(|t| t.phase == Phase::Running) {
+        for trial in self
+            .snapshot
+            .trials
+            .iter_mut()
+            .filter(|t| t.phase == Phase::Running)
+        {
             trial.phase = Phase::Queued;
             close_attempt(trial, at);
         }
@@ -120,7 +156,12 @@ impl Ledger {
         let observations = observations.iter().enumerate().filter_map(|(i, o)| {
             let outcome = o.value.map_or(Outcome::Failed, Outcome::Value);
             let point = api::point(space, &o.parameters).ok()?;
-            Some(Observation { index: before + i as u32, point, outcome, resource: None })
+            Some(Observation {
+                index: before + i as u32,
+                point,
+                outcome,
+                resource: None,
+            })
         });
         let observations: Vec<Observation> = observations.collect();
         self.parents.push((from.to_owned(), observations.len()));
@@ -131,7 +172,13 @@ impl Ledger {
         for (index, record) in (first..).zip(trials) {
             // A point outside the space can only come from a journal that was edited: it is left out.
             if let Ok(point) = api::point(&self.snapshot.job.space, &record.parameters) {
-                self.snapshot.trials.push(Trial::new(index, point, record.resource, (&record.why).into(), at));
+                self.snapshot.trials.push(Trial::new(
+                    index,
+                    point,
+                    record.resource,
+                    (&record.why).into(),
+                    at,
+                ));
             }
         }
     }
@@ -145,12 +192,15 @@ impl Ledger {
             | Happening::ShadowStop { trial, .. } => *trial,
             _ => return,
         };
-        self.processes.retain(|(trial, _)| *trial != index || matches!(what, Happening::Metrics { .. }));
+        self.processes
+            .retain(|(trial, _)| *trial != index || matches!(what, Happening::Metrics { .. }));
         if let Happening::Started { pid, .. } = what {
             self.processes.push((index, *pid));
         }
         let objective = self.snapshot.job.objective.metric.clone();
-        let Some(trial) = self.snapshot.trials.iter_mut().find(|t| t.index == index) else { return };
+        let Some(trial) = self.snapshot.trials.iter_mut().find(|t| t.index == index) else {
+            return;
+        };
         apply(trial, what, &objective, at);
     }
 }
@@ -170,15 +220,32 @@ fn apply(trial: &mut Trial, what: &Happening, objective: &str, at: Timestamp) {
             if let Some(value) = values.get(objective) {
                 // A resumed trial repeats the steps after its checkpoint: what it says now replaces what it said then.
                 trial.curve.retain(|p| p.step < *step);
-                trial.curve.push(CurvePoint { step: *step, value: *value });
+                trial.curve.push(CurvePoint {
+                    step: *step,
+                    value: *value,
+                });
             }
         }
-        Happening::Ended { phase, failure, value, metrics, curve, message, .. } => {
+        Happening::Ended {
+            phase,
+            failure,
+            value,
+            metrics,
+            curve,
+            message,
+            ..
+        } => {
             trial.phase = phase.phase(*failure);
             trial.value = *value;
             trial.metrics.extend(metrics.iter().map(|(k, v)| (k.clone(), *v)));
             if !curve.is_empty() {
-                trial.curve = curve.iter().map(|(step, value)| CurvePoint { step: *step, value: *value }).collect();
+                trial.curve = curve
+                    .iter()
+                    .map(|(step, value)| CurvePoint {
+                        step: *step,
+                        value: *value,
+                    })
+                    .collect();
             }
             trial.message.clone_from(message);
             trial.ended = Some(at);

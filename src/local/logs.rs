@@ -22,7 +22,12 @@ pub enum LogNews {
 }
 
 /// Reads output to its end: copies it to `path`, and tells what the definitions find.
-pub fn follow(output: impl Read, path: &Path, mut metrics: Option<LogMetrics>, mut tell: impl FnMut(LogNews)) {
+pub fn follow(
+    output: impl Read,
+    path: &Path,
+    mut metrics: Option<LogMetrics>,
+    mut tell: impl FnMut(LogNews),
+) {
     let mut log = OpenOptions::new().create(true).append(true).open(path).ok();
     let mut reader = BufReader::new(output);
     let mut written = 0u64;
@@ -62,7 +67,9 @@ mod tests {
     #[test]
     fn a_flood_without_line_ends_is_bounded_and_the_last_line_is_kept() {
         let path = std::env::temp_dir().join(format!("tuning-flood-{}", std::process::id()));
-        let flood = std::io::repeat(b'x').take(40 << 20).chain(&b"\n\nthe end\n\n"[..]);
+        let flood = std::io::repeat(b'x')
+            .take(40 << 20)
+            .chain(&b"\n\nthe end\n\n"[..]);
         let mut news = Vec::new();
         follow(flood, &path, None, |n| news.push(n));
         assert_eq!(news, [LogNews::Closed("the end".into())]);

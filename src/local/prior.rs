@@ -10,8 +10,10 @@ use crate::tuning::Phase;
 pub fn observations(run: &RunDir, space: &SearchSpace, path: &str) -> Result<Vec<PriorRecord>, Fault> {
     let fault = |message: String| Fault::new(path, message);
     let here = run.root().display();
-    let events = read_journal(&run.journal()).map_err(|e| fault(format!("no run to learn from at {here}: {e}")))?;
-    let ledger = Ledger::of(&events).map_err(|f| fault(f.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")))?;
+    let events =
+        read_journal(&run.journal()).map_err(|e| fault(format!("no run to learn from at {here}: {e}")))?;
+    let ledger = Ledger::of(&events)
+        .map_err(|f| fault(f.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")))?;
     let ledger = ledger.ok_or_else(|| fault(format!("the run at {here} has not begun")))?;
     let parent = &ledger.snapshot;
     let records = parent.trials.iter().filter_map(|t| {
@@ -21,11 +23,15 @@ pub fn observations(run: &RunDir, space: &SearchSpace, path: &str) -> Result<Vec
             _ => return None,
         };
         let parameters = api::assignment(&parent.job.space, &t.point);
-        api::point(space, &parameters).is_ok().then_some(PriorRecord { parameters, value })
+        api::point(space, &parameters)
+            .is_ok()
+            .then_some(PriorRecord { parameters, value })
     });
     let records: Vec<PriorRecord> = records.collect();
     if records.is_empty() {
-        return Err(fault(format!("no finished trial of the run at {here} is a point of this job's parameters")));
+        return Err(fault(format!(
+            "no finished trial of the run at {here} is a point of this job's parameters"
+        )));
     }
     Ok(records)
 }

@@ -71,7 +71,10 @@ fn signal_group(pid: u32, signal: Signal) {
 
 /// Group 0 would be the runner's own, group 1 the system's.
 fn group(pid: u32) -> Option<Pid> {
-    i32::try_from(pid).ok().filter(|pid| *pid > 1).and_then(Pid::from_raw)
+    i32::try_from(pid)
+        .ok()
+        .filter(|pid| *pid > 1)
+        .and_then(Pid::from_raw)
 }
 
 /// Ends what an earlier runner left behind, if that process is still a trial of this name.

@@ -28,13 +28,21 @@ impl Replayed {
 pub fn replay(events: &[Event]) -> Result<Vec<Replayed>, Vec<Fault>> {
     let mut replayed = Vec::new();
     for (i, event) in events.iter().enumerate() {
-        let Happening::Proposed { first_index, trials } = &event.what else { continue };
-        let Some(ledger) = Ledger::of(&events[..i])? else { continue };
+        let Happening::Proposed { first_index, trials } = &event.what else {
+            continue;
+        };
+        let Some(ledger) = Ledger::of(&events[..i])? else {
+            continue;
+        };
         let snapshot = ledger.at(event.at);
         let again = propose(&snapshot, trials.len() as u32);
         for (k, recorded) in trials.iter().enumerate() {
             let proposed = again.get(k).map(|p| ProposalRecord::new(&snapshot.job.space, p));
-            replayed.push(Replayed { index: first_index + k as u32, recorded: recorded.clone(), proposed });
+            replayed.push(Replayed {
+                index: first_index + k as u32,
+                recorded: recorded.clone(),
+                proposed,
+            });
         }
     }
     Ok(replayed)

@@ -9,7 +9,11 @@ use std::path::Path;
 pub fn read(trial_dir: &Path) -> Option<TrialReport> {
     let mut text = String::new();
     // A report is small: whatever is longer is no report, and is not read to its end.
-    File::open(trial_dir.join("report.json")).ok()?.take(1 << 17).read_to_string(&mut text).ok()?;
+    File::open(trial_dir.join("report.json"))
+        .ok()?
+        .take(1 << 17)
+        .read_to_string(&mut text)
+        .ok()?;
     TrialReport::parse(&text).ok()
 }
 

@@ -68,7 +68,9 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
         file.write_all(bytes)?;
         file.sync_all()
     });
-    written.and_then(|()| std::fs::rename(&aside, path)).inspect_err(|_| {
-        let _ = std::fs::remove_file(&aside);
-    })
+    written
+        .and_then(|()| std::fs::rename(&aside, path))
+        .inspect_err(|_| {
+            let _ = std::fs::remove_file(&aside);
+        })
 }

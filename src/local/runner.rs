@@ -52,13 +52,24 @@ pub async fn run(
 ) -> io::Result<(Outcome, Session)> {
     let (news, mut inbox) = mpsc::unbounded_channel();
     let client = scrape::client().map_err(io::Error::other)?;
-    let mut runner = Runner { session, listener, attempts: BTreeMap::new(), news, client, interrupted: false };
+    let mut runner = Runner {
+        session,
+        listener,
+        attempts: BTreeMap::new(),
+        news,
+        client,
+        interrupted: false,
+    };
     let outcome = loop {
         let plan = runner.decide_and_apply()?;
         if let Some(outcome) = runner.outcome() {
             break outcome;
         }
-        let wake = plan.wake_in.and_then(|d| Duration::try_from(d).ok()).unwrap_or(TICK).min(TICK);
+        let wake = plan
+            .wake_in
+            .and_then(|d| Duration::try_from(d).ok())
+            .unwrap_or(TICK)
+            .min(TICK);
         tokio::select! {
             Some(first) = inbox.recv() => {
                 runner.absorb(first);
@@ -101,36 +112,70 @@ impl Runner<'_> {
     /// Carries out one action; false where it had been carried out before.
     fn apply(&mut self, action: &Action) -> io::Result<bool> {
         match action {
-            Action::Create { first_index, proposals } => {
+            Action::Create {
+                first_index,
+                proposals,
+            } => {
                 let space = &self.session.ledger.snapshot.job.space;
-                let trials = proposals.iter().map(|p| crate::api::ProposalRecord::new(space, p)).collect();
-                self.record(Happening::Proposed { first_index: *first_index, trials })?;
+                let trials = proposals
+                    .iter()
+                    .map(|p| crate::api::ProposalRecord::new(space, p))
+                    .collect();
+                self.record(Happening::Proposed {
+                    first_index: *first_index,
+                    trials,
+                })?;
             }
             Action::Start { index } => self.start(*index)?,
             Action::Stop { index, reason } => return self.stop(*index, reason),
             Action::ShadowStop { index, step, message } => {
                 let message = format!("would have been stopped: {message}");
-                self.record(Happening::ShadowStop { trial: *index, step: *step, message })?;
+                self.record(Happening::ShadowStop {
+                    trial: *index,
+                    step: *step,
+                    message,
+                })?;
             }
             Action::End(Ended { reason, message }) => {
-                let Some(reason) = super::event::EndWord::of(*reason) else { return Ok(false) };
-                self.record(Happening::JobEnded { reason, message: message.clone() })?;
+                let Some(reason) = super::event::EndWord::of(*reason) else {
+                    return Ok(false);
+                };
+                self.record(Happening::JobEnded {
+                    reason,
+                    message: message.clone(),
+                })?;
             }
         }
         Ok(true)
     }
 
     fn start(&mut self, index: u32) -> io::Result<()> {
-        let Some(trial) = self.session.ledger.snapshot.trials.iter().find(|t| t.index == index) else { return Ok(()) };
+        let Some(trial) = self
+            .session
+            .ledger
+            .snapshot
+            .trials
+            .iter()
+            .find(|t| t.index == index)
+        else {
+            return Ok(());
+        };
         let number = trial.attempts + 1;
         match attempt::begin(&self.session, trial, self.client.clone(), self.news.clone()) {
             Ok(attempt) => {
                 let pid = attempt.pid();
                 self.attempts.insert(index, attempt);
-                self.record(Happening::Started { trial: index, attempt: number, pid })
+                self.record(Happening::Started {
+                    trial: index,
+                    attempt: number,
+                    pid,
+                })
             }
             Err(message) => {
-                self.record(Happening::Requeued { trial: index, message: message.clone() })?;
+                self.record(Happening::Requeued {
+                    trial: index,
+                    message: message.clone(),
+                })?;
                 self.halt(message)
             }
         }
@@ -141,7 +186,10 @@ impl Runner<'_> {
         if self.session.ledger.snapshot.ended.is_some() {
             return Ok(());
         }
-        self.record(Happening::JobEnded { reason: super::event::EndWord::BadConfiguration, message })
+        self.record(Happening::JobEnded {
+            reason: super::event::EndWord::BadConfiguration,
+            message,
+        })
     }
 
     fn stop(&mut self, index: u32, reason: &StopReason) -> io::Result<bool> {
@@ -157,7 +205,13 @@ impl Runner<'_> {
     }
 
     fn absorb(&mut self, news: News) {
-        let Some(attempt) = self.attempts.get_mut(&news.trial).filter(|a| a.number() == news.attempt) else { return };
+        let Some(attempt) = self
+            .attempts
+            .get_mut(&news.trial)
+            .filter(|a| a.number() == news.attempt)
+        else {
+            return;
+        };
         attempt.absorb(news.what);
     }
 
@@ -165,7 +219,9 @@ impl Runner<'_> {
     fn settle(&mut self) -> io::Result<()> {
         let indices: Vec<u32> = self.attempts.keys().copied().collect();
         for index in indices {
-            let Some(attempt) = self.attempts.get_mut(&index) else { continue };
+            let Some(attempt) = self.attempts.get_mut(&index) else {
+                continue;
+            };
             let points = attempt.take_points();
             let progress = attempt.progress();
             let over = attempt.is_over(Instant::now(), DRAIN);
@@ -173,7 +229,11 @@ impl Runner<'_> {
                 trial.progress = progress;
             }
             for (step, values) in points {
-                self.record(Happening::Metrics { trial: index, step, values })?;
+                self.record(Happening::Metrics {
+                    trial: index,
+                    step,
+                    values,
+                })?;
             }
             if over && let Some(attempt) = self.attempts.remove(&index) {
                 self.finish(index, attempt)?;
@@ -224,7 +284,9 @@ impl Runner<'_> {
             Outcome::Suspended => "spec.suspend is true",
             Outcome::Interrupted => "interrupted",
         };
-        self.record(Happening::Paused { message: message.into() })
+        self.record(Happening::Paused {
+            message: message.into(),
+        })
     }
 
     fn record(&mut self, what: Happening) -> io::Result<()> {

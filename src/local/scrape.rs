@@ -9,7 +9,12 @@ pub const INTERVAL: Duration = Duration::from_secs(1);
 const LONGEST: usize = metrics::MAX_EXPOSITION_BYTES;
 
 /// Asks once; `None` while the trial does not answer, or answers nothing that can be read.
-pub async fn scrape(client: &reqwest::Client, port: u16, path: &str, objective: &str) -> Option<TrialReading> {
+pub async fn scrape(
+    client: &reqwest::Client,
+    port: u16,
+    path: &str,
+    objective: &str,
+) -> Option<TrialReading> {
     let url = format!("http://127.0.0.1:{port}{path}");
     let mut response = client.get(url).send().await.ok()?.error_for_status().ok()?;
     let mut body = Vec::new();
@@ -25,10 +30,16 @@ pub async fn scrape(client: &reqwest::Client, port: u16, path: &str, objective: 
 
 /// A client that gives up soon and is never sent elsewhere.
 pub fn client() -> reqwest::Result<reqwest::Client> {
-    reqwest::Client::builder().timeout(Duration::from_secs(2)).no_proxy().redirect(reqwest::redirect::Policy::none()).build()
+    reqwest::Client::builder()
+        .timeout(Duration::from_secs(2))
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .build()
 }
 
 /// A port that nothing listens on now.
 pub fn free_port() -> std::io::Result<u16> {
-    Ok(std::net::TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
+    Ok(std::net::TcpListener::bind(("127.0.0.1", 0))?
+        .local_addr()?
+        .port())
 }

@@ -47,12 +47,25 @@ impl From<Vec<Fault>> for Refusal {
 /// What a manifest asks for that has no effect on one machine, a sentence each.
 pub fn notices(spec: &TuningJobSpec) -> Vec<String> {
     let fields = [
-        (spec.trial.resources.is_some(), "spec.trial.resources", "pods ask for it, a process takes what is there"),
-        (spec.retain.is_some(), "spec.retain", "the run's folder stays whole"),
-        (spec.ttl_seconds_after_finished.is_some(), "spec.ttlSecondsAfterFinished", "the run's folder stays"),
+        (
+            spec.trial.resources.is_some(),
+            "spec.trial.resources",
+            "pods ask for it, a process takes what is there",
+        ),
+        (
+            spec.retain.is_some(),
+            "spec.retain",
+            "the run's folder stays whole",
+        ),
+        (
+            spec.ttl_seconds_after_finished.is_some(),
+            "spec.ttlSecondsAfterFinished",
+            "the run's folder stays",
+        ),
     ];
     let set = fields.into_iter().filter(|(set, ..)| *set);
-    set.map(|(_, field, why)| format!("{field} has no effect on one machine: {why}")).collect()
+    set.map(|(_, field, why)| format!("{field} has no effect on one machine: {why}"))
+        .collect()
 }
 
 /// What only one machine refuses.
@@ -63,7 +76,10 @@ pub fn refused_here(trial: &TrialSpec, on_host: bool) -> Vec<Fault> {
             "images run on a cluster: use trial.command here, or --on-host to run its command without the image",
         )],
         Some(c) if c.command.is_empty() => {
-            vec![Fault::new("spec.trial.container.command", "is empty: without the image its entry point is unknown")]
+            vec![Fault::new(
+                "spec.trial.container.command",
+                "is empty: without the image its entry point is unknown",
+            )]
         }
         _ => vec![],
     }
@@ -89,17 +105,39 @@ pub fn open(
     let recorded = Ledger::of(&events)?;
     let is_new = recorded.is_none();
     let ledger = recorded.unwrap_or_else(|| Ledger::new(checked.clone(), now));
-    let mut session = Session { ledger, dir, base, trainer, journal };
+    let mut session = Session {
+        ledger,
+        dir,
+        base,
+        trainer,
+        journal,
+    };
     session.end_leftovers();
     session.take_manifest(&checked, is_new)?;
-    let write = |s: &mut Session, what| s.record(what).map(drop).map_err(|e| Refusal::Io(s.dir.journal(), e));
+    let write = |s: &mut Session, what| {
+        s.record(what)
+            .map(drop)
+            .map_err(|e| Refusal::Io(s.dir.journal(), e))
+    };
     if is_new {
         for record in session.warm_start(&checked)? {
             write(&mut session, record)?;
         }
     }
-    let reopen = session.ledger.snapshot.ended.as_ref().is_some_and(|e| e.reason == EndReason::BadConfiguration);
-    write(&mut session, Happening::Session { version: env!("CARGO_PKG_VERSION").into(), reopen, notes })?;
+    let reopen = session
+        .ledger
+        .snapshot
+        .ended
+        .as_ref()
+        .is_some_and(|e| e.reason == EndReason::BadConfiguration);
+    write(
+        &mut session,
+        Happening::Session {
+            version: env!("CARGO_PKG_VERSION").into(),
+            reopen,
+            notes,
+        },
+    )?;
     let text = serde_saphyr::to_string(&checked.manifest).unwrap_or_default();
     let path = session.dir.manifest();
     run_dir::write_whole(&path, text.as_bytes()).map_err(io(&path))?;
@@ -121,7 +159,12 @@ impl Session {
     fn end_leftovers(&mut self) {
         let job = &self.ledger.snapshot.job;
         for (index, pid) in std::mem::take(&mut self.ledger.processes) {
-            let running = self.ledger.snapshot.trials.iter().any(|t| t.index == index && t.phase == Phase::Running);
+            let running = self
+                .ledger
+                .snapshot
+                .trials
+                .iter()
+                .any(|t| t.index == index && t.phase == Phase::Running);
             if running {
                 process::end_leftover(pid, &job.trial_name(index));
             }
@@ -131,18 +174,32 @@ impl Session {
     fn take_manifest(&mut self, checked: &Checked, is_new: bool) -> Result<(), Refusal> {
         let old = &self.ledger.checked.manifest;
         if !is_new && old["metadata"]["name"] != checked.manifest["metadata"]["name"] {
-            let message = format!("is {}, but the run at {} is of {}: choose another --run", checked.job.name, self.dir.root().display(), self.ledger.snapshot.job.name);
+            let message = format!(
+                "is {}, but the run at {} is of {}: choose another --run",
+                checked.job.name,
+                self.dir.root().display(),
+                self.ledger.snapshot.job.name
+            );
             return Err(Refusal::Faults(vec![Fault::new("metadata.name", message)]));
         }
         if !is_new && old["spec"] == checked.manifest["spec"] {
             return Ok(());
         }
-        let refused = if is_new { vec![] } else { api::refused_changes(old, &checked.manifest) };
+        let refused = if is_new {
+            vec![]
+        } else {
+            api::refused_changes(old, &checked.manifest)
+        };
         if !refused.is_empty() {
             return Err(Refusal::Faults(refused));
         }
-        let what = Happening::Manifest { manifest: checked.manifest.clone(), seed: checked.job.seed };
-        self.record(what).map(drop).map_err(|e| Refusal::Io(self.dir.journal(), e))
+        let what = Happening::Manifest {
+            manifest: checked.manifest.clone(),
+            seed: checked.job.seed,
+        };
+        self.record(what)
+            .map(drop)
+            .map_err(|e| Refusal::Io(self.dir.journal(), e))
     }
 
     fn warm_start(&self, checked: &Checked) -> Result<Vec<Happening>, Refusal> {
@@ -156,7 +213,10 @@ impl Session {
             }
             let observations = prior::observations(&self.dir.sibling(name), &checked.job.space, &path);
             let observations = observations.map_err(|f| Refusal::Faults(vec![f]))?;
-            found.push(Happening::WarmStart { from: name.clone(), observations });
+            found.push(Happening::WarmStart {
+                from: name.clone(),
+                observations,
+            });
         }
         Ok(found)
     }

@@ -4,7 +4,24 @@
 //! machine. There is no clock, no memory and no platform mathematics in it; `seed` is the only source of chance.
 #![deny(clippy::disallowed_methods)]
 
+mod acquisition;
+mod bayesian;
+mod columns;
+mod evidence;
+mod feasibility;
+mod gp;
+mod grid;
+mod hyperband;
+mod kernel;
+mod linalg;
+mod maximize;
+mod outcome;
+mod random;
+mod sampled;
+
 use crate::space::{Point, SearchSpace};
+
+pub use hyperband::n_trials as hyperband_trials;
 
 /// Which way is better.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -186,7 +203,27 @@ pub struct Belief {
     pub high: f64,
 }
 
-// To be written by the optimizer's owner in files beside this one:
-//   pub fn suggest(request: &Request) -> Vec<Proposal>          (fewer than n, or none, when a grid or hyperband is exhausted)
-//   pub fn recommend(request: &Request) -> Option<Recommendation>   (n, pending unused; None below 2 successes or without a model)
-//   pub fn believe(request: &Request, points: &[Point]) -> Option<Vec<Belief>>   (for plots and explain)
+/// Up to `n` points to try next; fewer, or none, where a grid or hyperband has to wait or is at its end.
+pub fn suggest(request: &Request) -> Vec<Proposal> {
+    match request.strategy {
+        Strategy::Bayesian => bayesian::suggest(request),
+        Strategy::Random => sampled::random(request),
+        Strategy::Sobol => sampled::sobol(request),
+        Strategy::Grid { points_per_double } => grid::suggest(request, *points_per_double),
+        Strategy::Hyperband {
+            min_resource,
+            max_resource,
+            eta,
+        } => hyperband::suggest(request, *min_resource, *max_resource, *eta),
+    }
+}
+
+/// The point to hand to the user; `None` while fewer than two trials have succeeded. Any strategy's history will do.
+pub fn recommend(request: &Request) -> Option<Recommendation> {
+    bayesian::recommend(request)
+}
+
+/// Belief about the noise-free objective at some points; `None` while fewer than two trials have succeeded.
+pub fn believe(request: &Request, points: &[Point]) -> Option<Vec<Belief>> {
+    bayesian::believe(request, points)
+}

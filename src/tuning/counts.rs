@@ -24,7 +24,10 @@ pub struct Counts {
 impl Counts {
     /// Counts trials.
     pub fn of(trials: &[Trial]) -> Self {
-        let mut counts = Self { total: trials.len() as u32, ..Self::default() };
+        let mut counts = Self {
+            total: trials.len() as u32,
+            ..Self::default()
+        };
         for trial in trials {
             *match trial.phase {
                 Phase::Queued => &mut counts.queued,

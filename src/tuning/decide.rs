@@ -4,19 +4,27 @@
 //! an empty plan, so a shell may decide as often as it likes, and a shell that died half-way just decides again.
 
 use super::{
-    Action, Counts, EndReason, Ended, MedianStop, Phase, Plan, Snapshot, StopReason, Trial, affordable, ended, lags_behind,
-    propose, status,
+    Action, Counts, EndReason, Ended, MedianStop, Phase, Plan, Snapshot, StopReason, Trial, affordable,
+    ended, lags_behind, propose, status,
 };
 use jiff::{SignedDuration, Timestamp};
 
 /// What to do now.
 pub fn decide(snapshot: &Snapshot, now: Timestamp) -> Plan {
     let status = status(snapshot, now);
-    let plan = |actions, wake_in| Plan { actions, status: status.clone(), wake_in };
+    let plan = |actions, wake_in| Plan {
+        actions,
+        status: status.clone(),
+        wake_in,
+    };
     if let Some(end) = &snapshot.ended {
         // What is mended may go on: its trials wait instead of being given up.
         let may_be_mended = end.reason == EndReason::BadConfiguration;
-        let actions = if may_be_mended { stop_running(snapshot) } else { stop_all(snapshot) };
+        let actions = if may_be_mended {
+            stop_running(snapshot)
+        } else {
+            stop_all(snapshot)
+        };
         return plan(actions, None);
     }
     if let Some(end) = ended(snapshot, now) {
@@ -34,22 +42,37 @@ pub fn decide(snapshot: &Snapshot, now: Timestamp) -> Plan {
 /// Everything that still waits or runs is no longer needed.
 fn stop_all(snapshot: &Snapshot) -> Vec<Action> {
     let active = snapshot.trials.iter().filter(|t| !t.phase.is_final());
-    active.map(|t| Action::Stop { index: t.index, reason: StopReason::JobEnded }).collect()
+    active
+        .map(|t| Action::Stop {
+            index: t.index,
+            reason: StopReason::JobEnded,
+        })
+        .collect()
 }
 
 fn stop_running(snapshot: &Snapshot) -> Vec<Action> {
-    let stop = |t: &Trial| Action::Stop { index: t.index, reason: StopReason::Suspended };
+    let stop = |t: &Trial| Action::Stop {
+        index: t.index,
+        reason: StopReason::Suspended,
+    };
     running(snapshot).map(stop).collect()
 }
 
 /// Running trials that ran too long or lag behind.
 fn give_up(snapshot: &Snapshot, now: Timestamp) -> Vec<Action> {
     let job = &snapshot.job;
-    let too_long = |t: &Trial| job.budget.max_trial_duration.is_some_and(|limit| t.duration(now) >= limit);
+    let too_long = |t: &Trial| {
+        job.budget
+            .max_trial_duration
+            .is_some_and(|limit| t.duration(now) >= limit)
+    };
     running(snapshot)
         .filter_map(|t| {
             if too_long(t) {
-                return Some(Action::Stop { index: t.index, reason: StopReason::TimedOut });
+                return Some(Action::Stop {
+                    index: t.index,
+                    reason: StopReason::TimedOut,
+                });
             }
             median_stop(snapshot, job.early_stopping.as_ref()?, t)
         })
@@ -61,16 +84,30 @@ fn median_stop(snapshot: &Snapshot, rule: &MedianStop, trial: &Trial) -> Option<
     let message = behind.sentence(&snapshot.job);
     let index = trial.index;
     if !rule.shadow {
-        return Some(Action::Stop { index, reason: StopReason::LagsBehind { message } });
+        return Some(Action::Stop {
+            index,
+            reason: StopReason::LagsBehind { message },
+        });
     }
-    trial.shadow_stop.is_none().then_some(Action::ShadowStop { index, step: behind.step, message })
+    trial.shadow_stop.is_none().then_some(Action::ShadowStop {
+        index,
+        step: behind.step,
+        message,
+    })
 }
 
 /// Queued trials, as long as there are places: a smaller `parallelTrials` lets the others wait.
 fn start(snapshot: &Snapshot) -> Vec<Action> {
-    let places = snapshot.job.budget.parallel.saturating_sub(Counts::of(&snapshot.trials).running);
+    let places = snapshot
+        .job
+        .budget
+        .parallel
+        .saturating_sub(Counts::of(&snapshot.trials).running);
     let queued = snapshot.trials.iter().filter(|t| t.phase == Phase::Queued);
-    queued.take(places as usize).map(|t| Action::Start { index: t.index }).collect()
+    queued
+        .take(places as usize)
+        .map(|t| Action::Start { index: t.index })
+        .collect()
 }
 
 /// New trials, or the end where the strategy has none left and nothing runs.
@@ -82,11 +119,17 @@ fn create(snapshot: &Snapshot, counts: &Counts) -> Option<Action> {
     let proposals = propose(snapshot, n);
     if !proposals.is_empty() {
         let first_index = snapshot.trials.iter().map(|t| t.index).max().unwrap_or(0) + 1;
-        return Some(Action::Create { first_index, proposals });
+        return Some(Action::Create {
+            first_index,
+            proposals,
+        });
     }
     (counts.active() == 0).then(|| {
         let message = format!("after {} trials the strategy has no point left", counts.done());
-        Action::End(Ended { reason: EndReason::SpaceExhausted, message })
+        Action::End(Ended {
+            reason: EndReason::SpaceExhausted,
+            message,
+        })
     })
 }
 
@@ -94,7 +137,9 @@ fn create(snapshot: &Snapshot, counts: &Counts) -> Option<Action> {
 fn next_deadline(snapshot: &Snapshot, now: Timestamp) -> Option<SignedDuration> {
     let budget = &snapshot.job.budget;
     let job_left = budget.max_duration.map(|limit| limit - snapshot.active);
-    let trial_left = budget.max_trial_duration.and_then(|limit| running(snapshot).map(|t| limit - t.duration(now)).min());
+    let trial_left = budget
+        .max_trial_duration
+        .and_then(|limit| running(snapshot).map(|t| limit - t.duration(now)).min());
     let gpus = snapshot.job.gpus_per_trial * running(snapshot).count() as u32;
     let gpu_left = budget.max_gpu_hours.filter(|_| gpus > 0).map(|limit| {
         let hours = (limit - super::status::gpu_hours(snapshot, now)) / f64::from(gpus);

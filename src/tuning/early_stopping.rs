@@ -37,7 +37,12 @@ pub fn lags_behind(job: &Job, rule: &MedianStop, trial: &Trial, trials: &[Trial]
     let best = best_until(job, &trial.curve, step)?;
     let median = median(&averages)?;
     let n_others = averages.len();
-    job.objective.better(median, best).then_some(LaggingBehind { step, best, median, n_others })
+    job.objective.better(median, best).then_some(LaggingBehind {
+        step,
+        best,
+        median,
+        n_others,
+    })
 }
 
 impl LaggingBehind {
@@ -55,13 +60,21 @@ impl LaggingBehind {
 }
 
 fn running_average(curve: &[CurvePoint], step: u64) -> Option<f64> {
-    let values: Vec<f64> =
-        curve.iter().filter(|p| p.step <= step).map(|p| p.value).filter(|v| v.is_finite()).collect();
+    let values: Vec<f64> = curve
+        .iter()
+        .filter(|p| p.step <= step)
+        .map(|p| p.value)
+        .filter(|v| v.is_finite())
+        .collect();
     (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
 }
 
 fn best_until(job: &Job, curve: &[CurvePoint], step: u64) -> Option<f64> {
-    let values = curve.iter().filter(|p| p.step <= step).map(|p| p.value).filter(|v| v.is_finite());
+    let values = curve
+        .iter()
+        .filter(|p| p.step <= step)
+        .map(|p| p.value)
+        .filter(|v| v.is_finite());
     values.reduce(|a, b| if job.objective.better(b, a) { b } else { a })
 }
 

@@ -55,21 +55,33 @@ pub fn judge(ending: &Ending) -> Verdict {
         Exit::Code(0) => match ending.value {
             Some(v) if v.is_finite() => Verdict::Succeeded(v),
             Some(v) => Verdict::Failed(Failure::Diverged, format!("its final value is {v}")),
-            None => Verdict::Failed(Failure::MetricMissing, format!("it ended well but said no {}", ending.looked_for)),
+            None => Verdict::Failed(
+                Failure::MetricMissing,
+                format!("it ended well but said no {}", ending.looked_for),
+            ),
         },
-        Exit::Code(code) if BAD_CONFIGURATION.contains(&code) => {
-            Verdict::Halt(said(format!("it refused its configuration or data with exit code {code}")))
-        }
+        Exit::Code(code) if BAD_CONFIGURATION.contains(&code) => Verdict::Halt(said(format!(
+            "it refused its configuration or data with exit code {code}"
+        ))),
         Exit::Code(DIVERGED) => Verdict::Failed(Failure::Diverged, said("its loss is not a number".into())),
-        Exit::Code(OUT_OF_MEMORY) => Verdict::Failed(Failure::OutOfMemory, said("no device memory left".into())),
+        Exit::Code(OUT_OF_MEMORY) => {
+            Verdict::Failed(Failure::OutOfMemory, said("no device memory left".into()))
+        }
         Exit::Code(code) => {
-            let tail = ending.sentence.as_ref().map(|s| format!(": {s}")).unwrap_or_default();
+            let tail = ending
+                .sentence
+                .as_ref()
+                .map(|s| format!(": {s}"))
+                .unwrap_or_default();
             Verdict::Failed(Failure::Crashed, format!("exit code {code}{tail}"))
         }
-        Exit::OutOfMemory => Verdict::Failed(Failure::OutOfMemory, "killed: no memory left on the host".into()),
-        Exit::Signal(SIGKILL) => {
-            Verdict::Failed(Failure::Crashed, "killed by signal 9: by a person, or for want of memory".into())
+        Exit::OutOfMemory => {
+            Verdict::Failed(Failure::OutOfMemory, "killed: no memory left on the host".into())
         }
+        Exit::Signal(SIGKILL) => Verdict::Failed(
+            Failure::Crashed,
+            "killed by signal 9: by a person, or for want of memory".into(),
+        ),
         Exit::Signal(signal) => Verdict::Failed(Failure::Crashed, format!("killed by signal {signal}")),
         Exit::NotStarted => Verdict::Halt(said("its program could not be started".into())),
     }
@@ -80,7 +92,12 @@ mod tests {
     use super::*;
 
     fn ending(exit: Exit, value: Option<f64>) -> Ending {
-        Ending { exit, value, sentence: Some("vocab.txt is missing".into()), looked_for: "f1 in its log".into() }
+        Ending {
+            exit,
+            value,
+            sentence: Some("vocab.txt is missing".into()),
+            looked_for: "f1 in its log".into(),
+        }
     }
 
     #[test]
@@ -99,13 +116,18 @@ mod tests {
         assert_eq!(failure(Exit::OutOfMemory, None), OutOfMemory);
         assert_eq!(failure(Exit::Signal(11), None), Crashed);
         for code in BAD_CONFIGURATION {
-            assert_eq!(judge(&ending(Exit::Code(code), None)), Verdict::Halt("vocab.txt is missing".into()));
+            assert_eq!(
+                judge(&ending(Exit::Code(code), None)),
+                Verdict::Halt("vocab.txt is missing".into())
+            );
         }
     }
 
     #[test]
     fn a_missing_metric_says_what_was_looked_for() {
-        let Verdict::Failed(_, message) = judge(&ending(Exit::Code(0), None)) else { panic!() };
+        let Verdict::Failed(_, message) = judge(&ending(Exit::Code(0), None)) else {
+            panic!()
+        };
         assert_eq!(message, "it ended well but said no f1 in its log");
     }
 }

@@ -12,7 +12,12 @@ pub fn history(trials: &[Trial]) -> Vec<Observation> {
         Phase::Queued | Phase::Running | Phase::Cancelled => None,
     };
     let observe = |t: &Trial| {
-        Some(Observation { index: t.index, point: t.point.clone(), outcome: outcome(t)?, resource: t.resource })
+        Some(Observation {
+            index: t.index,
+            point: t.point.clone(),
+            outcome: outcome(t)?,
+            resource: t.resource,
+        })
     };
     trials.iter().filter_map(observe).collect()
 }
@@ -34,7 +39,11 @@ pub fn with_request<T>(snapshot: &Snapshot, n: u32, f: impl FnOnce(&Request) -> 
         .trials
         .iter()
         .filter(|t| matches!(t.phase, Phase::Queued | Phase::Running))
-        .map(|t| Pending { index: t.index, point: t.point.clone(), resource: t.resource })
+        .map(|t| Pending {
+            index: t.index,
+            point: t.point.clone(),
+            resource: t.resource,
+        })
         .collect();
     f(&Request {
         space: &job.space,

@@ -43,10 +43,17 @@ pub fn status(snapshot: &Snapshot, now: Timestamp) -> Status {
 /// Early-stopped trials do not compete: their last value is not that of a whole run.
 pub fn best(snapshot: &Snapshot) -> Option<Best> {
     let objective = &snapshot.job.objective;
-    let values = snapshot.trials.iter().filter(|t| t.phase == Phase::Succeeded).filter_map(|t| {
-        let value = t.value?;
-        Some(Best { index: t.index, value })
-    });
+    let values = snapshot
+        .trials
+        .iter()
+        .filter(|t| t.phase == Phase::Succeeded)
+        .filter_map(|t| {
+            let value = t.value?;
+            Some(Best {
+                index: t.index,
+                value,
+            })
+        });
     values.reduce(|a, b| if objective.better(b.value, a.value) { b } else { a })
 }
 

@@ -31,7 +31,10 @@ fn target_reached(snapshot: &Snapshot) -> Option<Ended> {
         Goal::Minimize => "at most",
     };
     let name = snapshot.job.trial_name(best.index);
-    let message = format!("{name} has {} {}, {relation} the target {target}", objective.metric, best.value);
+    let message = format!(
+        "{name} has {} {}, {relation} the target {target}",
+        objective.metric, best.value
+    );
     end(EndReason::TargetReached, message)
 }
 
@@ -41,9 +44,16 @@ fn too_many_failures(snapshot: &Snapshot) -> Option<Ended> {
     if failed <= limit {
         return None;
     }
-    let last = snapshot.trials.iter().filter(|t| matches!(t.phase, Phase::Failed(_))).max_by_key(|t| (t.ended, t.index))?;
+    let last = snapshot
+        .trials
+        .iter()
+        .filter(|t| matches!(t.phase, Phase::Failed(_)))
+        .max_by_key(|t| (t.ended, t.index))?;
     let name = snapshot.job.trial_name(last.index);
-    let message = format!("{failed} trials failed, the budget bears {limit}; the last, {name}: {}", last.message);
+    let message = format!(
+        "{failed} trials failed, the budget bears {limit}; the last, {name}: {}",
+        last.message
+    );
     end(EndReason::TooManyFailures, message)
 }
 
@@ -62,7 +72,10 @@ fn no_improvement(snapshot: &Snapshot) -> Option<Ended> {
     if idle < limit {
         return None;
     }
-    end(EndReason::NoImprovement, format!("{idle} trials in a row brought no new best, the budget bears {limit}"))
+    end(
+        EndReason::NoImprovement,
+        format!("{idle} trials in a row brought no new best, the budget bears {limit}"),
+    )
 }
 
 /// Trials that came to an end of their own since the last new best, in the order of their ends.
@@ -96,7 +109,10 @@ fn time_spent(snapshot: &Snapshot) -> Option<Ended> {
     if snapshot.active < limit {
         return None;
     }
-    end(EndReason::TimeSpent, format!("the job was active for its whole {limit:#}"))
+    end(
+        EndReason::TimeSpent,
+        format!("the job was active for its whole {limit:#}"),
+    )
 }
 
 fn gpu_hours_spent(snapshot: &Snapshot, now: Timestamp) -> Option<Ended> {
@@ -105,5 +121,8 @@ fn gpu_hours_spent(snapshot: &Snapshot, now: Timestamp) -> Option<Ended> {
     if spent < limit {
         return None;
     }
-    end(EndReason::GpuHoursSpent, format!("{spent:.2} GPU-hours are spent, the budget is {limit}"))
+    end(
+        EndReason::GpuHoursSpent,
+        format!("{spent:.2} GPU-hours are spent, the budget is {limit}"),
+    )
 }

@@ -154,7 +154,10 @@ impl Trial {
 
     /// Time that it ran, all attempts together, up to `now`.
     pub fn duration(&self, now: Timestamp) -> SignedDuration {
-        self.ran + self.attempt_started.map_or(SignedDuration::ZERO, |start| now.duration_since(start))
+        self.ran
+            + self
+                .attempt_started
+                .map_or(SignedDuration::ZERO, |start| now.duration_since(start))
     }
 
     /// The last value that it reported.

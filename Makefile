@@ -1,0 +1,68 @@
+# make help lists what can be done here.
+
+SHELL := bash
+STAGE := scripts/stage
+CARGO := cargo
+TORCH := scripts/with-libtorch cargo
+# The trainer is built apart from the rest, so that nothing else ever links libtorch.
+TRAINER := --no-default-features --features trainer
+
+export CARGO_TERM_COLOR ?= auto
+
+.DEFAULT_GOAL := help
+.PHONY: help setup build demo test lint fmt bench-optimizer bench-trainer clean \
+	lint-fmt lint-clippy lint-core lint-doc lint-deny
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+setup: ## fetch libtorch and a small BERT checkpoint into the cache (once, ~630 MB)
+	@scripts/setup
+
+build: setup ## release builds of tuning and bert-trainer
+	@$(STAGE) "build tuning" $(CARGO) build --release --locked --bin tuning
+	@$(STAGE) "build bert-trainer" $(TORCH) build --release --locked $(TRAINER) --bin bert-trainer
+
+demo: build ## tune a learning rate on this machine, 12 minutes on two cores; FULL=1 all 30 trials; DATA=folder
+	@FULL="$(FULL)" DATA="$(DATA)" scripts/demo
+
+test: setup ## every test: the core and the local runner, then the trainer
+	@$(STAGE) "tests: core and local" $(CARGO) test --locked
+	@$(STAGE) "tests: trainer" $(TORCH) test --locked $(TRAINER)
+
+lint: lint-fmt lint-deny lint-core lint-clippy lint-doc ## format, clippy on every feature set, licences, docs
+	@$(STAGE) "tidy" $(CARGO) test --locked --test tidy --quiet
+
+fmt: ## format the code
+	@$(CARGO) fmt
+
+bench-optimizer: ## the optimizer against its peers
+	@benches/optimizer/run.sh
+
+bench-trainer: build ## the trainer against PyTorch
+	@scripts/with-libtorch python3 benches/trainer/compare.py
+
+clean: ## remove what was built (the cache of make setup stays)
+	@$(CARGO) clean
+
+lint-fmt:
+	@$(STAGE) "format" $(CARGO) fmt --check
+
+lint-deny:
+	@$(STAGE) "licences and sources" scripts/deny
+
+# The pure core compiles without kube, tch, tokio or a command line.
+lint-core:
+	@$(STAGE) "core alone" $(CARGO) check --locked --lib --no-default-features
+
+lint-clippy: setup
+	@$(STAGE) "clippy: default" $(CARGO) clippy --locked --all-targets -- -D warnings
+	@$(STAGE) "clippy: core" $(CARGO) clippy --locked --all-targets --no-default-features -- -D warnings
+	@$(STAGE) "clippy: operator" $(CARGO) clippy --locked --all-targets --no-default-features --features operator \
+		-- -D warnings
+	@$(STAGE) "clippy: trainer" $(TORCH) clippy --locked --all-targets $(TRAINER) -- -D warnings
+
+lint-doc: setup
+	@RUSTDOCFLAGS="-D warnings" $(STAGE) "docs" $(CARGO) doc --locked --no-deps --document-private-items
+	@RUSTDOCFLAGS="-D warnings" $(STAGE) "docs: trainer" $(TORCH) doc --locked --no-deps --document-private-items \
+		$(TRAINER)

@@ -1,0 +1,192 @@
+//! The posterior: Gaussian processes with two kernels, averaged by how likely each is.
+//!
+//! Notation: `X` places, `y` values in model units, `K` covariance of `X`, `s` noise, `k` covariance of `X` with a place,
+//! `alpha = (K + s)^-1 y`. Then the noise-free objective has mean `k . alpha` and variance `cov(x, x) - |L^-1 k|^2`.
+
+use super::ModelWhy;
+use super::columns::Columns;
+use super::evidence::{Data, Evidence, Hyper};
+use super::kernel::{Covariance, Kernel};
+use super::linalg::{Cholesky, dot};
+
+/// A model with less weight than this is dropped: it would cost as much as the others.
+const LEAST_WEIGHT: f64 = 0.02;
+
+/// One fitted Gaussian process.
+pub struct Model<'a> {
+    /// Its kernel.
+    pub kernel: Kernel,
+    /// Its share in the average.
+    pub weight: f64,
+    /// Its hyperparameters.
+    pub hyper: Hyper,
+    /// Its covariance function.
+    pub covariance: Covariance<'a>,
+    factor: Cholesky,
+    alpha: Vec<f64>,
+}
+
+/// The average of the models.
+pub struct Posterior<'a> {
+    /// Heaviest first.
+    pub models: Vec<Model<'a>>,
+    /// What they have learned from.
+    pub data: &'a Data,
+}
+
+impl<'a> Posterior<'a> {
+    /// Fits the models to at least one value; `None` if no covariance could be factored, which finite data do not cause.
+    pub fn fit(data: &'a Data, columns: &'a Columns) -> Option<Self> {
+        let evidence = Evidence::new(data, columns);
+        let fitted = [Kernel::Matern52, Kernel::Rbf].map(|kernel| (kernel, evidence.maximum(kernel)));
+        let highest = fitted
+            .iter()
+            .map(|(_, (_, height))| *height)
+            .fold(f64::NEG_INFINITY, f64::max);
+        let weight = |height: f64| libm::exp(height - highest);
+        let total: f64 = fitted.iter().map(|(_, (_, height))| weight(*height)).sum();
+        let kept = fitted
+            .into_iter()
+            .map(|(kernel, (hyper, height))| (kernel, hyper, weight(height) / total));
+        let kept: Vec<_> = kept.filter(|(.., weight)| *weight > LEAST_WEIGHT).collect();
+        let total: f64 = kept.iter().map(|(.., weight)| weight).sum();
+        let models = kept
+            .into_iter()
+            .map(|(kernel, hyper, w)| Model::new(kernel, hyper, w / total, data, columns));
+        let mut models: Vec<Model> = models.collect::<Option<_>>()?;
+        models.sort_by(|a, b| b.weight.total_cmp(&a.weight));
+        (!models.is_empty()).then_some(Self { models, data })
+    }
+
+    /// Mean of the noise-free objective, in model units.
+    pub fn mean(&self, place: &[f64]) -> f64 {
+        self.models
+            .iter()
+            .map(|m| m.weight * dot(&m.covariances(place, &self.data.places), &m.alpha))
+            .sum()
+    }
+
+    /// Mean and standard deviation of the noise-free objective, in model units: those of the mixture.
+    pub fn mean_and_sd(&self, place: &[f64]) -> (f64, f64) {
+        let parts: Vec<(f64, f64, f64)> = self
+            .models
+            .iter()
+            .map(|m| {
+                let (mean, variance) = m.mean_and_variance(place, &self.data.places);
+                (m.weight, mean, variance)
+            })
+            .collect();
+        let mean: f64 = parts.iter().map(|(w, m, _)| w * m).sum();
+        let variance: f64 = parts
+            .iter()
+            .map(|(w, m, v)| w * (v + (m - mean) * (m - mean)))
+            .sum();
+        (mean, variance.max(0.0).sqrt())
+    }
+
+    /// The models as a proposal's reasons.
+    pub fn why(&self) -> Vec<ModelWhy> {
+        let why = |m: &Model| ModelWhy {
+            kernel: m.kernel.name(),
+            weight: m.weight,
+            length_scales: m.hyper.ln_lengths().iter().map(|l| libm::exp(*l)).collect(),
+            noise: m.noise(),
+            signal: m.covariance.signal,
+        };
+        self.models.iter().map(why).collect()
+    }
+}
+
+impl<'a> Model<'a> {
+    fn new(kernel: Kernel, hyper: Hyper, weight: f64, data: &Data, columns: &'a Columns) -> Option<Self> {
+        let covariance = Covariance::new(kernel, hyper.ln_lengths(), hyper.ln_signal(), columns);
+        let noise = libm::exp(hyper.ln_noise());
+        let n = data.values.len();
+        let factor = Cholesky::of(n, n, |i, j| {
+            let value = covariance.of(&data.places[i], &data.places[j]);
+            if i == j {
+                value + noise + data.extra_noise[i]
+            } else {
+                value
+            }
+        })?;
+        let alpha = factor.solve(&data.values);
+        Some(Self {
+            kernel,
+            weight,
+            hyper,
+            covariance,
+            factor,
+            alpha,
+        })
+    }
+
+    /// Noise variance.
+    pub fn noise(&self) -> f64 {
+        libm::exp(self.hyper.ln_noise())
+    }
+
+    fn covariances(&self, place: &[f64], places: &[Vec<f64>]) -> Vec<f64> {
+        places.iter().map(|p| self.covariance.of(place, p)).collect()
+    }
+
+    fn mean_and_variance(&self, place: &[f64], places: &[Vec<f64>]) -> (f64, f64) {
+        let mut k = self.covariances(place, places);
+        let mean = dot(&k, &self.alpha);
+        self.factor.solve_lower(&mut k);
+        (mean, (self.covariance.variance(place) - dot(&k, &k)).max(0.0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::space::{Domain, Parameter, Scale, SearchSpace};
+
+    fn columns() -> Columns {
+        let p = Parameter::new(
+            "x",
+            Domain::Double {
+                min: 0.0,
+                max: 1.0,
+                scale: Scale::Linear,
+            },
+        )
+        .unwrap();
+        Columns::of(&SearchSpace::new(vec![p]).unwrap())
+    }
+
+    #[test]
+    fn one_value_gives_the_closed_form() {
+        let columns = columns();
+        let data = Data {
+            places: vec![vec![0.3]],
+            values: vec![1.5],
+            extra_noise: vec![0.0],
+        };
+        let posterior = Posterior::fit(&data, &columns).unwrap();
+        let [m, ..] = posterior.models.as_slice() else {
+            panic!()
+        };
+        let (a, b) = (vec![0.3], vec![0.6]);
+        let (k, v) = (m.covariance.of(&a, &b), m.covariance.variance(&a) + m.noise());
+        let (mean, variance) = m.mean_and_variance(&b, &data.places);
+        assert!((mean - k / v * 1.5).abs() < 1e-12);
+        assert!((variance - (m.covariance.variance(&b) - k * k / v)).abs() < 1e-12);
+    }
+
+    #[test]
+    fn far_from_the_data_the_model_is_unsure() {
+        let columns = columns();
+        let places: Vec<Vec<f64>> = [0.0, 0.1, 0.2, 0.3].map(|x| vec![x]).to_vec();
+        let data = Data {
+            places,
+            values: vec![-1.2, 0.1, 0.9, 1.1],
+            extra_noise: vec![0.0; 4],
+        };
+        let posterior = Posterior::fit(&data, &columns).unwrap();
+        let (near, far) = (posterior.mean_and_sd(&[0.15]).1, posterior.mean_and_sd(&[0.9]).1);
+        assert!(far > 2.0 * near, "{near} {far}");
+        assert!((posterior.mean(&[0.2]) - 0.9).abs() < 0.3);
+    }
+}

@@ -1,0 +1,123 @@
+//! Covariance of the objective at two places of the unit cube.
+//!
+//! ```text
+//! cov(x, x') = s k(r) + q sum_j (u_j u'_j + u_j^2 u'_j^2),   r^2 = sum_j (x_j - x'_j)^2 / l_j^2,   u = 2x - 1
+//! ```
+//!
+//! The second term is a quadratic trend with a fixed prior variance: a peak somewhere inside is what is to be expected of
+//! a hyperparameter. Unordered columns take no part in it, and in `r` two of their levels are either equal or one apart.
+
+use super::columns::Columns;
+
+/// Prior variance of each coefficient of the trend.
+const TREND: f64 = 0.3;
+
+/// The shape of the correlation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kernel {
+    /// Matern with smoothness 5/2.
+    Matern52,
+    /// Squared exponential.
+    Rbf,
+}
+
+impl Kernel {
+    /// Its name in a proposal's reasons.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Matern52 => "matern52",
+            Self::Rbf => "rbf",
+        }
+    }
+
+    /// Correlation at a squared scaled distance.
+    pub fn correlation(self, r2: f64) -> f64 {
+        match self {
+            Self::Matern52 => {
+                let r = (5.0 * r2).sqrt();
+                (1.0 + r + r * r / 3.0) * libm::exp(-r)
+            }
+            Self::Rbf => libm::exp(-0.5 * r2),
+        }
+    }
+}
+
+/// A kernel with its hyperparameters.
+#[derive(Clone, Debug)]
+pub struct Covariance<'a> {
+    kernel: Kernel,
+    inverse_squares: Vec<f64>,
+    /// Variance of the stationary part.
+    pub signal: f64,
+    columns: &'a Columns,
+}
+
+impl<'a> Covariance<'a> {
+    /// `ln_lengths` are the logarithms of the length scales, `ln_signal` that of the signal variance.
+    pub fn new(kernel: Kernel, ln_lengths: &[f64], ln_signal: f64, columns: &'a Columns) -> Self {
+        let inverse_squares = ln_lengths.iter().map(|l| libm::exp(-2.0 * l)).collect();
+        Self {
+            kernel,
+            inverse_squares,
+            signal: libm::exp(ln_signal),
+            columns,
+        }
+    }
+
+    /// Covariance of two places.
+    pub fn of(&self, a: &[f64], b: &[f64]) -> f64 {
+        let mut r2 = 0.0;
+        for (j, weight) in self.inverse_squares.iter().enumerate() {
+            r2 += weight * squared_difference(a[j], b[j], self.columns.is_ordered(j));
+        }
+        self.signal * self.kernel.correlation(r2) + trend(a, b, self.columns)
+    }
+
+    /// Variance at a place.
+    pub fn variance(&self, a: &[f64]) -> f64 {
+        self.signal + trend(a, a, self.columns)
+    }
+
+    /// The stationary part from squared differences that were computed before.
+    pub fn stationary(&self, squared_differences: &[f64]) -> f64 {
+        let r2: f64 = squared_differences
+            .iter()
+            .zip(&self.inverse_squares)
+            .map(|(d, w)| d * w)
+            .sum();
+        self.signal * self.kernel.correlation(r2)
+    }
+}
+
+/// Squared difference along one column.
+pub fn squared_difference(a: f64, b: f64, ordered: bool) -> f64 {
+    match (ordered, a == b) {
+        (true, _) => (a - b) * (a - b),
+        (false, true) => 0.0,
+        (false, false) => 1.0,
+    }
+}
+
+/// The quadratic trend's part of a covariance.
+pub fn trend(a: &[f64], b: &[f64], columns: &Columns) -> f64 {
+    let mut sum = 0.0;
+    for j in 0..a.len() {
+        if columns.is_ordered(j) {
+            let product = (2.0 * a[j] - 1.0) * (2.0 * b[j] - 1.0);
+            sum += product + product * product;
+        }
+    }
+    TREND * sum
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn correlations_have_their_known_values() {
+        assert_eq!(Kernel::Matern52.correlation(0.0), 1.0);
+        assert!((Kernel::Matern52.correlation(1.0) - 0.523_994_11).abs() < 1e-8);
+        assert!((Kernel::Rbf.correlation(1.0) - 0.606_530_66).abs() < 1e-8);
+    }
+}

@@ -1,0 +1,162 @@
+//! The factor of a covariance matrix: small, dense, grown row by row.
+//!
+//! Written here because the bits of a proposal must not depend on the machine: general libraries choose their kernels by
+//! the processor's features, and with them the order and fusion of operations.
+
+/// Lower triangular `L` with `L L^T = A`, row-major with room for `capacity` rows.
+#[derive(Clone, Debug)]
+pub struct Cholesky {
+    rows: Vec<f64>,
+    capacity: usize,
+    n: usize,
+}
+
+impl Cholesky {
+    /// An empty factor with room for `capacity` rows.
+    pub fn with_capacity(capacity: usize) -> Self {
+        Self {
+            rows: vec![0.0; capacity * capacity],
+            capacity,
+            n: 0,
+        }
+    }
+
+    /// Factors an `n` by `n` matrix, of which the lower triangle is read; `None` if it is not positive definite.
+    pub fn of(n: usize, capacity: usize, a: impl Fn(usize, usize) -> f64) -> Option<Self> {
+        let mut factor = Self::with_capacity(capacity.max(n));
+        let mut row = vec![0.0; n];
+        for i in 0..n {
+            for (j, x) in row[..i].iter_mut().enumerate() {
+                *x = a(i, j);
+            }
+            factor.solve_lower(&mut row[..i]);
+            factor.push(&row[..i], a(i, i))?;
+        }
+        Some(factor)
+    }
+
+    /// Number of rows.
+    pub fn n(&self) -> usize {
+        self.n
+    }
+
+    /// Row `i` of the factor, up to its diagonal.
+    pub fn row(&self, i: usize) -> &[f64] {
+        &self.rows[i * self.capacity..=i * self.capacity + i]
+    }
+
+    /// Adds a row whose part left of the diagonal, `L^-1 a`, is already solved; `None` if nothing is left for the
+    /// diagonal, which is then not added.
+    pub fn push(&mut self, solved: &[f64], diagonal: f64) -> Option<()> {
+        let left = diagonal - dot(solved, solved);
+        // Below this the matrix is singular to working precision and the factor would be noise.
+        if left <= 1e-14 || left.is_nan() || self.n == self.capacity {
+            return None;
+        }
+        let begin = self.n * self.capacity;
+        self.rows[begin..begin + self.n].copy_from_slice(solved);
+        self.rows[begin + self.n] = left.sqrt();
+        self.n += 1;
+        Some(())
+    }
+
+    /// `L^-1 b` in place, for the first `b.len()` rows.
+    pub fn solve_lower(&self, b: &mut [f64]) {
+        for i in 0..b.len() {
+            let row = self.row(i);
+            let (done, rest) = b.split_at_mut(i);
+            rest[0] = (rest[0] - dot(&row[..i], done)) / row[i];
+        }
+    }
+
+    /// `L^-T b` in place.
+    pub fn solve_upper(&self, b: &mut [f64]) {
+        for i in (0..b.len()).rev() {
+            let row = self.row(i);
+            b[i] /= row[i];
+            let x = b[i];
+            for (b, l) in b[..i].iter_mut().zip(row) {
+                *b -= l * x;
+            }
+        }
+    }
+
+    /// `A^-1 b`.
+    pub fn solve(&self, b: &[f64]) -> Vec<f64> {
+        let mut x = b.to_vec();
+        self.solve_lower(&mut x);
+        self.solve_upper(&mut x);
+        x
+    }
+
+    /// `L z`.
+    pub fn times(&self, z: &[f64]) -> Vec<f64> {
+        (0..self.n).map(|i| dot(self.row(i), &z[..=i])).collect()
+    }
+
+    /// `ln det A`, halved.
+    pub fn half_log_det(&self) -> f64 {
+        (0..self.n).map(|i| libm::log(self.row(i)[i])).sum()
+    }
+}
+
+/// Inner product over the shorter of both, in four running sums: the order is fixed, and the sums do not wait for each
+/// other.
+pub fn dot(a: &[f64], b: &[f64]) -> f64 {
+    let n = a.len().min(b.len());
+    let (a, b) = (&a[..n], &b[..n]);
+    let mut sums = [0.0; 4];
+    let (fours_a, fours_b) = (a.chunks_exact(4), b.chunks_exact(4));
+    let rest: f64 = fours_a
+        .remainder()
+        .iter()
+        .zip(fours_b.remainder())
+        .map(|(x, y)| x * y)
+        .sum();
+    for (x, y) in fours_a.zip(fours_b) {
+        for k in 0..4 {
+            sums[k] += x[k] * y[k];
+        }
+    }
+    (sums[0] + sums[1]) + (sums[2] + sums[3]) + rest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn matrix(i: usize, j: usize) -> f64 {
+        let d = i as f64 - j as f64;
+        libm::exp(-0.1 * d * d) + if i == j { 0.1 } else { 0.0 }
+    }
+
+    #[test]
+    fn the_factor_gives_the_matrix_back_and_solves_it() {
+        let n = 9;
+        let factor = Cholesky::of(n, n, matrix).unwrap();
+        let b: Vec<f64> = (0..n).map(|i| i as f64 - 3.0).collect();
+        let x = factor.solve(&b);
+        for i in 0..n {
+            let row: Vec<f64> = (0..n).map(|j| matrix(i, j)).collect();
+            assert!((dot(&row, &x) - b[i]).abs() < 1e-10);
+            for j in 0..=i {
+                assert!((dot(factor.row(i), factor.row(j)) - matrix(i, j)).abs() < 1e-12);
+            }
+        }
+    }
+
+    #[test]
+    fn a_factor_grown_by_a_row_is_the_factor_of_the_larger_matrix() {
+        let mut grown = Cholesky::of(5, 6, matrix).unwrap();
+        let mut row: Vec<f64> = (0..5).map(|j| matrix(5, j)).collect();
+        grown.solve_lower(&mut row);
+        grown.push(&row, matrix(5, 5)).unwrap();
+        let whole = Cholesky::of(6, 6, matrix).unwrap();
+        assert_eq!(grown.row(5), whole.row(5));
+    }
+
+    #[test]
+    fn a_singular_matrix_is_refused() {
+        assert!(Cholesky::of(2, 2, |_, _| 1.0).is_none());
+    }
+}
