@@ -93,6 +93,37 @@ fn terminal_plots() {
 }
 
 #[test]
+fn times_to_come() {
+    let mut view = run::running();
+    let seconds = |d: Option<jiff::SignedDuration>| d.map(|d| d.as_secs());
+    // 207 of 345 steps took 109 seconds.
+    assert_eq!(
+        seconds(view::trial_eta(view.trial(17).unwrap(), view.now)),
+        Some(72)
+    );
+    assert!((view::job_fraction(&view) - (16.0 + 207.0 / 345.0 + 52.0 / 345.0) / 20.0).abs() < 1e-12);
+    // Two trials of 182 seconds to come, 72 and 157 seconds left of two others, two at once.
+    assert_eq!(seconds(view::job_eta(&view)), Some(297));
+    view.snapshot.job.budget.max_duration = Some(view.snapshot.active + jiff::SignedDuration::from_secs(60));
+    assert_eq!(seconds(view::job_eta(&view)), Some(60));
+    view.snapshot.trials[16].progress.step = Some(3);
+    assert_eq!(view::trial_eta(view.trial(17).unwrap(), view.now), None);
+    view.status.suspended = true;
+    assert_eq!(view::job_eta(&view), None);
+}
+
+#[test]
+fn a_parameter_is_chosen_by_its_name() {
+    assert_eq!(view::plotted_parameter(&run::running(), None), Ok(0));
+    assert_eq!(
+        view::plotted_parameter(&run::running(), Some("learning_rate")),
+        Ok(0)
+    );
+    let fault = view::plotted_parameter(&run::running(), Some("lr")).unwrap_err();
+    assert_eq!(fault, "there is no parameter \"lr\": choose one of learning_rate");
+}
+
+#[test]
 fn exports_as_text() {
     let text = |format| String::from_utf8(view::export(&run::running(), format).unwrap()).unwrap();
     golden("view_export.csv", &text(Format::Csv));

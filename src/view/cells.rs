@@ -3,7 +3,6 @@
 use super::RunView;
 use super::grid::{Column, Room};
 use super::numbers::{aligned_or_dash, cut, duration, escape, value};
-use super::progress::trial_eta;
 use super::run_view::is_collapsed;
 use crate::space::Parameter;
 use crate::tuning::{Phase, Trial};
@@ -52,12 +51,6 @@ pub(super) fn trial_columns(view: &RunView, trials: &[&Trial]) -> Vec<Column> {
     columns.push(Column::left("state", each(&|t| state(t).to_owned())));
     columns.push(Column::right("time", each(&|t| time(view, t))));
     columns
-}
-
-/// Time that is left of each running trial, as a column.
-pub(super) fn eta_column(view: &RunView, trials: &[&Trial]) -> Column {
-    let cell = |t: &&Trial| trial_eta(t, view.now).map(duration).unwrap_or_default();
-    Column::right("left", trials.iter().map(cell).collect())
 }
 
 /// What there is to say about each trial, as a column.

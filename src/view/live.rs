@@ -1,11 +1,11 @@
 //! The live screen: how the job stands, its trials, what is worth a word.
 
 use super::RunView;
-use super::cells::{eta_column, message_column, trial_columns};
+use super::cells::{message_column, state, trial_columns};
 use super::grid::{Column, GAP, fit, pad};
 use super::numbers::{aligned, cut, duration, escape, short};
 use super::plot::{Plot, paint, plotted_parameter};
-use super::progress::{job_eta, job_fraction};
+use super::progress::{job_eta, job_fraction, trial_eta};
 use super::run_view::strategy_word;
 use super::table::phases_line;
 use crate::optimizer::Goal;
@@ -163,7 +163,8 @@ fn draw_table(frame: &mut Frame, view: &RunView, area: Rect) {
         },
     );
     let mut columns = trial_columns(view, &trials);
-    columns.push(eta_column(view, &trials));
+    let left = |t: &&Trial| trial_eta(t, view.now).map(duration).unwrap_or_default();
+    columns.push(Column::right("left", trials.iter().map(left).collect()));
     columns.push(message_column(&trials));
     columns.retain(|c| !c.is_empty());
     fit(&mut columns, usize::from(area.width));
@@ -249,7 +250,7 @@ fn chosen(view: &RunView, room: usize) -> Vec<&Trial> {
     trials
 }
 
-/// The end of the job and the notes, the last few.
+/// The notes, the last failure and the end of the job, the last few of them.
 fn notices(view: &RunView) -> Vec<Line<'static>> {
     let end = view
         .status
@@ -260,7 +261,16 @@ fn notices(view: &RunView) -> Vec<Line<'static>> {
         .notes
         .iter()
         .map(|n| Line::from(format!("note: {}", escape(n))).dark_gray());
-    let mut lines: Vec<_> = notes.chain(end).collect();
+    let failed = view
+        .snapshot
+        .trials
+        .iter()
+        .filter(|t| matches!(t.phase, Phase::Failed(_)));
+    let failure = failed.max_by_key(|t| (t.ended, t.index)).map(|t| {
+        let name = view.snapshot.job.trial_name(t.index);
+        Line::from(format!("{name} {}: {}", state(t), escape(&t.message))).red()
+    });
+    let mut lines: Vec<_> = notes.chain(failure).chain(end).collect();
     lines.drain(..lines.len().saturating_sub(MAX_NOTICES));
     lines
 }

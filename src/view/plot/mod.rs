@@ -85,7 +85,10 @@ pub fn plotted_parameter(view: &RunView, name: Option<&str>) -> Result<usize, St
     };
     parameters.iter().position(|p| p.name() == name).ok_or_else(|| {
         let names: Vec<_> = parameters.iter().map(Parameter::name).collect();
-        format!("there is no parameter {name:?}: there are {}", names.join(", "))
+        format!(
+            "there is no parameter {name:?}: choose one of {}",
+            names.join(", ")
+        )
     })
 }
 

@@ -40,6 +40,9 @@ pub(super) fn picture<DB: DrawingBackend>(canvas: &Canvas<DB>, plot: &Plot) -> D
     for (x, kind) in &plot.without_value {
         symbol(canvas, (place(plot, *x, plot.y.low).0, FLOOR), *kind)?;
     }
+    if let Some([x, mean, ..]) = plot.recommended {
+        diamond(canvas, place(plot, x, mean), 9.5)?;
+    }
     if let Some((x, y)) = plot.best {
         canvas.ring(place(plot, x, y), 8.5, GREEN, 2.2)?;
     }
@@ -106,20 +109,27 @@ fn recommended<DB: DrawingBackend>(canvas: &Canvas<DB>, plot: &Plot) -> Drawn<DB
     let Some([x, mean, low, high]) = plot.recommended else {
         return Ok(());
     };
-    let (at, y) = place(plot, x, mean);
+    let at = place(plot, x, mean).0;
     canvas.dashes((at, TOP), (at, BOTTOM), PURPLE, 1.3)?;
+    if plot.curve.len() > 1 {
+        // The band shows the interval already.
+        return Ok(());
+    }
     let ends = [low, high].map(|v| place(plot, x, v).1);
     canvas.line(&[(at, ends[0]), (at, ends[1])], PURPLE, 2.4)?;
     for end in ends {
         canvas.line(&[(at - 5.0, end), (at + 5.0, end)], PURPLE, 2.4)?;
     }
-    diamond(canvas, (at, y), 7.0)
+    Ok(())
 }
 
+/// Hollow, for an observation often lies inside.
 fn diamond<DB: DrawingBackend>(canvas: &Canvas<DB>, (x, y): Place, r: f64) -> Drawn<DB> {
-    let corners = |r: f64| [(x, y - r), (x + r, y), (x, y + r), (x - r, y)];
-    canvas.fill(&corners(r + 1.5), WHITE)?;
-    canvas.fill(&corners(r), PURPLE)
+    canvas.line(
+        &[(x, y - r), (x + r, y), (x, y + r), (x - r, y), (x, y - r)],
+        PURPLE,
+        2.2,
+    )
 }
 
 fn symbol<DB: DrawingBackend>(canvas: &Canvas<DB>, (x, y): Place, kind: Kind) -> Drawn<DB> {
@@ -172,8 +182,7 @@ fn legend<DB: DrawingBackend>(canvas: &Canvas<DB>, plot: &Plot) -> Drawn<DB> {
     }
     if plot.recommended.is_some() {
         let at = entry("recommended")?;
-        canvas.line(&[(at, y - 9.0), (at, y + 9.0)], PURPLE, 2.0)?;
-        diamond(canvas, (at, y), 5.5)?;
+        diamond(canvas, (at, y), 7.0)?;
     }
     Ok(())
 }
