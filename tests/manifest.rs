@@ -107,6 +107,10 @@ fn faults_of_shape() {
         "spec.trial.resources.limits[\"nvidia.com/gpu\"]",
         "whole number",
     );
+}
+
+#[test]
+fn faults_of_the_envelope_and_of_words() {
     refused(
         "kind: TuningJob",
         "kind: Experiment",

@@ -86,16 +86,9 @@ pub fn clock(ledger: &Ledger) -> Timestamp {
     }
 }
 
-/// The plot of a parameter, by default the first; `None` while no trial has a value. The error is a sentence.
+/// The plot of a parameter, by default the first with an order; `None` while no trial has a value. The error is a sentence.
 pub fn plot_of(view: &RunView, parameter: Option<&str>) -> Result<Option<Plot>, String> {
-    let parameters = view.snapshot.job.space.parameters();
-    let index = match parameter {
-        None => 0,
-        Some(name) => parameters.iter().position(|p| p.name() == name).ok_or_else(|| {
-            let known: Vec<&str> = parameters.iter().map(|p| p.name()).collect();
-            format!("--parameter {name}: this job has {}", known.join(", "))
-        })?,
-    };
+    let index = view::plotted_parameter(view, parameter)?;
     let points = view::slice(view, index, CURVE_POINTS);
     let beliefs = with_request(&view.snapshot, 1, |request| believe(request, &points)).unwrap_or_default();
     let points = if beliefs.is_empty() {

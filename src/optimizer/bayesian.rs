@@ -70,6 +70,12 @@ impl Known {
         Feasibility::new(&self.columns, self.finished.clone())
     }
 
+    /// At which observations the best value may be sought: at this job's, where there are any.
+    fn counts(&self) -> Vec<bool> {
+        let n = self.data.values.len();
+        (0..n).map(|i| i >= self.n_prior || self.n_prior == n).collect()
+    }
+
     /// The observed places with the highest rating, apart from each other.
     fn anchors(&self, rate: impl Fn(&[f64]) -> f64) -> Vec<Vec<f64>> {
         let mut rated: Vec<(&Vec<f64>, f64)> = self.data.places.iter().map(|p| (p, rate(p))).collect();
@@ -163,80 +169,68 @@ fn startup(request: &Request, number: usize) -> (Vec<f64>, Why) {
     (startup_place(request, number), why)
 }
 
-fn model_based(request: &Request, known: &Known, mut chosen: Vec<Vec<f64>>) -> Vec<Proposal> {
-    let n_asked = request.history.len() + request.pending.len() + chosen.len();
+fn model_based(request: &Request, known: &Known, startup: Vec<Vec<f64>>) -> Vec<Proposal> {
+    let n_asked = request.history.len() + request.pending.len() + startup.len();
     let mut random = Random::new(&[request.seed, request.history.len() as u64, n_asked as u64]);
     let Some(posterior) = Posterior::fit(&known.data, &known.columns) else {
         return vec![];
     };
     let feasibility = known.feasibility();
     let mean = |place: &[f64]| posterior.mean(place) + feasibility.wall(place);
-    let anchors = known.anchors(mean);
-    let n = request.n - chosen.len();
-    let first_exploit = exploit_from(request);
-    let mut pending: Vec<(u32, Vec<f64>)> = request
-        .pending
-        .iter()
-        .filter_map(|p| Some((p.index, request.space.to_unit(&p.point)?)))
-        .collect();
-    pending.sort_by_key(|(index, _)| *index);
-    let pending: Vec<Vec<f64>> = pending
-        .into_iter()
-        .map(|(_, place)| place)
-        .chain(chosen.drain(..))
-        .collect();
-    let mut counts = vec![false; known.n_prior];
-    counts.resize(known.data.values.len(), true);
-    if known.n_prior == counts.len() {
-        counts.fill(true);
-    }
-    let Some(mut acquisition) = NoisyEi::new(&posterior, &counts, pending.len() + n, &mut random) else {
+    let mut anchors = known.anchors(mean);
+    let n_anchors = anchors.len();
+    let under_way: Vec<Vec<f64>> = pending_places(request).into_iter().chain(startup).collect();
+    let n = request.n - (n_asked - request.history.len() - request.pending.len());
+    let Some(mut acquisition) = NoisyEi::new(&posterior, &known.counts(), under_way.len() + n, &mut random)
+    else {
         return vec![];
     };
-    pending
+    under_way
         .iter()
         .for_each(|place| acquisition.add(place, &mut random));
+    let first_exploit = exploit_from(request);
     let mut proposals = Vec::new();
-    let mut last: Option<Vec<f64>> = None;
     for i in 0..n {
         let exploit = n_asked + i >= first_exploit;
-        let near: Vec<Vec<f64>> = anchors.iter().cloned().chain(last.take()).collect();
-        let value = |place: &[f64]| acquisition.log_value(place) + feasibility.log_probability(place);
-        let taken = |place: &[f64]| pending.iter().any(|p| p == place);
-        let found = match exploit {
-            true => maximize(&known.columns, &near, &mut random, mean),
+        let gain = |place: &[f64]| match under_way.iter().any(|p| p == place) {
             // What is under way already is not tried twice, unless nothing else is left.
-            false => maximize(&known.columns, &near, &mut random, |place| {
-                if taken(place) {
-                    f64::NEG_INFINITY
-                } else {
-                    value(place)
-                }
-            }),
+            true => f64::NEG_INFINITY,
+            false => acquisition.log_value(place) + feasibility.log_probability(place),
         };
-        let Some((place, height)) = found.or_else(|| maximize(&known.columns, &near, &mut random, mean))
-        else {
-            break;
+        let best_mean = |random: &mut Random| maximize(&known.columns, &anchors, random, mean);
+        let found = match exploit {
+            true => best_mean(&mut random),
+            false => maximize(&known.columns, &anchors, &mut random, gain).or_else(|| best_mean(&mut random)),
         };
-        let why = reasons(
-            request,
-            known,
-            &posterior,
-            &feasibility,
-            &place,
+        let Some((place, height)) = found else { break };
+        let step = Step {
+            place: &place,
             exploit,
             height,
-            pending.len() + i,
-        );
+            n_pending: under_way.len() + i,
+        };
+        let why = step.why(request, known, &posterior, &feasibility);
         proposals.push(Proposal {
             point: request.space.from_unit(&place),
             resource: None,
             why,
         });
         acquisition.add(&place, &mut random);
-        last = Some(place);
+        anchors.truncate(n_anchors);
+        anchors.push(place);
     }
     proposals
+}
+
+/// Places of the trials that run, by ascending index.
+fn pending_places(request: &Request) -> Vec<Vec<f64>> {
+    let places = request
+        .pending
+        .iter()
+        .filter_map(|p| Some((p.index, request.space.to_unit(&p.point)?)));
+    let mut places: Vec<(u32, Vec<f64>)> = places.collect();
+    places.sort_by_key(|(index, _)| *index);
+    places.into_iter().map(|(_, place)| place).collect()
 }
 
 /// Number of the trial from which on the budget is spent on the best mean.
@@ -245,28 +239,32 @@ fn exploit_from(request: &Request) -> usize {
     (request.max_trials as usize).saturating_sub(share)
 }
 
-#[allow(clippy::too_many_arguments, reason = "every number that made the proposal")]
-fn reasons(
-    request: &Request,
-    known: &Known,
-    posterior: &Posterior,
-    feasibility: &Feasibility,
-    place: &[f64],
+/// A step that a model has chosen.
+struct Step<'a> {
+    place: &'a [f64],
     exploit: bool,
     height: f64,
     n_pending: usize,
-) -> Why {
-    let (mean, sd) = posterior.mean_and_sd(place);
-    let (low, high) = known.scaling.interval(mean, sd);
-    Why {
-        role: if exploit { Role::Exploit } else { Role::Explore },
-        mean: Some(known.scaling.to_value(mean)),
-        sd: Some((high - low) / 2.0),
-        acquisition: (!exploit && height.is_finite()).then_some(height),
-        feasibility: Some(feasibility.probability(place)),
-        n_observed: request.history.len() as u32,
-        n_pending: n_pending as u32,
-        models: posterior.why(),
+}
+
+impl Step<'_> {
+    fn why(&self, request: &Request, known: &Known, posterior: &Posterior, feasibility: &Feasibility) -> Why {
+        let (mean, sd) = posterior.mean_and_sd(self.place);
+        let (low, high) = known.scaling.interval(mean, sd);
+        Why {
+            role: if self.exploit {
+                Role::Exploit
+            } else {
+                Role::Explore
+            },
+            mean: Some(known.scaling.to_value(mean)),
+            sd: Some((high - low) / 2.0),
+            acquisition: (!self.exploit && self.height.is_finite()).then_some(self.height),
+            feasibility: Some(feasibility.probability(self.place)),
+            n_observed: request.history.len() as u32,
+            n_pending: self.n_pending as u32,
+            models: posterior.why(),
+        }
     }
 }
 

@@ -46,7 +46,7 @@ impl Columns {
     }
 
     /// A uniform place to a legal one: every level of a column is equally likely.
-    pub fn from_uniform(&self, u: &mut [f64]) {
+    pub fn legalise(&self, u: &mut [f64]) {
         for (x, column) in u.iter_mut().zip(&self.columns) {
             let n = column.positions.len();
             if n > 0 {
@@ -58,7 +58,7 @@ impl Columns {
     /// A legal place by chance.
     pub fn sample(&self, random: &mut Random) -> Vec<f64> {
         let mut u: Vec<f64> = (0..self.n()).map(|_| random.uniform()).collect();
-        self.from_uniform(&mut u);
+        self.legalise(&mut u);
         u
     }
 

@@ -136,9 +136,9 @@ mod tests {
         let factor = Cholesky::of(n, n, matrix).unwrap();
         let b: Vec<f64> = (0..n).map(|i| i as f64 - 3.0).collect();
         let x = factor.solve(&b);
-        for i in 0..n {
+        for (i, b) in b.iter().enumerate() {
             let row: Vec<f64> = (0..n).map(|j| matrix(i, j)).collect();
-            assert!((dot(&row, &x) - b[i]).abs() < 1e-10);
+            assert!((dot(&row, &x) - b).abs() < 1e-10);
             for j in 0..=i {
                 assert!((dot(factor.row(i), factor.row(j)) - matrix(i, j)).abs() < 1e-12);
             }

@@ -40,7 +40,7 @@ pub fn sobol_place(columns: &Columns, seed: u64, number: usize) -> Vec<f64> {
     let mut place: Vec<f64> = (0..columns.n() as u32)
         .map(|dimension| f64::from(sobol_burley::sample(index, dimension, scramble)))
         .collect();
-    columns.from_uniform(&mut place);
+    columns.legalise(&mut place);
     place
 }
 
