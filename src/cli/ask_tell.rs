@@ -1,8 +1,375 @@
-//! The optimizer over standard input and output.
+//! The optimizer over standard input and output: one JSON object a line.
 
-/// tmp
-pub const PROTOCOL: &str = "";
-/// tmp
-pub fn run(_: impl std::io::BufRead, _: impl std::io::Write) -> std::io::Result<()> {
+use crate::optimizer::{Goal, Observation, Outcome, Pending, Request, Strategy, recommend, suggest};
+use crate::space::{Domain, Parameter, Point, Scale, SearchSpace, Value};
+use serde::Deserialize;
+use serde_json::{Map, Value as Json, json};
+use std::io::{BufRead, Write};
+
+/// The protocol, as help.
+pub const PROTOCOL: &str = r#"One JSON object a line, in and out:
+  in   {"space":[{"name":"lr","type":"float","low":5e-6,"high":5e-4,"log":true}],
+        "n":30,"parallel":3,"direction":"maximize","seed":7,"want":3}
+  out  {"ask":[{"id":0,"params":{"lr":5e-5}},…],"recommends":true}
+  in   {"tell":[{"id":0,"value":0.86},{"id":1,"value":null}],"want":1}      null: that trial failed
+  out  {"ask":[…]}
+  in   {"tell":[…],"want":0,"done":true}
+  out  {"recommend":{"lr":6.1e-5}}
+Types are float, int (bounds inclusive; "log" for both) and categorical with "choices" and "ordered".
+After "done" another run may follow. What can't be understood is answered by {"error":"…"}."#;
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Message {
+    Start(Start),
+    Tell(Tell),
+}
+
+#[derive(Deserialize)]
+struct Start {
+    space: Vec<Dimension>,
+    n: u32,
+    parallel: u32,
+    direction: Direction,
+    #[serde(default)]
+    seed: u64,
+    want: usize,
+}
+
+#[derive(Deserialize)]
+struct Tell {
+    tell: Vec<Told>,
+    #[serde(default)]
+    want: usize,
+    #[serde(default)]
+    done: bool,
+}
+
+#[derive(Deserialize)]
+struct Told {
+    id: Json,
+    value: Option<f64>,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Direction {
+    Maximize,
+    Minimize,
+}
+
+#[derive(Deserialize)]
+struct Dimension {
+    name: String,
+    #[serde(flatten)]
+    kind: Kind,
+}
+
+#[derive(Deserialize)]
+#[serde(tag = "type", rename_all = "lowercase")]
+enum Kind {
+    Float {
+        low: f64,
+        high: f64,
+        #[serde(default)]
+        log: bool,
+    },
+    Int {
+        low: i64,
+        high: i64,
+        #[serde(default)]
+        log: bool,
+    },
+    Categorical {
+        choices: Vec<Json>,
+        #[serde(default)]
+        ordered: bool,
+    },
+}
+
+/// Answers every line until the input ends.
+pub fn run(input: impl BufRead, mut output: impl Write) -> std::io::Result<()> {
+    let mut current: Option<Dialogue> = None;
+    for line in input.lines() {
+        let line = line?;
+        if line.trim().is_empty() {
+            continue;
+        }
+        let answer = answer(&line, &mut current).unwrap_or_else(|message| Some(json!({"error": message})));
+        if let Some(answer) = answer {
+            writeln!(output, "{answer}")?;
+            output.flush()?;
+        }
+    }
     Ok(())
+}
+
+fn answer(line: &str, current: &mut Option<Dialogue>) -> Result<Option<Json>, String> {
+    let message: Json = serde_json::from_str(line).map_err(|e| format!("not a JSON object: {e}"))?;
+    let is_start = message.get("space").is_some();
+    let message = match is_start {
+        true => serde_json::from_value(message).map(Message::Start),
+        false => serde_json::from_value(message).map(Message::Tell),
+    };
+    match message.map_err(|e| format!("{}: {e}", if is_start { "start" } else { "tell" }))? {
+        Message::Start(start) => {
+            let want = start.want;
+            let dialogue = current.insert(Dialogue::new(start)?);
+            Ok(Some(json!({"ask": dialogue.ask(want), "recommends": true})))
+        }
+        Message::Tell(tell) => {
+            let dialogue = current
+                .as_mut()
+                .ok_or("tell: no run has been started: send a line with \"space\" first")?;
+            dialogue.tell(&tell.tell)?;
+            Ok(match (tell.done, tell.want) {
+                (true, _) => Some(json!({"recommend": dialogue.recommend()})),
+                (false, want) => Some(json!({"ask": dialogue.ask(want)})),
+            })
+        }
+    }
+}
+
+/// One run.
+struct Dialogue {
+    dimensions: Vec<Dimension>,
+    /// Which dimensions vary; the others have a single value.
+    varying: Vec<usize>,
+    space: SearchSpace,
+    goal: Goal,
+    n: u32,
+    parallel: u32,
+    seed: u64,
+    history: Vec<Observation>,
+    pending: Vec<Pending>,
+    n_asked: u32,
+}
+
+impl Dialogue {
+    fn new(start: Start) -> Result<Self, String> {
+        let mut varying = Vec::new();
+        let mut parameters = Vec::new();
+        for (i, dimension) in start.space.iter().enumerate() {
+            let Some(domain) = domain(dimension)? else {
+                continue;
+            };
+            // A name of the protocol may be any text: inside, a dimension goes by its number.
+            let parameter = Parameter::new(format!("p{i}"), domain);
+            parameters.push(parameter.map_err(|faults| {
+                let faults: Vec<String> = faults
+                    .iter()
+                    .map(|f| format!("{}: {}", f.field, f.message))
+                    .collect();
+                format!("space: {}: {}", dimension.name, faults.join("; "))
+            })?);
+            varying.push(i);
+        }
+        Ok(Self {
+            dimensions: start.space,
+            varying,
+            space: SearchSpace::new(parameters).map_err(|name| format!("space: {name} twice"))?,
+            goal: match start.direction {
+                Direction::Maximize => Goal::Maximize,
+                Direction::Minimize => Goal::Minimize,
+            },
+            n: start.n,
+            parallel: start.parallel,
+            seed: start.seed,
+            history: vec![],
+            pending: vec![],
+            n_asked: 0,
+        })
+    }
+
+    fn request(&self, n: usize) -> Request<'_> {
+        Request {
+            space: &self.space,
+            goal: self.goal,
+            strategy: &Strategy::Bayesian,
+            history: &self.history,
+            prior: &[],
+            pending: &self.pending,
+            n,
+            max_trials: self.n,
+            parallel: self.parallel,
+            seed: self.seed,
+        }
+    }
+
+    fn ask(&mut self, want: usize) -> Vec<Json> {
+        let points: Vec<Point> = if self.varying.is_empty() {
+            vec![Point(vec![]); want]
+        } else {
+            suggest(&self.request(want))
+                .into_iter()
+                .map(|p| p.point)
+                .collect()
+        };
+        let mut asks = Vec::new();
+        for point in points {
+            let index = self.n_asked;
+            self.n_asked += 1;
+            asks.push(json!({"id": index, "params": self.params(&point)}));
+            self.pending.push(Pending {
+                index,
+                point,
+                resource: None,
+            });
+        }
+        asks
+    }
+
+    fn tell(&mut self, told: &[Told]) -> Result<(), String> {
+        for one in told {
+            let at = self.pending.iter().position(|p| Json::from(p.index) == one.id);
+            let at = at.ok_or_else(|| format!("tell: id {} is not under way", one.id))?;
+            let pending = self.pending.remove(at);
+            let outcome = one.value.map_or(Outcome::Failed, Outcome::Value);
+            self.history.push(Observation {
+                index: pending.index,
+                point: pending.point,
+                outcome,
+                resource: None,
+            });
+        }
+        Ok(())
+    }
+
+    /// The recommended point; while there is none, the best that is known, or the first that was asked.
+    fn recommend(&self) -> Json {
+        if let Some(recommendation) = recommend(&self.request(1)).filter(|_| !self.varying.is_empty()) {
+            return self.params(&recommendation.point);
+        }
+        let succeeded = self
+            .history
+            .iter()
+            .find(|o| matches!(o.outcome, Outcome::Value(_)));
+        let point = succeeded.or(self.history.first()).map(|o| o.point.clone());
+        self.params(&point.unwrap_or_else(|| self.space.from_unit(&vec![0.5; self.space.dimension()])))
+    }
+
+    fn params(&self, point: &Point) -> Json {
+        let mut params = Map::new();
+        for (i, dimension) in self.dimensions.iter().enumerate() {
+            let value = self
+                .varying
+                .iter()
+                .position(|v| *v == i)
+                .map(|column| &point.0[column]);
+            params.insert(dimension.name.clone(), external(dimension, value));
+        }
+        Json::Object(params)
+    }
+}
+
+/// The domain of a dimension; `None` where it has a single value.
+fn domain(dimension: &Dimension) -> Result<Option<Domain>, String> {
+    let scale = |log: &bool| if *log { Scale::Log } else { Scale::Linear };
+    Ok(match &dimension.kind {
+        Kind::Float { low, high, .. } if low == high => None,
+        Kind::Float { low, high, log } => Some(Domain::Double {
+            min: *low,
+            max: *high,
+            scale: scale(log),
+        }),
+        Kind::Int { low, high, .. } if low == high => None,
+        Kind::Int { low, high, log } => Some(Domain::Integer {
+            min: *low,
+            max: *high,
+            step: 1,
+            scale: scale(log),
+        }),
+        Kind::Categorical { choices, .. } if choices.is_empty() => {
+            return Err(format!("space: {}: choices is empty", dimension.name));
+        }
+        Kind::Categorical { choices, .. } if choices.len() == 1 => None,
+        Kind::Categorical {
+            choices,
+            ordered: true,
+        } => Some(Domain::Discrete {
+            values: (0..choices.len()).map(|i| i as f64).collect(),
+        }),
+        Kind::Categorical { choices, .. } => Some(Domain::Categorical {
+            values: (0..choices.len()).map(|i| i.to_string()).collect(),
+        }),
+    })
+}
+
+fn external(dimension: &Dimension, value: Option<&Value>) -> Json {
+    match (&dimension.kind, value) {
+        (Kind::Float { .. }, Some(Value::Double(x))) => json!(x),
+        (Kind::Float { low, .. }, _) => json!(low),
+        (Kind::Int { .. }, Some(Value::Integer(x))) => json!(x),
+        (Kind::Int { low, .. }, _) => json!(low),
+        (Kind::Categorical { choices, .. }, Some(Value::Double(i))) => choices[*i as usize].clone(),
+        (Kind::Categorical { choices, .. }, Some(Value::Text(i))) => {
+            choices[i.parse::<usize>().unwrap_or_default()].clone()
+        }
+        (Kind::Categorical { choices, .. }, _) => choices[0].clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn talk(lines: &[&str]) -> Vec<Json> {
+        let mut out = Vec::new();
+        run(lines.join("\n").as_bytes(), &mut out).unwrap();
+        String::from_utf8(out)
+            .unwrap()
+            .lines()
+            .map(|l| serde_json::from_str(l).unwrap())
+            .collect()
+    }
+
+    #[test]
+    fn choices_come_back_as_they_were_given_and_fixed_dimensions_stay() {
+        let start = r#"{"space":[{"name":"batch size","type":"categorical","choices":[8,"many",true],"ordered":false},
+            {"name":"x","type":"float","low":2.0,"high":2.0},{"name":"n","type":"int","low":1,"high":3,"log":true}],
+            "n":9,"parallel":3,"direction":"minimize","seed":1,"want":3}"#
+            .replace('\n', " ");
+        let answers = talk(&[
+            &start,
+            r#"{"tell":[{"id":0,"value":1.0},{"id":1,"value":null}],"want":2}"#,
+        ]);
+        assert_eq!(answers[0]["recommends"], true);
+        let asks: Vec<&Json> = answers
+            .iter()
+            .flat_map(|a| a["ask"].as_array().unwrap())
+            .collect();
+        assert_eq!(asks.len(), 5);
+        for (i, ask) in asks.iter().enumerate() {
+            assert_eq!(ask["id"], i);
+            assert!([json!(8), json!("many"), json!(true)].contains(&ask["params"]["batch size"]));
+            assert_eq!(ask["params"]["x"], 2.0);
+            assert!((1..=3).contains(&ask["params"]["n"].as_i64().unwrap()));
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_answered_and_the_dialogue_goes_on() {
+        let start = r#"{"space":[{"name":"x","type":"float","low":0,"high":1}],"n":3,"parallel":1,"direction":"maximize","want":1}"#;
+        let bad = start.replace("\"low\":0", "\"low\":2");
+        let answers = talk(&[
+            "{",
+            r#"{"tell":[]}"#,
+            &bad,
+            start,
+            r#"{"tell":[{"id":7,"value":1}],"want":1}"#,
+        ]);
+        let errors: Vec<&str> = answers
+            .iter()
+            .map(|a| a["error"].as_str().unwrap_or_default())
+            .collect();
+        assert!(errors[0].contains("JSON") && errors[1].contains("no run") && errors[2].contains("space: x"));
+        assert!(answers[3]["ask"].is_array() && errors[4].contains("id 7"));
+    }
+
+    #[test]
+    fn a_run_ends_with_a_recommendation() {
+        let start = r#"{"space":[{"name":"x","type":"float","low":0,"high":1}],"n":3,"parallel":3,"direction":"maximize","want":3}"#;
+        let tell = r#"{"tell":[{"id":0,"value":1.0},{"id":1,"value":0.5},{"id":2,"value":0.2}],"want":0,"done":true}"#;
+        assert!(talk(&[start, tell])[1]["recommend"]["x"].is_number());
+    }
 }

@@ -270,68 +270,40 @@ impl Attempt {
         self.kill();
         let name = session.ledger.snapshot.job.trial_name(index);
         let report = report::read(&session.dir.trial(&name)).unwrap_or_default();
-        let verdict = self.verdict(&report);
-        let stop = self.stop.as_ref().map(|(reason, _)| reason.clone());
-        match (verdict, stop) {
-            (Verdict::Succeeded(value), _) => (
-                self.ended(
-                    index,
-                    PhaseWord::Succeeded,
-                    None,
-                    Some(value),
-                    &report,
-                    String::new(),
-                ),
-                None,
-            ),
-            (_, Some(StopReason::Suspended)) => (
-                Happening::Requeued {
-                    trial: index,
-                    message: "stopped, to go on from its checkpoint".into(),
-                },
-                None,
-            ),
+        let end =
+            |phase, failure, value, message| self.ended(index, phase, (failure, value), &report, message);
+        let failed = |failure, message| end(PhaseWord::Failed, FailureWord::of(failure), None, message);
+        let happening = match (
+            self.verdict(&report),
+            self.stop.as_ref().map(|(reason, _)| reason),
+        ) {
+            (Verdict::Succeeded(value), _) => end(PhaseWord::Succeeded, None, Some(value), String::new()),
+            (_, Some(StopReason::Suspended)) => Happening::Requeued {
+                trial: index,
+                message: "stopped, to go on from its checkpoint".into(),
+            },
             (_, Some(StopReason::LagsBehind { message })) => {
-                let last = self.last_point.map(|(_, v)| v);
-                (
-                    self.ended(index, PhaseWord::EarlyStopped, None, last, &report, message),
-                    None,
-                )
+                let last = self.last_point.map(|(_, value)| value);
+                end(PhaseWord::EarlyStopped, None, last, message.clone())
             }
-            (_, Some(StopReason::TimedOut)) => {
-                let message = "ran longer than spec.budget.maxTrialDuration".to_owned();
-                (
-                    self.ended(
-                        index,
-                        PhaseWord::Failed,
-                        FailureWord::of(Failure::TimedOut),
-                        None,
-                        &report,
+            (_, Some(StopReason::TimedOut)) => failed(
+                Failure::TimedOut,
+                "ran longer than spec.budget.maxTrialDuration".into(),
+            ),
+            (_, Some(StopReason::JobEnded)) => Happening::cancelled(index, "the job ended".into()),
+            (Verdict::Failed(failure, message), None) => failed(failure, message),
+            (Verdict::Halt(message), None) => {
+                let halt = Some(format!("{name}: {message}"));
+                return (
+                    Happening::Requeued {
+                        trial: index,
                         message,
-                    ),
-                    None,
-                )
+                    },
+                    halt,
+                );
             }
-            (_, Some(StopReason::JobEnded)) => (Happening::cancelled(index, "the job ended".into()), None),
-            (Verdict::Failed(failure, message), None) => (
-                self.ended(
-                    index,
-                    PhaseWord::Failed,
-                    FailureWord::of(failure),
-                    None,
-                    &report,
-                    message,
-                ),
-                None,
-            ),
-            (Verdict::Halt(message), None) => (
-                Happening::Requeued {
-                    trial: index,
-                    message: message.clone(),
-                },
-                Some(format!("{name}: {message}")),
-            ),
-        }
+        };
+        (happening, None)
     }
 
     fn verdict(&self, report: &TrialReport) -> Verdict {
@@ -354,8 +326,7 @@ impl Attempt {
         &self,
         trial: u32,
         phase: PhaseWord,
-        failure: Option<FailureWord>,
-        value: Option<f64>,
+        (failure, value): (Option<FailureWord>, Option<f64>),
         report: &TrialReport,
         message: String,
     ) -> Happening {
