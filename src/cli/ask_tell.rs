@@ -221,7 +221,7 @@ impl Dialogue {
 
     fn tell(&mut self, told: &[Told]) -> Result<(), String> {
         for one in told {
-            let at = self.pending.iter().position(|p| Json::from(p.index) == one.id);
+            let at = self.pending.iter().position(|p| one.id == p.index);
             let at = at.ok_or_else(|| format!("tell: id {} is not under way", one.id))?;
             let pending = self.pending.remove(at);
             let outcome = one.value.map_or(Outcome::Failed, Outcome::Value);
