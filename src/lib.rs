@@ -19,3 +19,6 @@ pub mod metrics;
 pub mod local;
 
 pub mod cli;
+
+#[cfg(feature = "trainer")]
+pub mod trainer;

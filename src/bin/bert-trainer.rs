@@ -1,2 +1,5 @@
 //! `bert-trainer`: one trial.
-fn main() {}
+
+fn main() -> std::process::ExitCode {
+    tuning_operator::trainer::main()
+}

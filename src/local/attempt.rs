@@ -59,7 +59,9 @@ pub fn begin(
         .map_err(|e| format!("{}: {e}", trial_dir.display()))?;
     report::forget(&trial_dir);
     let port = match metrics.logs {
-        None => Some(scrape::free_port().map_err(|e| format!("no free port for {name}'s metrics: {e}"))?),
+        None => Some(
+            scrape::free_port(trial.index).map_err(|e| format!("no free port for {name}'s metrics: {e}"))?,
+        ),
         Some(_) => None,
     };
     let cores = std::thread::available_parallelism().map_or(1, usize::from);

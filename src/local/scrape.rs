@@ -37,9 +37,16 @@ pub fn client() -> reqwest::Result<reqwest::Client> {
         .build()
 }
 
-/// A port that nothing listens on now.
-pub fn free_port() -> std::io::Result<u16> {
-    Ok(std::net::TcpListener::bind(("127.0.0.1", 0))?
-        .local_addr()?
-        .port())
+/// A port that nothing listens on now. It lies below the range from which systems give ports to clients, so that none of
+/// their connections, this program's own among them, takes it before the trial does.
+pub fn free_port(index: u32) -> std::io::Result<u16> {
+    const FIRST: u32 = 20_000;
+    const N: u32 = 12_000;
+    let begin = std::process::id().wrapping_mul(7919).wrapping_add(index) % N;
+    let candidates = (0..N).map(|i| (FIRST + (begin + i) % N) as u16);
+    let free = |port: &u16| std::net::TcpListener::bind(("0.0.0.0", *port)).is_ok();
+    candidates
+        .take(2000)
+        .find(free)
+        .ok_or_else(|| std::io::ErrorKind::AddrInUse.into())
 }

@@ -1,0 +1,195 @@
+//! Which pairs go into a step together, and the tensors of a batch.
+//!
+//! B: pairs in the batch. S: tokens of its longest pair. The others are padded to it, so pairs of similar length go
+//! together: an epoch's random order is cut into buckets of [`BUCKET`] batches, each bucket is sorted by length, and the
+//! batches are shuffled again.
+
+use super::random::{Purpose, Stream};
+use super::tokens::Example;
+use tch::{Device, Kind, Tensor};
+
+/// Batches in a bucket.
+pub const BUCKET: usize = 8;
+
+/// Score of a key that is only padding, before the softmax.
+const MASKED: f64 = -30_000.0;
+
+/// The batches of an epoch, each a list of places in `examples`; a function of `seed` and `epoch`.
+pub fn order(examples: &[Example], batch_size: usize, seed: u64, epoch: u64) -> Vec<Vec<usize>> {
+    let mut stream = Stream::new(seed, Purpose::Order, epoch);
+    let mut places: Vec<usize> = (0..examples.len()).collect();
+    stream.shuffle(&mut places);
+    for bucket in places.chunks_mut(BUCKET * batch_size) {
+        bucket.sort_by_key(|place| examples[*place].ids.len());
+    }
+    let mut batches: Vec<Vec<usize>> = places.chunks(batch_size).map(<[usize]>::to_vec).collect();
+    stream.shuffle(&mut batches);
+    batches
+}
+
+/// The word rows that the data needs: the embedding table is cut down to them, since the other rows never get a gradient.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Words {
+    kept: Vec<i64>,
+    row_of: Vec<i64>,
+}
+
+impl Words {
+    /// The rows of `examples` in a vocabulary of `n_tokens`.
+    pub fn of(examples: &[&[Example]], n_tokens: i64) -> Self {
+        let mut used = vec![false; n_tokens as usize];
+        for id in examples
+            .iter()
+            .flat_map(|part| part.iter())
+            .flat_map(|example| &example.ids)
+        {
+            used[*id as usize] = true;
+        }
+        Self::from_used(&used)
+    }
+
+    /// The whole vocabulary.
+    pub fn all(n_tokens: i64) -> Self {
+        Self::from_used(&vec![true; n_tokens as usize])
+    }
+
+    fn from_used(used: &[bool]) -> Self {
+        let kept: Vec<i64> = (0..used.len() as i64).filter(|id| used[*id as usize]).collect();
+        let mut row_of = vec![-1; used.len()];
+        for (row, id) in kept.iter().enumerate() {
+            row_of[*id as usize] = row as i64;
+        }
+        Self { kept, row_of }
+    }
+
+    /// Token ids of the kept rows, ascending.
+    pub fn kept(&self) -> &[i64] {
+        &self.kept
+    }
+}
+
+/// One batch on its device.
+#[derive(Debug)]
+pub struct Batch {
+    /// Rows of the word table, [B, S].
+    pub words: Tensor,
+    /// 0 or 1 for the sentence, [B, S].
+    pub types: Tensor,
+    /// 0 for a token, a large negative number for padding, [B, 1, 1, S] in the activations' kind.
+    pub mask: Tensor,
+    /// 0 or 1, [B].
+    pub labels: Tensor,
+    /// B.
+    pub n_pairs: i64,
+    /// S.
+    pub length: i64,
+}
+
+impl Batch {
+    /// The batch of these examples, which must only hold tokens that `words` keeps.
+    pub fn new(examples: &[&Example], words: &Words, kind: Kind, device: Device) -> Self {
+        let length = examples
+            .iter()
+            .map(|example| example.ids.len())
+            .max()
+            .unwrap_or(0);
+        let n = examples.len() * length;
+        let (mut rows, mut types, mut mask) = (vec![0_i64; n], vec![0_i64; n], vec![MASKED as f32; n]);
+        for (example, at) in examples.iter().zip((0..).step_by(length)) {
+            for (i, (id, kind)) in example.ids.iter().zip(&example.types).enumerate() {
+                rows[at + i] = words.row_of[*id as usize];
+                types[at + i] = i64::from(*kind);
+                mask[at + i] = 0.0;
+            }
+        }
+        let labels: Vec<i64> = examples.iter().map(|example| i64::from(example.label)).collect();
+        let (n_pairs, length) = (examples.len() as i64, length as i64);
+        let table = |values: &[i64]| {
+            Tensor::from_slice(values)
+                .view([n_pairs, length])
+                .to_device(device)
+        };
+        Self {
+            words: table(&rows),
+            types: table(&types),
+            mask: Tensor::from_slice(&mask)
+                .view([n_pairs, 1, 1, length])
+                .to_device(device)
+                .to_kind(kind),
+            labels: Tensor::from_slice(&labels).to_device(device),
+            n_pairs,
+            length,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn examples(lengths: impl IntoIterator<Item = usize>) -> Vec<Example> {
+        let example = |n| Example {
+            ids: vec![5; n],
+            types: vec![0; n],
+            label: 1,
+        };
+        lengths.into_iter().map(example).collect()
+    }
+
+    #[test]
+    fn an_epoch_holds_every_pair_once_and_each_epoch_another_order() {
+        let data = examples((0..301).map(|i| 3 + i * 7 % 90));
+        let first = order(&data, 8, 1, 0);
+        let mut seen: Vec<usize> = first.concat();
+        seen.sort_unstable();
+        assert_eq!(seen, (0..301).collect::<Vec<_>>());
+        assert_eq!(first.iter().filter(|batch| batch.len() != 8).count(), 1);
+        assert_eq!(first, order(&data, 8, 1, 0));
+        assert_ne!(first, order(&data, 8, 1, 1));
+        assert_ne!(first, order(&data, 8, 2, 0));
+    }
+
+    #[test]
+    fn buckets_save_padding() {
+        let data = examples((0..2048).map(|i| 10 + i * 31 % 60));
+        let padded = |batches: &[Vec<usize>]| {
+            let longest = |batch: &Vec<usize>| batch.iter().map(|p| data[*p].ids.len()).max().unwrap_or(0);
+            batches
+                .iter()
+                .map(|batch| batch.len() * longest(batch))
+                .sum::<usize>() as f64
+        };
+        let real = data.iter().map(|example| example.ids.len()).sum::<usize>() as f64;
+        let in_order: Vec<Vec<usize>> = (0..2048)
+            .collect::<Vec<_>>()
+            .chunks(32)
+            .map(<[_]>::to_vec)
+            .collect();
+        assert!(padded(&order(&data, 32, 1, 0)) < 1.2 * real);
+        assert!(padded(&in_order) > 1.5 * real);
+    }
+
+    #[test]
+    fn short_pairs_are_padded_and_masked() {
+        let pair = Example {
+            ids: vec![2, 7, 3],
+            types: vec![0, 0, 1],
+            label: 1,
+        };
+        let short = Example {
+            ids: vec![7],
+            types: vec![0],
+            label: 0,
+        };
+        let words = Words::of(&[&[pair.clone(), short.clone()]], 9);
+        assert_eq!(words.kept(), [2, 3, 7]);
+        let batch = Batch::new(&[&pair, &short], &words, Kind::Float, Device::Cpu);
+        assert_eq!(
+            Vec::<Vec<i64>>::try_from(&batch.words).unwrap(),
+            [[0, 2, 1], [2, 0, 0]]
+        );
+        let mask: Vec<f64> = Vec::try_from(batch.mask.flatten(0, -1)).unwrap();
+        assert_eq!(mask, [0.0, 0.0, 0.0, 0.0, MASKED, MASKED]);
+        assert_eq!((batch.n_pairs, batch.length), (2, 3));
+    }
+}

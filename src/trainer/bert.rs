@@ -1,0 +1,194 @@
+//! BERT for sentence pairs: from token rows to two logits.
+//!
+//! B: pairs. S: tokens of a pair, padded. H: width of the residual stream. A: heads. D = H / A.
+//!
+//! Only the first token of a pair, \[CLS\], reaches the classifier, so the last layer computes queries, its output and
+//! its feed-forward part for that token alone: exact, and a seventh less work in a model of six layers.
+
+use super::batches::Batch;
+use super::dropout::Dropout;
+use super::shape::Shape;
+use super::weights::{Dense, LayerLeaves, Leaves, Norm};
+use tch::{Kind, Tensor};
+
+/// Masks while training; `None` where the model only answers.
+pub type Masks<'a> = Option<&'a mut Dropout>;
+
+/// The logits of a batch, [B, 2] in 32 bits.
+pub fn logits(leaves: &Leaves, shape: &Shape, batch: &Batch, kind: Kind, mut masks: Masks) -> Tensor {
+    let mut x = embed(leaves, shape, batch, kind, masks.as_deref_mut());
+    let (last, others) = leaves
+        .layers
+        .split_last()
+        .unwrap_or_else(|| unreachable!("a BERT has layers"));
+    for layer in others {
+        let (queries, keys, values) = all_heads(layer, shape, batch, &x);
+        let attended = attend(shape, batch, [&queries, &keys, &values], masks.as_deref_mut());
+        x = finish(layer, shape, &x, &attended, masks.as_deref_mut());
+    }
+    let first = x.view([batch.n_pairs, batch.length, shape.hidden]).select(1, 0);
+    let (queries, keys, values) = first_heads(last, shape, batch, &x, &first);
+    let attended = attend(shape, batch, [&queries, &keys, &values], masks.as_deref_mut());
+    let first = finish(last, shape, &first, &attended, masks.as_deref_mut());
+    classify(leaves, shape, &first, masks)
+}
+
+/// Sum of the three embeddings, normalised: [B S, H].
+fn embed(leaves: &Leaves, shape: &Shape, batch: &Batch, kind: Kind, masks: Masks) -> Tensor {
+    let n = batch.n_pairs * batch.length;
+    let words = leaves.words.index_select(0, &batch.words.view([n]));
+    let types = leaves.types.index_select(0, &batch.types.view([n]));
+    let positions = leaves.positions.narrow(0, 0, batch.length).unsqueeze(0);
+    let sum = (words + types).view([batch.n_pairs, batch.length, shape.hidden]) + positions;
+    let normed = layer_norm(&sum.view([n, shape.hidden]), &leaves.norm, shape.epsilon).to_kind(kind);
+    masked(normed, shape.hidden_dropout, masks)
+}
+
+/// Queries, keys and values of every token: [B, A, S, D] each.
+fn all_heads(layer: &LayerLeaves, shape: &Shape, batch: &Batch, x: &Tensor) -> (Tensor, Tensor, Tensor) {
+    let parts = heads(&dense(x, &layer.qkv), 3, shape, batch);
+    (parts.select(0, 0), parts.select(0, 1), parts.select(0, 2))
+}
+
+/// Queries of the first token, [B, A, 1, D], and keys and values of every token.
+fn first_heads(
+    layer: &LayerLeaves,
+    shape: &Shape,
+    batch: &Batch,
+    x: &Tensor,
+    first: &Tensor,
+) -> (Tensor, Tensor, Tensor) {
+    let h = shape.hidden;
+    let rows = |start, n| Dense {
+        weight: layer.qkv.weight.narrow(0, start, n),
+        bias: layer.qkv.bias.narrow(0, start, n),
+    };
+    let queries = dense(first, &rows(0, h)).view([batch.n_pairs, shape.n_heads, 1, shape.head()]);
+    let parts = heads(&dense(x, &rows(h, 2 * h)), 2, shape, batch);
+    (queries, parts.select(0, 0), parts.select(0, 1))
+}
+
+/// [B S, n H] as n tensors of heads: [n, B, A, S, D].
+fn heads(x: &Tensor, n: i64, shape: &Shape, batch: &Batch) -> Tensor {
+    x.view([batch.n_pairs, batch.length, n, shape.n_heads, shape.head()])
+        .permute([2, 0, 3, 1, 4])
+        .contiguous()
+}
+
+/// softmax(q kᵀ / √D + mask) v for queries of Q tokens: [B Q, H].
+fn attend(shape: &Shape, batch: &Batch, [queries, keys, values]: [&Tensor; 3], masks: Masks) -> Tensor {
+    let n_queries = queries.size()[2];
+    let scaled = queries * (shape.head() as f64).sqrt().recip();
+    let scores = scaled.matmul(&keys.transpose(2, 3)) + &batch.mask;
+    let probabilities = scores.softmax(-1, None::<Kind>);
+    let probabilities = masked(probabilities, shape.attention_dropout, masks);
+    let mixed = probabilities.matmul(values).transpose(1, 2).contiguous();
+    mixed.view([batch.n_pairs * n_queries, shape.hidden])
+}
+
+/// What follows the attention in a layer, for the rows of `x`: [rows, H].
+fn finish(layer: &LayerLeaves, shape: &Shape, x: &Tensor, attended: &Tensor, mut masks: Masks) -> Tensor {
+    let out = dense(attended, &layer.attended);
+    let x = layer_norm(
+        &added(x, out, shape, masks.as_deref_mut()),
+        &layer.attended_norm,
+        shape.epsilon,
+    );
+    let inner = gelu(&dense(&x, &layer.up), shape.tanh_gelu);
+    let out = dense(&inner, &layer.down);
+    layer_norm(&added(&x, out, shape, masks), &layer.norm, shape.epsilon)
+}
+
+/// The pooler and the head, in 32 bits: [B, 2].
+fn classify(leaves: &Leaves, shape: &Shape, first: &Tensor, masks: Masks) -> Tensor {
+    let pooled = dense(&first.to_kind(Kind::Float), &leaves.pooler).tanh();
+    let mask = masks.and_then(|masks| masks.mask(shape.classifier_dropout, &pooled.size()));
+    let pooled = mask.map_or_else(
+        || pooled.shallow_clone(),
+        |mask| &pooled * mask.to_kind(Kind::Float),
+    );
+    dense(&pooled, &leaves.classifier)
+}
+
+fn dense(x: &Tensor, map: &Dense) -> Tensor {
+    x.linear(&map.weight, Some(&map.bias))
+}
+
+/// x + dropout(y), one operation where there is a mask.
+fn added(x: &Tensor, y: Tensor, shape: &Shape, masks: Masks) -> Tensor {
+    match masks.and_then(|masks| masks.mask(shape.hidden_dropout, &y.size())) {
+        Some(mask) => x.addcmul(&y, &mask),
+        None => x + y,
+    }
+}
+
+fn masked(x: Tensor, p: f64, masks: Masks) -> Tensor {
+    match masks.and_then(|masks| masks.mask(p, &x.size())) {
+        Some(mask) => x * mask,
+        None => x,
+    }
+}
+
+/// LayerNorm over the last dimension. On a CPU 16-bit rows go with 32-bit weights; a GPU wants one kind.
+pub fn layer_norm(x: &Tensor, norm: &Norm, epsilon: f64) -> Tensor {
+    let width = *x.size().last().unwrap_or(&0);
+    let (weight, bias) = if x.device().is_cuda() {
+        (norm.weight.to_kind(x.kind()), norm.bias.to_kind(x.kind()))
+    } else {
+        (norm.weight.shallow_clone(), norm.bias.shallow_clone())
+    };
+    x.layer_norm([width], Some(&weight), Some(&bias), epsilon, false)
+}
+
+/// GELU: x Φ(x), or its tanh approximation, which differs by up to 5e-4.
+pub fn gelu(x: &Tensor, tanh: bool) -> Tensor {
+    x.gelu(if tanh { "tanh" } else { "none" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn close(found: &Tensor, expected: &[f64], tolerance: f64) {
+        let found = Vec::<f64>::try_from(found.to_kind(Kind::Double)).unwrap();
+        for (found, expected) in found.iter().zip(expected) {
+            assert!((found - expected).abs() < tolerance, "{found} is not {expected}");
+        }
+    }
+
+    #[test]
+    fn gelu_is_the_one_with_erf() {
+        let x = Tensor::from_slice(&[-3.0_f32, -1.0, 0.0, 0.5, 2.0]);
+        close(
+            &gelu(&x, false),
+            &[-0.004_049_694, -0.158_655_254, 0.0, 0.345_731_231, 1.954_499_736],
+            2e-7,
+        );
+        close(
+            &gelu(&x, true),
+            &[-0.003_637_392, -0.158_808_009, 0.0, 0.345_714_009, 1.954_597_694],
+            2e-7,
+        );
+    }
+
+    #[test]
+    fn layer_norm_has_the_epsilon_that_it_is_given() {
+        let norm = Norm {
+            weight: Tensor::from_slice(&[2.0_f32, 2.0]),
+            bias: Tensor::from_slice(&[1.0_f32, 0.0]),
+        };
+        let x = Tensor::from_slice(&[0.003_f32, 0.001]).view([1, 2]);
+        // The variance is 1e-6: epsilon 1e-12 hardly shows, 1e-5 shrinks the result to a third.
+        close(
+            &layer_norm(&x, &norm, 1e-12).view([2]),
+            &[3.0 - 1e-6, -2.0 + 1e-6],
+            2e-6,
+        );
+        let shrunk = 2.0 * (1e-6_f64 / 1.1e-5).sqrt();
+        close(
+            &layer_norm(&x, &norm, 1e-5).view([2]),
+            &[1.0 + shrunk, -shrunk],
+            1e-6,
+        );
+    }
+}

@@ -1,0 +1,200 @@
+//! Prometheus metrics while a trial runs, at /metrics of a port.
+
+use super::scores::Scores;
+use super::{Failure, Result};
+use prometheus::{Encoder, Gauge, GaugeVec, IntGauge, Opts, Registry, TextEncoder};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::time::Duration;
+
+/// A client that says nothing for so long is left alone.
+const PATIENCE: Duration = Duration::from_secs(2);
+const MAX_REQUEST_BYTES: u64 = 8 << 10;
+
+/// The metrics of a trial.
+#[derive(Clone, Debug)]
+pub struct Metrics {
+    registry: Registry,
+    metric: GaugeVec,
+    /// Steps done.
+    pub step: IntGauge,
+    metric_step: IntGauge,
+    /// Steps of the whole trial.
+    pub total_steps: IntGauge,
+    /// Epochs done, with their fraction.
+    pub epoch: Gauge,
+    /// Pairs trained on per second.
+    pub samples_per_second: Gauge,
+    /// Mean loss of the last steps.
+    pub train_loss: Gauge,
+}
+
+impl Metrics {
+    /// Metrics that are all zero; `tuning_metric` appears with the first evaluation.
+    ///
+    /// # Errors
+    /// Never in practice: the names are fixed and valid.
+    pub fn new() -> Result<Self> {
+        Self::register().map_err(|fault| Failure::Internal(fault.to_string()))
+    }
+
+    fn register() -> prometheus::Result<Self> {
+        let registry = Registry::new();
+        let metric = GaugeVec::new(
+            Opts::new("tuning_metric", "Scores of the last evaluation"),
+            &["name"],
+        )?;
+        registry.register(Box::new(metric.clone()))?;
+        let whole = |name: &str, help: &str| -> prometheus::Result<IntGauge> {
+            let gauge = IntGauge::new(name, help)?;
+            registry.register(Box::new(gauge.clone()))?;
+            Ok(gauge)
+        };
+        let real = |name: &str, help: &str| -> prometheus::Result<Gauge> {
+            let gauge = Gauge::new(name, help)?;
+            registry.register(Box::new(gauge.clone()))?;
+            Ok(gauge)
+        };
+        Ok(Self {
+            metric_step: whole("tuning_metric_step", "Training steps done at the last evaluation")?,
+            step: whole("tuning_step", "Training steps done")?,
+            total_steps: whole("tuning_total_steps", "Training steps of the whole trial")?,
+            epoch: real("tuning_epoch", "Epochs done")?,
+            samples_per_second: real("tuning_samples_per_second", "Pairs trained on per second")?,
+            train_loss: real("tuning_train_loss", "Mean training loss of the last twenty steps")?,
+            registry,
+            metric,
+        })
+    }
+
+    /// Shows the scores of an evaluation after `step` training steps.
+    pub fn show(&self, step: u64, scores: &Scores) {
+        let named = [
+            ("f1", scores.f1),
+            ("accuracy", scores.accuracy),
+            ("loss", scores.loss),
+            ("majority_f1", scores.majority_f1),
+        ];
+        for (name, value) in named {
+            self.metric.with_label_values(&[name]).set(value);
+        }
+        // Last: whoever sees the new step sees its scores.
+        self.metric_step.set(step as i64);
+    }
+
+    /// The page, in the text format.
+    pub fn page(&self) -> Vec<u8> {
+        let mut page = Vec::new();
+        // Writing to memory cannot fail, and an empty page says as much as no page.
+        let _ = TextEncoder::new().encode(&self.registry.gather(), &mut page);
+        page
+    }
+
+    /// Serves the page from a thread of its own, for as long as the program runs.
+    ///
+    /// # Errors
+    /// The port is taken.
+    pub fn serve(&self, port: u16) -> Result<()> {
+        let listener = TcpListener::bind(("0.0.0.0", port)).map_err(|fault| {
+            Failure::Port(format!(
+                "metrics port {port}: it cannot be used ({fault}); set TUNING_METRICS_PORT to a free port, or to 0 for no \
+                 metrics"
+            ))
+        })?;
+        let metrics = self.clone();
+        std::thread::Builder::new()
+            .name("metrics".into())
+            .spawn(move || {
+                for client in listener.incoming().flatten() {
+                    // A client that went away is its own affair.
+                    let _ = answer(client, &metrics);
+                }
+            })
+            .map(drop)
+            .map_err(|fault| {
+                Failure::OutOfMemory(format!("no thread could be started ({fault}); allow more"))
+            })
+    }
+}
+
+fn answer(mut client: TcpStream, metrics: &Metrics) -> std::io::Result<()> {
+    client.set_read_timeout(Some(PATIENCE))?;
+    client.set_write_timeout(Some(PATIENCE))?;
+    let mut lines = BufReader::new(client.try_clone()?.take(MAX_REQUEST_BYTES)).lines();
+    let request = lines.next().transpose()?.unwrap_or_default();
+    for line in lines {
+        if line?.is_empty() {
+            break;
+        }
+    }
+    let path = request.split(' ').nth(1).unwrap_or_default();
+    let (status, kind, body) = match path.split('?').next() {
+        Some("/metrics") if request.starts_with("GET ") => (
+            "200 OK",
+            "text/plain; version=0.0.4; charset=utf-8",
+            metrics.page(),
+        ),
+        _ => (
+            "404 Not Found",
+            "text/plain; charset=utf-8",
+            b"the metrics are at /metrics\n".to_vec(),
+        ),
+    };
+    let head = format!(
+        "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+        body.len()
+    );
+    client.write_all(head.as_bytes())?;
+    client.write_all(&body)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_names_what_was_promised() {
+        let metrics = Metrics::new().unwrap();
+        assert!(
+            !String::from_utf8(metrics.page())
+                .unwrap()
+                .contains("tuning_metric{")
+        );
+        metrics.show(
+            8,
+            &Scores {
+                f1: 0.875,
+                accuracy: 0.75,
+                loss: 0.5,
+                majority_f1: 0.8125,
+                collapsed: false,
+            },
+        );
+        metrics.step.set(12);
+        let page = String::from_utf8(metrics.page()).unwrap();
+        for line in [
+            "tuning_metric{name=\"f1\"} 0.875",
+            "tuning_metric{name=\"majority_f1\"} 0.8125",
+            "tuning_step 12",
+            "tuning_metric_step 8",
+            "tuning_total_steps 0",
+            "tuning_epoch 0",
+            "tuning_samples_per_second 0",
+            "tuning_train_loss 0",
+        ] {
+            assert!(
+                page.lines().any(|found| found == line),
+                "{line} is not in\n{page}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_taken_port_is_a_failure_with_its_own_code() {
+        let taken = TcpListener::bind(("0.0.0.0", 0)).unwrap();
+        let port = taken.local_addr().unwrap().port();
+        let failure = Metrics::new().unwrap().serve(port).unwrap_err();
+        assert_eq!(failure.code(), 47);
+        assert!(failure.to_string().contains(&port.to_string()));
+    }
+}

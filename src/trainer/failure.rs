@@ -1,0 +1,156 @@
+//! Why a trial ended without a result: one sentence and one exit code each.
+
+use std::fmt;
+use std::path::Path;
+use tch::TchError;
+
+/// What every fallible function of the trainer returns.
+pub type Result<T> = std::result::Result<T, Failure>;
+
+/// The reasons; each carries the sentence that the person reads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// A flag, an environment variable or a parameter is wrong.
+    Configuration(String),
+    /// The checkpoint folder cannot be used.
+    Model(String),
+    /// The data cannot be used.
+    Data(String),
+    /// The vocabulary does not fit the checkpoint or cannot be read.
+    Vocabulary(String),
+    /// Nothing can be written where the results belong.
+    Output(String),
+    /// The metrics port is taken.
+    Port(String),
+    /// The device is not there.
+    Device(String),
+    /// The state to resume from belongs to another run.
+    Resume(String),
+    /// The loss or the gradient is not a number.
+    Diverged(String),
+    /// No memory left.
+    OutOfMemory(String),
+    /// Told to stop.
+    Stopped(String),
+    /// A fault of the trainer itself.
+    Internal(String),
+}
+
+impl Failure {
+    /// The exit code of the program, as the table in the module's head lists them.
+    pub fn code(&self) -> u8 {
+        match self {
+            Self::Diverged(_) => 3,
+            Self::OutOfMemory(_) => 4,
+            Self::Configuration(_) => 42,
+            Self::Model(_) => 43,
+            Self::Data(_) => 44,
+            Self::Vocabulary(_) => 45,
+            Self::Output(_) => 46,
+            Self::Port(_) => 47,
+            Self::Device(_) => 48,
+            Self::Resume(_) => 49,
+            Self::Internal(_) => 70,
+            Self::Stopped(_) => 143,
+        }
+    }
+
+    /// A write that failed at `path`: no space is said as such, since the cure differs.
+    pub fn write(path: &Path, fault: &std::io::Error) -> Self {
+        let cure = match fault.kind() {
+            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
+                "there is no space left; free some or choose a larger disk"
+            }
+            std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem => {
+                "it may not be written; choose a folder that this user may write"
+            }
+            _ => "choose another folder",
+        };
+        Self::Output(format!("{}: {cure} ({fault})", path.display()))
+    }
+
+    /// What a panic said, as a failure: libtorch's lack of memory arrives this way.
+    pub fn from_panic(said: &str) -> Self {
+        if is_out_of_memory(said) {
+            return Self::out_of_memory(said);
+        }
+        Self::Internal(format!(
+            "a fault of the trainer itself, please report it: {}",
+            first_line(said)
+        ))
+    }
+
+    fn out_of_memory(said: &str) -> Self {
+        let cure = "no memory left; use a smaller batch_size or max_length, or a machine with more";
+        Self::OutOfMemory(format!("{cure} ({})", first_line(said)))
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Self::Configuration(said)
+        | Self::Model(said)
+        | Self::Data(said)
+        | Self::Vocabulary(said)
+        | Self::Output(said)
+        | Self::Port(said)
+        | Self::Device(said)
+        | Self::Resume(said)
+        | Self::Diverged(said)
+        | Self::OutOfMemory(said)
+        | Self::Stopped(said)
+        | Self::Internal(said)) = self;
+        f.write_str(said)
+    }
+}
+
+impl std::error::Error for Failure {}
+
+impl From<TchError> for Failure {
+    fn from(fault: TchError) -> Self {
+        Self::from_panic(&fault.to_string())
+    }
+}
+
+fn is_out_of_memory(said: &str) -> bool {
+    [
+        "out of memory",
+        "not enough memory",
+        "can't allocate memory",
+        "bad_alloc",
+    ]
+    .iter()
+    .any(|sign| said.contains(sign))
+}
+
+fn first_line(said: &str) -> &str {
+    said.lines()
+        .find(|line| !line.trim().is_empty())
+        .unwrap_or("no reason given")
+        .trim()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lack_of_memory_is_told_from_a_fault() {
+        let allocator = "called `Result::unwrap()` on an `Err` value: Torch(\"[enforce fail] DefaultCPUAllocator: \
+                         can't allocate memory: you tried to allocate 9 bytes.\")";
+        assert_eq!(Failure::from_panic(allocator).code(), 4);
+        assert_eq!(
+            Failure::from_panic("CUDA out of memory. Tried to allocate 2 GiB").code(),
+            4
+        );
+        assert_eq!(Failure::from_panic("index out of bounds").code(), 70);
+    }
+
+    #[test]
+    fn a_full_disk_is_said_as_such() {
+        let full = std::io::Error::from(std::io::ErrorKind::StorageFull);
+        let failure = Failure::write(Path::new("out/report.json"), &full);
+        assert_eq!(failure.code(), 46);
+        assert!(failure.to_string().contains("no space left"), "{failure}");
+    }
+}

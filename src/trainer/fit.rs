@@ -1,0 +1,366 @@
+//! The run: steps, evaluations and saves, from the first or from where a stopped run left off.
+
+use super::batches::{self, Batch, Words};
+use super::checkpoint_files::CheckpointFile;
+use super::config::Config;
+use super::endpoint::Metrics;
+use super::evaluate::evaluate;
+use super::glue;
+use super::report::{Point, Report};
+use super::resume::{self, Found, Identity, Progress};
+use super::schedule::Schedule;
+use super::shape::Shape;
+use super::step::{Model, Setting};
+use super::tokens::{Example, Tokens};
+use super::{Failure, Result};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+/// Steps over which the training loss is averaged.
+const RECENT: usize = 20;
+
+/// Trains and evaluates as `config` says; once `stop` is set, saves the state and ends.
+///
+/// # Errors
+/// Every [`Failure`] but a fault of the output folder, which the caller writes.
+pub fn fit(config: &Config, metrics: &Metrics, stop: &AtomicBool) -> Result<Report> {
+    let mut run = Run::new(config, metrics, stop)?;
+    run.resume()?;
+    run.train()?;
+    Ok(run.report())
+}
+
+struct Run<'a> {
+    config: &'a Config,
+    metrics: &'a Metrics,
+    stop: &'a AtomicBool,
+    train: Vec<Example>,
+    dev: Vec<Example>,
+    words: Words,
+    model: Model,
+    schedule: Schedule,
+    steps_per_epoch: u64,
+    progress: Progress,
+    saved: Instant,
+}
+
+impl<'a> Run<'a> {
+    fn new(config: &'a Config, metrics: &'a Metrics, stop: &'a AtomicBool) -> Result<Self> {
+        let parameters = &config.parameters;
+        let mut shape = Shape::read(&config.model)?;
+        if let Some(p) = parameters.dropout {
+            shape = shape.with_dropout(p);
+        }
+        if i64::from(parameters.max_length) > shape.n_positions {
+            return Err(Failure::Configuration(format!(
+                "max_length is {}, but the checkpoint has max_position_embeddings {}; choose at most that",
+                parameters.max_length, shape.n_positions
+            )));
+        }
+        let tokens = Tokens::read(&config.model, shape.n_tokens, parameters.max_length as usize)?;
+        let train = examples(&config.data.join("train.tsv"), &tokens)?;
+        let dev = examples(&config.data.join("dev.tsv"), &tokens)?;
+        let words = Words::of(&[&train, &dev], shape.n_tokens);
+        let identity = Identity {
+            parameters: parameters.clone(),
+            precision: config.precision.name().into(),
+            digest: digest(&shape, &[&train, &dev]),
+        };
+        let setting = Setting {
+            words: words.kept(),
+            precision: config.precision,
+            device: config.device,
+            weight_decay: parameters.weight_decay,
+            seed: parameters.seed,
+        };
+        let model = Model::load(&CheckpointFile::read(&config.model)?, shape, &setting)?;
+        let steps_per_epoch = train.len().div_ceil(parameters.batch_size as usize) as u64;
+        let n_steps = steps_per_epoch * u64::from(parameters.epochs);
+        metrics.total_steps.set(n_steps as i64);
+        let schedule = Schedule::new(parameters.learning_rate, parameters.warmup_ratio, n_steps);
+        let progress = Progress {
+            identity,
+            step: 0,
+            n_pairs: 0,
+            seconds: 0.0,
+            losses: Vec::new(),
+            curve: Vec::new(),
+        };
+        let saved = Instant::now();
+        Ok(Self {
+            config,
+            metrics,
+            stop,
+            train,
+            dev,
+            words,
+            model,
+            schedule,
+            steps_per_epoch,
+            progress,
+            saved,
+        })
+    }
+
+    fn resume(&mut self) -> Result<()> {
+        println!(
+            "{}: {} training pairs, {} to evaluate on, {} steps; {}, {:?}, {} thread(s); {}",
+            self.config.trial,
+            self.train.len(),
+            self.dev.len(),
+            self.schedule.n_steps(),
+            self.progress.identity.precision,
+            self.config.device,
+            self.config.threads,
+            serde_json::to_string(&self.config.parameters).unwrap_or_default()
+        );
+        let Some(folder) = &self.config.checkpoint_dir else {
+            return Ok(());
+        };
+        match resume::load(folder, &mut self.model, &self.progress.identity)? {
+            Found::Nothing => {}
+            Found::Damaged(sentence) => println!("{sentence}"),
+            Found::Progress(progress) => {
+                println!(
+                    "resumed after step {} of {}",
+                    progress.step,
+                    self.schedule.n_steps()
+                );
+                self.progress = *progress;
+                self.show_progress();
+                if let Some(last) = self.progress.curve.last() {
+                    self.metrics.show(last.step, &last.scores);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn train(&mut self) -> Result<()> {
+        let mut epoch_order = (u64::MAX, Vec::new());
+        loop {
+            let step = self.progress.step;
+            if self.stop.load(Ordering::Relaxed) {
+                return Err(self.stopped());
+            }
+            if self.evaluation_is_due() {
+                self.evaluate()?;
+            }
+            if step == self.schedule.n_steps() {
+                return Ok(());
+            }
+            let epoch = step / self.steps_per_epoch;
+            if epoch_order.0 != epoch {
+                let parameters = &self.config.parameters;
+                let size = parameters.batch_size as usize;
+                epoch_order = (epoch, batches::order(&self.train, size, parameters.seed, epoch));
+            }
+            self.step(&epoch_order.1[(step % self.steps_per_epoch) as usize])?;
+            if self
+                .config
+                .save_every
+                .is_some_and(|interval| self.saved.elapsed() >= interval)
+            {
+                self.save()?;
+            }
+        }
+    }
+
+    /// One training step on the pairs at `places`.
+    fn step(&mut self, places: &[usize]) -> Result<()> {
+        let begun = Instant::now();
+        let pairs: Vec<&Example> = places.iter().map(|place| &self.train[*place]).collect();
+        let batch = Batch::new(&pairs, &self.words, self.model.kind(), self.model.device());
+        let number = self.progress.step;
+        let rate = self.schedule.rate(number);
+        let step = self.model.train(&batch, rate, number);
+        if !step.loss.is_finite() || !step.gradient_norm.is_finite() {
+            let what = if step.loss.is_finite() { "gradient" } else { "loss" };
+            return Err(Failure::Diverged(format!(
+                "diverged: the {what} at step {number} is not a number; a smaller learning_rate than {} may do",
+                self.config.parameters.learning_rate
+            )));
+        }
+        let progress = &mut self.progress;
+        progress.step += 1;
+        progress.n_pairs += pairs.len() as u64;
+        progress.seconds += begun.elapsed().as_secs_f64();
+        if progress.losses.len() == RECENT {
+            progress.losses.remove(0);
+        }
+        progress.losses.push(step.loss);
+        self.show_progress();
+        if self
+            .config
+            .log_every
+            .is_some_and(|n| self.progress.step.is_multiple_of(n))
+        {
+            self.log_progress(rate);
+        }
+        Ok(())
+    }
+
+    fn evaluation_is_due(&self) -> bool {
+        let step = self.progress.step;
+        let chosen = self.config.eval_every.is_some_and(|n| step.is_multiple_of(n));
+        let due = step > 0 && (chosen || step.is_multiple_of(self.steps_per_epoch));
+        due && self.progress.curve.last().is_none_or(|last| last.step != step)
+    }
+
+    fn evaluate(&mut self) -> Result<()> {
+        let interrupted = || {
+            if self.stop.load(Ordering::Relaxed) {
+                Err(Failure::Stopped(String::new()))
+            } else {
+                Ok(())
+            }
+        };
+        let scores = match evaluate(&self.model, &self.dev, &self.words, &interrupted) {
+            Err(Failure::Stopped(_)) => return Err(self.stopped()),
+            other => other?,
+        };
+        if !scores.loss.is_finite() {
+            let sentence = format!(
+                "diverged: the loss of the evaluation after step {} is no number",
+                self.progress.step
+            );
+            return Err(Failure::Diverged(sentence));
+        }
+        let epoch = self.progress.step / self.steps_per_epoch;
+        self.progress.curve.push(Point {
+            step: self.progress.step,
+            epoch,
+            scores,
+        });
+        self.metrics.show(self.progress.step, &scores);
+        println!(
+            "evaluation: step={} epoch={epoch} f1={:.4} accuracy={:.4} loss={:.4} majority_f1={:.4}",
+            self.progress.step, scores.f1, scores.accuracy, scores.loss, scores.majority_f1
+        );
+        if scores.collapsed {
+            println!(
+                "collapsed: all {} pairs get the same answer, so the F1 of {:.4} says nothing; always answering the most \
+                 frequent class scores {:.4}",
+                self.dev.len(),
+                scores.f1,
+                scores.majority_f1
+            );
+        }
+        Ok(())
+    }
+
+    fn save(&mut self) -> Result<()> {
+        if let Some(folder) = &self.config.checkpoint_dir {
+            resume::save(folder, &self.model, &self.progress)?;
+            println!(
+                "saved the state after step {} in {}",
+                self.progress.step,
+                folder.display()
+            );
+        }
+        self.saved = Instant::now();
+        Ok(())
+    }
+
+    /// Saves the state and says that the run was stopped; a save that fails is the graver news.
+    fn stopped(&mut self) -> Failure {
+        let place = match (self.save(), &self.config.checkpoint_dir) {
+            (Err(failure), _) => return failure,
+            (Ok(()), Some(folder)) => format!("start it again to go on from {}", folder.display()),
+            (Ok(()), None) => "nothing was saved, since TUNING_CHECKPOINT_DIR is not set".into(),
+        };
+        let (step, all) = (self.progress.step, self.schedule.n_steps());
+        Failure::Stopped(format!("told to stop after step {step} of {all}; {place}"))
+    }
+
+    fn samples_per_second(&self) -> f64 {
+        self.progress.n_pairs as f64 / self.progress.seconds.max(f64::MIN_POSITIVE)
+    }
+
+    fn train_loss(&self) -> f64 {
+        self.progress.losses.iter().sum::<f64>() / self.progress.losses.len().max(1) as f64
+    }
+
+    fn show_progress(&self) {
+        self.metrics.step.set(self.progress.step as i64);
+        self.metrics
+            .epoch
+            .set(self.progress.step as f64 / self.steps_per_epoch as f64);
+        self.metrics.samples_per_second.set(self.samples_per_second());
+        self.metrics.train_loss.set(self.train_loss());
+    }
+
+    fn log_progress(&self, rate: f64) {
+        let (step, all) = (self.progress.step, self.schedule.n_steps());
+        let left = self.progress.seconds / step as f64 * (all - step) as f64;
+        println!(
+            "step={step}/{all} epoch={:.2} train_loss={:.4} learning_rate={rate:.3e} samples_per_second={:.1} left={}",
+            step as f64 / self.steps_per_epoch as f64,
+            self.train_loss(),
+            self.samples_per_second(),
+            clock(Duration::from_secs_f64(left))
+        );
+    }
+
+    fn report(&self) -> Report {
+        let last = self
+            .progress
+            .curve
+            .last()
+            .unwrap_or_else(|| unreachable!("the last step is evaluated"));
+        Report {
+            last: last.clone(),
+            train_loss: self.train_loss(),
+            samples_per_second: self.samples_per_second(),
+            curve: self.progress.curve.clone(),
+        }
+    }
+}
+
+fn examples(path: &Path, tokens: &Tokens) -> Result<Vec<Example>> {
+    let pairs = glue::read(path)?;
+    pairs
+        .iter()
+        .map(|pair| tokens.encode(&pair.first, &pair.second, pair.label))
+        .collect()
+}
+
+/// FNV-1a over everything that a resumed run must find again.
+fn digest(shape: &Shape, parts: &[&[Example]]) -> String {
+    let mut digest = 0xcbf2_9ce4_8422_2325_u64;
+    let mut take = |byte: u8| digest = (digest ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    format!("{shape:?}").bytes().for_each(&mut take);
+    for example in parts.iter().flat_map(|part| part.iter()) {
+        example
+            .ids
+            .iter()
+            .flat_map(|id| id.to_le_bytes())
+            .for_each(&mut take);
+        example.types.iter().copied().for_each(&mut take);
+        take(example.label);
+    }
+    format!("{digest:016x}")
+}
+
+/// Minutes and seconds, with hours where there are any.
+fn clock(time: Duration) -> String {
+    let seconds = time.as_secs();
+    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    if hours > 0 {
+        format!("{hours}h{minutes:02}m{seconds:02}s")
+    } else {
+        format!("{minutes}m{seconds:02}s")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_reads_as_people_say_it() {
+        assert_eq!(clock(Duration::from_secs(185)), "3m05s");
+        assert_eq!(clock(Duration::from_secs(3_725)), "1h02m05s");
+    }
+}

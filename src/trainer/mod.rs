@@ -1,0 +1,54 @@
+//! One trial: fine-tunes BERT on sentence pairs and says how well it went.
+//!
+//! In reading order: what was asked for (`arguments`, `parameters`, `config`), what it is given (`shape`, `tokens`,
+//! `glue`, `batches`, `checkpoint_files`), the arithmetic (`layout`, `weights`, `bert`, `dropout`, `dispatcher`,
+//! `optimizer`, `step`), the run (`schedule`, `scores`, `evaluate`, `resume`, `fit`) and what is said about it
+//! (`endpoint`, `report`, `failure`). Only this module names `tch`, and it knows nothing of the rest of the crate.
+//!
+//! The program ends with one of these codes:
+//!
+//! | code | meaning |
+//! |---|---|
+//! | 0 | trained and reported |
+//! | 3 | the loss or the gradient is not a number: the trial diverged |
+//! | 4 | no memory left, on the host or on the device |
+//! | 42 | a flag, an environment variable or a parameter is wrong |
+//! | 43 | the checkpoint folder: file missing, other architecture, tensor missing or of the wrong shape |
+//! | 44 | the data: folder or file missing or empty, wrong columns, label outside the set |
+//! | 45 | the vocabulary: unreadable, or a token beyond the embedding table |
+//! | 46 | the output: folder not writable, no space left |
+//! | 47 | the metrics port is taken |
+//! | 48 | the device is not there |
+//! | 49 | the state to resume from belongs to another run |
+//! | 70 | a fault of the trainer itself |
+//! | 143 | told to stop by SIGTERM or SIGINT; the state was saved if there is a folder for it |
+
+pub mod arguments;
+pub mod batches;
+pub mod bert;
+pub mod checkpoint_files;
+pub mod config;
+pub mod device;
+pub mod dispatcher;
+pub mod dropout;
+pub mod endpoint;
+pub mod evaluate;
+pub mod failure;
+pub mod fit;
+pub mod glue;
+pub mod layout;
+pub mod optimizer;
+pub mod parameters;
+pub mod program;
+pub mod random;
+pub mod report;
+pub mod resume;
+pub mod schedule;
+pub mod scores;
+pub mod shape;
+pub mod step;
+pub mod tokens;
+pub mod weights;
+
+pub use failure::{Failure, Result};
+pub use program::main;

@@ -1,0 +1,253 @@
+//! The hyperparameters, and how a tuner's values take the place of the flags'.
+
+use super::{Failure, Result};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::path::Path;
+
+/// Names that may be tuned.
+pub const NAMES: [&str; 8] = [
+    "learning_rate",
+    "batch_size",
+    "epochs",
+    "weight_decay",
+    "warmup_ratio",
+    "dropout",
+    "max_length",
+    "seed",
+];
+
+/// Prefix of the environment variables that carry a parameter.
+pub const PREFIX: &str = "TUNING_PARAM_";
+
+/// Everything about a trial that a tuner may choose.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Parameters {
+    /// Highest learning rate of the schedule, above 0, at most 1.
+    pub learning_rate: f64,
+    /// Pairs in a training step, 1 to 4096.
+    pub batch_size: u32,
+    /// Passes over the training data, 1 to 1000.
+    pub epochs: u32,
+    /// Weight decay of AdamW, 0 to 10.
+    pub weight_decay: f64,
+    /// Share of the steps in which the learning rate rises, 0 to 1.
+    pub warmup_ratio: f64,
+    /// Dropout in place of the checkpoint's, 0 to below 1.
+    pub dropout: Option<f64>,
+    /// Tokens after which a pair is cut off, 8 to 4096.
+    pub max_length: u32,
+    /// Seed of the head, the order of the data and dropout.
+    pub seed: u64,
+}
+
+impl Parameters {
+    /// Takes the values of the parameters file, if there is one, then those of the environment.
+    ///
+    /// # Errors
+    /// A file that cannot be read or is no object, a name that is not in [`NAMES`], a value of the wrong kind.
+    pub fn overridden(mut self, file: Option<&Path>, env: &[(String, String)]) -> Result<Self> {
+        if let Some(path) = file {
+            for (name, value) in read_file(path)? {
+                self.set(&name, &as_text(&value), &path.display().to_string())?;
+            }
+        }
+        for (key, value) in env {
+            if let Some(name) = key.strip_prefix(PREFIX) {
+                self.set(&name.to_lowercase(), value, key)?;
+            }
+        }
+        self.checked()
+    }
+
+    fn set(&mut self, name: &str, value: &str, place: &str) -> Result<()> {
+        let wrong = |kind: &str| {
+            Failure::Configuration(format!(
+                "{place}: {name} is {value:?}, which is not {kind}; correct it"
+            ))
+        };
+        let number = || value.trim().parse::<f64>().map_err(|_| wrong("a number"));
+        let whole = |most: f64| {
+            let number = number()?;
+            let fits = number.fract() == 0.0 && (0.0..=most).contains(&number);
+            if fits {
+                Ok(number)
+            } else {
+                Err(wrong("a whole number that is not negative"))
+            }
+        };
+        match name {
+            "learning_rate" => self.learning_rate = number()?,
+            "weight_decay" => self.weight_decay = number()?,
+            "warmup_ratio" => self.warmup_ratio = number()?,
+            "dropout" => self.dropout = Some(number()?),
+            "batch_size" => self.batch_size = whole(f64::from(u32::MAX))? as u32,
+            "epochs" => self.epochs = whole(f64::from(u32::MAX))? as u32,
+            "max_length" => self.max_length = whole(f64::from(u32::MAX))? as u32,
+            "seed" => self.seed = whole((1_u64 << 53) as f64)? as u64,
+            _ => {
+                return Err(Failure::Configuration(format!(
+                    "{place}: bert-trainer has no parameter {name:?}; rename it to one of {}",
+                    NAMES.join(", ")
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// The same, if every value is within its range.
+    ///
+    /// # Errors
+    /// Names the parameter, its value and its range.
+    pub fn checked(self) -> Result<Self> {
+        let require = |holds: bool, name: &str, value: &dyn std::fmt::Display, range: &str| {
+            let sentence = || format!("{name} is {value}; choose a value {range}");
+            if holds {
+                Ok(())
+            } else {
+                Err(Failure::Configuration(sentence()))
+            }
+        };
+        let lr = self.learning_rate;
+        require(
+            lr > 0.0 && lr <= 1.0,
+            "learning_rate",
+            &lr,
+            "above 0 and at most 1",
+        )?;
+        let decay = self.weight_decay;
+        require(
+            (0.0..=10.0).contains(&decay),
+            "weight_decay",
+            &decay,
+            "from 0 to 10",
+        )?;
+        require(
+            (0.0..=1.0).contains(&self.warmup_ratio),
+            "warmup_ratio",
+            &self.warmup_ratio,
+            "from 0 to 1",
+        )?;
+        let dropout = self.dropout.unwrap_or(0.0);
+        require(
+            (0.0..1.0).contains(&dropout),
+            "dropout",
+            &dropout,
+            "from 0 to below 1",
+        )?;
+        require(
+            (1..=4096).contains(&self.batch_size),
+            "batch_size",
+            &self.batch_size,
+            "from 1 to 4096",
+        )?;
+        require(
+            (1..=1000).contains(&self.epochs),
+            "epochs",
+            &self.epochs,
+            "from 1 to 1000",
+        )?;
+        require(
+            (8..=4096).contains(&self.max_length),
+            "max_length",
+            &self.max_length,
+            "from 8 to 4096",
+        )?;
+        Ok(self)
+    }
+}
+
+fn read_file(path: &Path) -> Result<serde_json::Map<String, Value>> {
+    let refuse = |said: String| Failure::Configuration(format!("parameters file {}: {said}", path.display()));
+    let text = std::fs::read_to_string(path).map_err(|fault| {
+        refuse(format!(
+            "it cannot be read ({fault}); correct TUNING_PARAMETERS_FILE"
+        ))
+    })?;
+    match serde_json::from_str(&text) {
+        Ok(Value::Object(object)) => Ok(object),
+        Ok(_) => Err(refuse(
+            "it is no JSON object; write {\"learning_rate\": 5e-5}".into(),
+        )),
+        Err(fault) => Err(refuse(format!(
+            "it is not JSON ({fault}); write {{\"learning_rate\": 5e-5}}"
+        ))),
+    }
+}
+
+fn as_text(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn defaults() -> Parameters {
+        Parameters {
+            learning_rate: 5e-5,
+            batch_size: 32,
+            epochs: 3,
+            weight_decay: 0.01,
+            warmup_ratio: 0.1,
+            dropout: None,
+            max_length: 128,
+            seed: 1,
+        }
+    }
+
+    fn from_env(pairs: &[(&str, &str)]) -> Result<Parameters> {
+        let env: Vec<_> = pairs
+            .iter()
+            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+            .collect();
+        defaults().overridden(None, &env)
+    }
+
+    #[test]
+    fn the_environment_wins() {
+        let set = from_env(&[
+            ("TUNING_PARAM_LEARNING_RATE", "6.47e-05"),
+            ("TUNING_PARAM_EPOCHS", "2.0"),
+            ("TUNING_PARAM_DROPOUT", "0.2"),
+            ("TUNING_TRIAL", "job-0001"),
+        ]);
+        let expected = Parameters {
+            learning_rate: 6.47e-5,
+            epochs: 2,
+            dropout: Some(0.2),
+            ..defaults()
+        };
+        assert_eq!(set, Ok(expected));
+    }
+
+    #[test]
+    fn every_name_that_is_promised_can_be_set() {
+        for name in NAMES {
+            let key = format!("{PREFIX}{}", name.to_uppercase());
+            let value = if ["batch_size", "epochs", "max_length", "seed"].contains(&name) {
+                "9"
+            } else {
+                "0.5"
+            };
+            let set = from_env(&[(&key, value)]).unwrap();
+            assert_ne!(set, defaults(), "{name} has no effect");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        for (key, value, part) in [
+            ("TUNING_PARAM_MOMENTUM", "0.9", "learning_rate, batch_size"),
+            ("TUNING_PARAM_EPOCHS", "2.5", "epochs"),
+            ("TUNING_PARAM_EPOCHS", "0", "from 1 to 1000"),
+            ("TUNING_PARAM_LEARNING_RATE", "fast", "\"fast\""),
+            ("TUNING_PARAM_LEARNING_RATE", "nan", "learning_rate"),
+            ("TUNING_PARAM_DROPOUT", "1", "below 1"),
+        ] {
+            let failure = from_env(&[(key, value)]).unwrap_err();
+            assert_eq!(failure.code(), 42);
+            assert!(failure.to_string().contains(part), "{failure}");
+        }
+    }
+}

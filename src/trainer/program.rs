@@ -1,0 +1,139 @@
+//! The program around a run: arguments in, exit code out, and never more than one sentence about what went wrong.
+
+use super::arguments::Arguments;
+use super::config::Config;
+use super::endpoint::Metrics;
+use super::report::{self, Report};
+use super::{Failure, Result, fit, resume};
+use clap::Parser;
+use clap::error::ErrorKind;
+use std::panic::{AssertUnwindSafe, catch_unwind, set_hook};
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// What the last panic said, for the sentence at the end.
+static PANIC: Mutex<String> = Mutex::new(String::new());
+
+/// Runs one trial as the command line and the environment say.
+pub fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(fault) if matches!(fault.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
+            // A reader that went away, as in `--help | head`, is no failure.
+            let _ = fault.print();
+            return ExitCode::SUCCESS;
+        }
+        Err(fault) => return fail(&Failure::Configuration(in_one_line(&fault)), None),
+    };
+    let message = arguments.termination_message.clone();
+    quiet_panics();
+    let outcome = catch_unwind(AssertUnwindSafe(|| trial(arguments)));
+    let outcome = outcome.unwrap_or_else(|_| {
+        let said = PANIC.lock().unwrap_or_else(PoisonError::into_inner);
+        Err(Failure::from_panic(&said))
+    });
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => fail(&failure, message.as_deref()),
+    }
+}
+
+fn trial(arguments: Arguments) -> Result<()> {
+    prepare_libraries(arguments.threads);
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT] {
+        signal_hook::flag::register(signal, Arc::clone(&stop))
+            .map_err(|fault| Failure::Internal(format!("signals cannot be caught: {fault}")))?;
+    }
+    let env: Vec<(String, String)> = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.to_string_lossy().into_owned())))
+        .collect();
+    let config = Config::new(arguments, &env)?;
+    for folder in config.output_dir.iter().chain(&config.checkpoint_dir) {
+        report::prepare_folder(folder)?;
+    }
+    let metrics = Metrics::new()?;
+    if let Some(port) = config.metrics_port {
+        metrics.serve(port)?;
+    }
+    let report = fit::fit(&config, &metrics, &stop)?;
+    publish(&config, &report)
+}
+
+/// Writes the report wherever it is wanted; after that the state is of no use.
+fn publish(config: &Config, report: &Report) -> Result<()> {
+    println!("report: {}", report.to_json());
+    if let Some(folder) = &config.output_dir {
+        report::write_whole(&folder.join("report.json"), &(report.to_json() + "\n"))?;
+    }
+    if let Some(path) = &config.termination_message {
+        report::write_message(path, &report.to_message())?;
+    }
+    if let Some(folder) = &config.checkpoint_dir {
+        resume::forget(folder);
+    }
+    Ok(())
+}
+
+/// Says what went wrong, to the person and to Kubernetes.
+fn fail(failure: &Failure, message: Option<&Path>) -> ExitCode {
+    eprintln!("bert-trainer: {failure}");
+    if let Some(path) = message {
+        // The sentence was said above; there is no third place for it.
+        let _ = report::write_message(path, &failure.to_string());
+    }
+    ExitCode::from(failure.code())
+}
+
+/// The first paragraph of what clap says, without its line ends.
+fn in_one_line(fault: &clap::Error) -> String {
+    let text = fault.to_string();
+    let first: Vec<&str> = text
+        .lines()
+        .take_while(|line| !line.is_empty())
+        .map(str::trim)
+        .collect();
+    format!(
+        "{}; see bert-trainer --help",
+        first.join(" ").trim_start_matches("error: ")
+    )
+}
+
+/// A panic is kept for the one sentence at the end rather than printed with its trace.
+fn quiet_panics() {
+    set_hook(Box::new(|panic| {
+        let said = panic.payload_as_str().unwrap_or("no reason given");
+        *PANIC.lock().unwrap_or_else(PoisonError::into_inner) = said.to_owned();
+    }));
+}
+
+/// Threads of libtorch, and two settings that save time on a CPU.
+fn prepare_libraries(threads: u32) {
+    // SAFETY: no other thread runs yet.
+    unsafe {
+        // Batches come in a hundred lengths, each with its own kernels.
+        std::env::set_var("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "8192");
+    }
+    keep_memory();
+    tch::set_num_threads(threads as i32);
+}
+
+/// glibc would give the large tensors of each step back to the system and fault every page of them in again.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+fn keep_memory() {
+    const TRIM_THRESHOLD: i32 = -1;
+    const MMAP_MAX: i32 = -4;
+    unsafe extern "C" {
+        fn mallopt(parameter: i32, value: i32) -> i32;
+    }
+    // SAFETY: both calls only set a number inside the allocator.
+    unsafe {
+        mallopt(MMAP_MAX, 0);
+        mallopt(TRIM_THRESHOLD, i32::MAX);
+    }
+}
+
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+fn keep_memory() {}

@@ -1,0 +1,290 @@
+//! The parameters as tensors: masters in 32 bits, working copies of the encoder's matrices, gradients.
+//!
+//! A **leaf** is a tensor that the model computes with and that autograd gives a gradient for: a view into the working
+//! copy for the encoder's matrices and biases, a view into the masters for everything else.
+
+use super::checkpoint_files::CheckpointFile;
+use super::layout::{Group, Layout, ROW, Slot, layer_name};
+use super::random::{Purpose, Stream};
+use super::shape::Shape;
+use super::{Failure, Result};
+use tch::{Device, Kind, Tensor, no_grad};
+
+/// A dense map: `weight` [out, in], `bias` [out].
+#[derive(Debug)]
+pub struct Dense {
+    /// [out, in]
+    pub weight: Tensor,
+    /// [out]
+    pub bias: Tensor,
+}
+
+/// LayerNorm's two vectors, [H] each.
+#[derive(Debug)]
+pub struct Norm {
+    /// [H]
+    pub weight: Tensor,
+    /// [H]
+    pub bias: Tensor,
+}
+
+/// The leaves of one layer.
+#[derive(Debug)]
+pub struct LayerLeaves {
+    /// Query, key and value in one map, [3 H, H].
+    pub qkv: Dense,
+    /// Output of the attention, [H, H].
+    pub attended: Dense,
+    /// After the attention.
+    pub attended_norm: Norm,
+    /// Up into the feed-forward layer, [I, H].
+    pub up: Dense,
+    /// Down again, [H, I].
+    pub down: Dense,
+    /// After the feed-forward layer.
+    pub norm: Norm,
+}
+
+/// The leaves of the model.
+#[derive(Debug)]
+pub struct Leaves {
+    /// Word table, [V, H].
+    pub words: Tensor,
+    /// Position table, [positions, H].
+    pub positions: Tensor,
+    /// Segment table, [types, H].
+    pub types: Tensor,
+    /// After the embeddings.
+    pub norm: Norm,
+    /// The layers.
+    pub layers: Vec<LayerLeaves>,
+    /// The pooler, [H, H].
+    pub pooler: Dense,
+    /// The head, [2, H].
+    pub classifier: Dense,
+}
+
+/// Every parameter of the model.
+#[derive(Debug)]
+pub struct Weights {
+    /// What lies where.
+    pub layout: Layout,
+    /// Both buffers in 32 bits.
+    pub masters: [Tensor; 2],
+    /// Gradients in 32 bits, laid out alike.
+    pub gradients: [Tensor; 2],
+    /// Copies of the leading elements, where the model computes in another kind.
+    working: Option<[Tensor; 2]>,
+    /// The leaves in the order in which autograd is asked for them, and where their gradients go.
+    asked: Vec<(Tensor, Tensor)>,
+    /// The same leaves by what they are for.
+    pub leaves: Leaves,
+}
+
+impl Weights {
+    /// The checkpoint's parameters on `device`; the word table keeps the rows `words` only. A classifier that the
+    /// checkpoint does not have is drawn from N(0, initializer_range) with `seed`, and so is a pooler.
+    ///
+    /// # Errors
+    /// A tensor is missing or has another shape than config.json says.
+    pub fn load(
+        file: &CheckpointFile,
+        shape: &Shape,
+        words: &[i64],
+        seed: u64,
+        kind: Kind,
+        device: Device,
+    ) -> Result<Self> {
+        let layout = Layout::new(shape, words.len() as i64);
+        let buffers = layout
+            .sizes
+            .map(|size| Tensor::zeros([size], (Kind::Float, device)));
+        for (slot, number) in layout.slots.iter().zip(0..) {
+            let tensor = if slot.name.contains("word_embeddings") {
+                let table = file.get(&slot.name, &[shape.n_tokens, shape.hidden])?;
+                table.index_select(0, &Tensor::from_slice(words))
+            } else if is_head(slot) {
+                let drawn = || new_tensor(slot, shape.initializer_range, seed, number);
+                file.find(&slot.name, &slot.shape)?.unwrap_or_else(drawn)
+            } else {
+                file.get(&slot.name, &slot.shape)?
+            };
+            if tensor.isfinite().all().int64_value(&[]) == 0 {
+                let sentence = format!(
+                    "the tensor {} holds numbers that are not finite; fetch it again",
+                    slot.name
+                );
+                return Err(Failure::Model(sentence));
+            }
+            view(&buffers, slot).copy_(&tensor);
+        }
+        Ok(Self::new(layout, buffers, shape, kind))
+    }
+
+    fn new(layout: Layout, masters: [Tensor; 2], shape: &Shape, kind: Kind) -> Self {
+        let gradients = [0, 1].map(|group| masters[group].zeros_like());
+        let working = (kind != Kind::Float)
+            .then(|| [0, 1].map(|group| masters[group].narrow(0, 0, layout.working[group]).to_kind(kind)));
+        let mut asked = Vec::new();
+        let leaves = {
+            let mut maker = LeafMaker {
+                layout: &layout,
+                masters: &masters,
+                gradients: &gradients,
+                working: working.as_ref(),
+                asked: &mut asked,
+            };
+            maker.leaves(shape)
+        };
+        Self {
+            layout,
+            masters,
+            gradients,
+            working,
+            asked,
+            leaves,
+        }
+    }
+
+    /// Writes the gradient of `loss` to the gradient buffers.
+    pub fn differentiate(&mut self, loss: &Tensor) {
+        let leaves: Vec<&Tensor> = self.asked.iter().map(|(leaf, _)| leaf).collect();
+        let gradients = Tensor::run_backward(&[loss], &leaves, false, false);
+        no_grad(|| {
+            for ((_, place), gradient) in self.asked.iter_mut().zip(&gradients) {
+                place.copy_(gradient);
+            }
+        });
+    }
+
+    /// Makes the working copies follow the masters.
+    pub fn refresh(&mut self) {
+        let Some(working) = &mut self.working else { return };
+        no_grad(|| {
+            for (copy, master) in working.iter_mut().zip(&self.masters) {
+                let n = copy.numel() as i64;
+                copy.copy_(&master.narrow(0, 0, n));
+            }
+        });
+    }
+
+    /// The parameter `slot` of the masters, in its shape.
+    pub fn master(&self, slot: &Slot) -> Tensor {
+        view(&self.masters, slot)
+    }
+
+    /// The gradient of the parameter `slot`, in its shape.
+    pub fn gradient(&self, slot: &Slot) -> Tensor {
+        view(&self.gradients, slot)
+    }
+}
+
+/// Length of a vector that lies in rows of [`ROW`], in both buffers together: a scalar in 32 bits.
+pub fn norm(buffers: &[Tensor; 2]) -> Tensor {
+    let rows = buffers.each_ref().map(|buffer| {
+        let rows = buffer.view([-1, ROW]);
+        rows.norm_scalaropt_dim(2.0, [1], false)
+    });
+    Tensor::cat(&rows, 0).norm_scalaropt_dim(2.0, [0], false)
+}
+
+fn view(buffers: &[Tensor; 2], slot: &Slot) -> Tensor {
+    buffers[slot.group as usize]
+        .narrow(0, slot.offset, slot.len())
+        .view(slot.shape.as_slice())
+}
+
+fn is_head(slot: &Slot) -> bool {
+    slot.name.starts_with("classifier.") || slot.name.starts_with("bert.pooler.")
+}
+
+/// Hugging Face's initialisation of what is new: matrices from a normal distribution, biases zero.
+fn new_tensor(slot: &Slot, deviation: f64, seed: u64, number: u64) -> Tensor {
+    let mut stream = Stream::new(seed, Purpose::Head, number);
+    let deviation = if slot.group == Group::Decayed {
+        deviation
+    } else {
+        0.0
+    };
+    let values: Vec<f32> = (0..slot.len())
+        .map(|_| (deviation * stream.gaussian()) as f32)
+        .collect();
+    Tensor::from_slice(&values).view(slot.shape.as_slice())
+}
+
+/// Makes leaves and notes where each one's gradient goes.
+struct LeafMaker<'a> {
+    layout: &'a Layout,
+    masters: &'a [Tensor; 2],
+    gradients: &'a [Tensor; 2],
+    working: Option<&'a [Tensor; 2]>,
+    asked: &'a mut Vec<(Tensor, Tensor)>,
+}
+
+impl LeafMaker<'_> {
+    fn leaves(&mut self, shape: &Shape) -> Leaves {
+        let embeddings = |name: &str| format!("bert.embeddings.{name}.weight");
+        Leaves {
+            words: self.leaf(&embeddings("word_embeddings"), 1),
+            positions: self.leaf(&embeddings("position_embeddings"), 1),
+            types: self.leaf(&embeddings("token_type_embeddings"), 1),
+            norm: self.norm("bert.embeddings.LayerNorm"),
+            layers: (0..shape.n_layers).map(|layer| self.layer(layer)).collect(),
+            pooler: self.dense("bert.pooler.dense", 1),
+            classifier: self.dense("classifier", 1),
+        }
+    }
+
+    fn layer(&mut self, layer: usize) -> LayerLeaves {
+        let place = |part: &str| layer_name(layer, part, "");
+        let mut dense = |part: &str, n| self.dense(place(part).trim_end_matches('.'), n);
+        let (qkv, attended) = (
+            dense("attention.self.query", 3),
+            dense("attention.output.dense", 1),
+        );
+        let (up, down) = (dense("intermediate.dense", 1), dense("output.dense", 1));
+        let mut norm = |part: &str| self.norm(place(part).trim_end_matches('.'));
+        let (attended_norm, norm) = (norm("attention.output.LayerNorm"), norm("output.LayerNorm"));
+        LayerLeaves {
+            qkv,
+            attended,
+            attended_norm,
+            up,
+            down,
+            norm,
+        }
+    }
+
+    /// `n` maps that lie side by side, from the one of this name on.
+    fn dense(&mut self, name: &str, n: i64) -> Dense {
+        Dense {
+            weight: self.leaf(&format!("{name}.weight"), n),
+            bias: self.leaf(&format!("{name}.bias"), n),
+        }
+    }
+
+    fn norm(&mut self, name: &str) -> Norm {
+        Norm {
+            weight: self.leaf(&format!("{name}.weight"), 1),
+            bias: self.leaf(&format!("{name}.bias"), 1),
+        }
+    }
+
+    fn leaf(&mut self, name: &str, n: i64) -> Tensor {
+        let slot = self
+            .layout
+            .find(name)
+            .unwrap_or_else(|| unreachable!("{name} is in every layout"));
+        let mut slot = slot.clone();
+        slot.shape[0] *= n;
+        let group = slot.group as usize;
+        let buffers = match self.working {
+            Some(working) if slot.offset < self.layout.working[group] => working,
+            _ => self.masters,
+        };
+        let leaf = view(buffers, &slot).detach().set_requires_grad(true);
+        self.asked
+            .push((leaf.shallow_clone(), view(self.gradients, &slot)));
+        leaf
+    }
+}
