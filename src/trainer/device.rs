@@ -41,6 +41,20 @@ pub fn choose(name: &str) -> Result<Device> {
     }
 }
 
+/// Whether libtorch multiplies bfloat16 matrices on this processor by instructions rather than by emulation: it does so
+/// from AVX-512 on, and on 64-bit Arm with the bf16 extension.
+pub fn multiplies_bf16() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    let can = is_x86_feature_detected!("avx512bw")
+        && is_x86_feature_detected!("avx512vl")
+        && is_x86_feature_detected!("avx512dq");
+    #[cfg(target_arch = "aarch64")]
+    let can = std::arch::is_aarch64_feature_detected!("bf16");
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+    let can = false;
+    can
+}
+
 fn n_gpus() -> usize {
     // SAFETY: the name is a C string; loading a library has no precondition, and a null answer is a plain "no".
     let loaded = unsafe { dlopen(CUDA_LIBRARY.as_ptr(), NOW | GLOBAL) };
