@@ -27,7 +27,7 @@ Exit codes: 0 done; 3 diverged; 4 out of memory; 42 configuration; 43 checkpoint
 
 /// Fine-tunes BERT to judge sentence pairs, and reports F1, accuracy and loss.
 #[derive(Clone, Debug, Parser)]
-#[command(name = "bert-trainer", version, after_help = EXAMPLES, max_term_width = 110)]
+#[command(name = "bert-trainer", version, after_help = EXAMPLES, max_term_width = 110, args_override_self = true)]
 pub struct Arguments {
     /// What is learned; mrpc: whether two sentences say the same
     #[arg(long, default_value = "mrpc", value_parser = ["mrpc"])]
@@ -62,7 +62,8 @@ pub struct Arguments {
     /// Seed of the head, the order of the data and dropout
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
-    /// Arithmetic of the matrix products; the weights themselves stay in 32 bits
+    /// Arithmetic of the matrix products; auto: bf16 where the device has instructions for it, else fp32. The weights
+    /// themselves stay in 32 bits
     #[arg(long, default_value = "auto", value_parser = ["auto", "bf16", "fp32"])]
     pub precision: String,
     /// Where to compute: cpu, cuda, cuda:N, or auto for a GPU if there is one

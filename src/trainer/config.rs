@@ -29,6 +29,24 @@ impl Precision {
         }
     }
 
+    /// What this becomes on `device`: a processor without bfloat16 instructions emulates each product, a hundred times
+    /// slower than in 32 bits, so there bf16 becomes fp32, which is also the more exact.
+    pub fn on(self, device: Device) -> Self {
+        if self == Self::Bf16 && device == Device::Cpu && !device::multiplies_bf16() {
+            Self::Fp32
+        } else {
+            self
+        }
+    }
+
+    /// The sentence that goes with it.
+    fn note_on(self, device: Device) -> Option<&'static str> {
+        (self.on(device) != self).then_some(
+            "bf16 was asked for, but this processor has no instructions for it and would take a hundred times as long: \
+             computing in fp32, which is also more exact",
+        )
+    }
+
     /// As it is written on the command line.
     pub fn name(self) -> &'static str {
         match self {
@@ -49,8 +67,10 @@ pub struct Config {
     pub data: PathBuf,
     /// What a tuner may choose.
     pub parameters: Parameters,
-    /// Arithmetic of the matrix products.
+    /// Arithmetic of the matrix products, as the device can do it.
     pub precision: Precision,
+    /// A sentence for the log, where that is not what was asked for.
+    pub precision_note: Option<&'static str>,
     /// Where to compute.
     pub device: Device,
     /// Threads to compute with, at least 1.
@@ -87,6 +107,12 @@ impl Config {
             max_length: arguments.max_length,
             seed: arguments.seed,
         };
+        let device = device::choose(&arguments.device)?;
+        let asked = if arguments.precision == "fp32" {
+            Precision::Fp32
+        } else {
+            Precision::Bf16
+        };
         let minutes = arguments.checkpoint_minutes;
         if !(0.0..=1e6).contains(&minutes) {
             let sentence = format!("--checkpoint-minutes is {minutes}; choose a value from 0 to 1000000");
@@ -99,18 +125,14 @@ impl Config {
             );
             return Err(Failure::Configuration(sentence));
         }
-        let device = device::choose(&arguments.device)?;
         Ok(Self {
             trial: arguments.trial,
             model: folder(arguments.model, "--model", Failure::Model)?,
             data: folder(arguments.data, "--data", Failure::Data)?,
             parameters: flags.overridden(arguments.parameters_file.as_deref(), env)?,
-            precision: match arguments.precision.as_str() {
-                "fp32" => Precision::Fp32,
-                "bf16" => Precision::Bf16,
-                _ if device::computes_in_bf16(device) => Precision::Bf16,
-                _ => Precision::Fp32,
-            },
+            precision: asked.on(device),
+            // Who leaves the choice open is not surprised by it.
+            precision_note: asked.note_on(device).filter(|_| arguments.precision == "bf16"),
             device,
             threads: arguments.threads,
             eval_every: (arguments.eval_every > 0).then_some(arguments.eval_every),

@@ -41,28 +41,18 @@ pub fn choose(name: &str) -> Result<Device> {
     }
 }
 
-/// Whether products in bfloat16 are faster than in 32 bits there: on a processor without such instructions they are
-/// emulated, and many times slower.
-pub fn computes_in_bf16(device: Device) -> bool {
-    match device {
-        Device::Cpu => cpu_computes_in_bf16(),
-        _ => true,
-    }
-}
-
-#[cfg(target_arch = "x86_64")]
-fn cpu_computes_in_bf16() -> bool {
-    std::arch::is_x86_feature_detected!("avx512bf16")
-}
-
-#[cfg(target_arch = "aarch64")]
-fn cpu_computes_in_bf16() -> bool {
-    std::arch::is_aarch64_feature_detected!("bf16")
-}
-
-#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
-fn cpu_computes_in_bf16() -> bool {
-    false
+/// Whether libtorch multiplies bfloat16 matrices on this processor by instructions rather than by emulation: it does so
+/// from AVX-512 on, and on 64-bit Arm with the bf16 extension.
+pub fn multiplies_bf16() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    let can = is_x86_feature_detected!("avx512bw")
+        && is_x86_feature_detected!("avx512vl")
+        && is_x86_feature_detected!("avx512dq");
+    #[cfg(target_arch = "aarch64")]
+    let can = std::arch::is_aarch64_feature_detected!("bf16");
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+    let can = false;
+    can
 }
 
 fn n_gpus() -> usize {

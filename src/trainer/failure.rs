@@ -123,11 +123,13 @@ fn is_out_of_memory(said: &str) -> bool {
     .any(|sign| said.contains(sign))
 }
 
+/// libtorch's messages go on with the addresses of its stack, after a line end that a panic may have written as `\n`.
 fn first_line(said: &str) -> &str {
-    said.lines()
-        .find(|line| !line.trim().is_empty())
-        .unwrap_or("no reason given")
-        .trim()
+    let line = said
+        .split('\n')
+        .flat_map(|line| line.split("\\n"))
+        .find(|line| !line.trim().is_empty());
+    line.unwrap_or("no reason given").trim()
 }
 
 #[cfg(test)]
@@ -143,7 +145,9 @@ mod tests {
             Failure::from_panic("CUDA out of memory. Tried to allocate 2 GiB").code(),
             4
         );
-        assert_eq!(Failure::from_panic("index out of bounds").code(), 70);
+        let fault = Failure::from_panic("Err value: Torch(\"Expected threads\\nframe #0: 0x9d\\nframe #1\")");
+        assert_eq!(fault.code(), 70);
+        assert!(fault.to_string().ends_with("Expected threads"), "{fault}");
     }
 
     #[test]

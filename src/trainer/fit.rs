@@ -103,6 +103,7 @@ impl<'a> Run<'a> {
         })
     }
 
+    /// Says what is about to happen, and takes up what a stopped run left behind.
     fn resume(&mut self) -> Result<()> {
         println!(
             "{}: {} training pairs, {} to evaluate on, {} steps; {}, {:?}, {} thread(s); {}",

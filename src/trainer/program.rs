@@ -41,7 +41,7 @@ pub fn main() -> ExitCode {
 }
 
 fn trial(arguments: Arguments) -> Result<()> {
-    prepare_libraries(arguments.threads);
+    prepare_libraries();
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT] {
         signal_hook::flag::register(signal, Arc::clone(&stop))
@@ -51,6 +51,7 @@ fn trial(arguments: Arguments) -> Result<()> {
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.to_string_lossy().into_owned())))
         .collect();
     let config = Config::new(arguments, &env)?;
+    tch::set_num_threads(config.threads as i32);
     for folder in config.output_dir.iter().chain(&config.checkpoint_dir) {
         report::prepare_folder(folder)?;
     }
@@ -109,15 +110,14 @@ fn quiet_panics() {
     }));
 }
 
-/// Threads of libtorch, and two settings that save time on a CPU.
-fn prepare_libraries(threads: u32) {
+/// Two settings that save time on a CPU; they must come before libtorch does anything.
+fn prepare_libraries() {
     // SAFETY: no other thread runs yet.
     unsafe {
         // Batches come in a hundred lengths, each with its own kernels.
         std::env::set_var("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "8192");
     }
     keep_memory();
-    tch::set_num_threads(threads as i32);
 }
 
 /// glibc would give the large tensors of each step back to the system and fault every page of them in again.
