@@ -1,4 +1,5 @@
 //! A run in a folder of its own, and what a test asks of it.
+#![allow(dead_code, reason = "each test program uses its part")]
 
 use serde_json::Value;
 use std::path::{Path, PathBuf};

@@ -1,0 +1,181 @@
+//! What a manifest may ask for beside the usual: each through the real program.
+#![cfg(feature = "local")]
+
+mod common;
+
+use common::Run;
+use std::io::Write;
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[test]
+fn a_container_is_refused_and_runs_on_the_host_when_asked_to() {
+    let run = Run::new("boxed", 1, 1, "echo f1=0.4");
+    run.edit(
+        "command: [bash, -c, ",
+        "container: {image: any, command: [bash, -c, ",
+    );
+    run.edit("trial, $(params.x)]", "trial, $(params.x)]}");
+    let refused = run.tuning(&[]).output().unwrap();
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(
+        text(&refused.stderr).contains("spec.trial.container: images run on a cluster"),
+        "{}",
+        text(&refused.stderr)
+    );
+    assert!(run.tuning(&["--on-host"]).status().unwrap().success());
+    assert_eq!(run.summary()["best"]["value"], 0.4);
+}
+
+#[test]
+fn a_run_learns_from_an_earlier_one() {
+    let script = "python3 -c \"import sys; x = float(sys.argv[1]); print(f'f1={1 - abs(x - 0.8):.4f}')\" $1";
+    let parent = Run::new("parent", 12, 3, script);
+    assert!(parent.tuning(&[]).status().unwrap().success());
+    let child = Run::new("child", 1, 1, script);
+    child.edit("  budget:", "  warmStart: {from: [run]}\n  budget:");
+    let missing = child.tuning(&[]).output().unwrap();
+    assert!(
+        text(&missing.stderr).contains("spec.warmStart.from[0]: no run to learn from"),
+        "{}",
+        text(&missing.stderr)
+    );
+    let beside = parent.base.join("child");
+    let mut command = child.command(&["run"]);
+    let done = command
+        .arg(child.base.join("job.yaml"))
+        .arg("--run")
+        .arg(&beside)
+        .output()
+        .unwrap();
+    assert!(done.status.success(), "{}", text(&done.stderr));
+    let summary: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(beside.join("summary.json")).unwrap()).unwrap();
+    let x = summary["best"]["parameters"]["x"].as_f64().unwrap();
+    assert!(
+        (x - 0.8).abs() < 0.15,
+        "the first trial begins where the parent ended: {x}"
+    );
+}
+
+#[test]
+fn hyperband_tells_each_trial_what_it_may_spend() {
+    let run = Run::new(
+        "bands",
+        22,
+        3,
+        "echo f1=0.$((TUNING_PARAM_ROUNDS * 10 + RANDOM % 9))",
+    );
+    run.edit(
+        "  budget:",
+        "  strategy: {hyperband: {resource: rounds, maxResource: 9}}\n  budget:",
+    );
+    run.edit("value: x=$(params.x)", "value: x=$(params.rounds)");
+    let done = run.tuning(&[]).output().unwrap();
+    assert!(done.status.success(), "{}", text(&done.stdout));
+    let mut resources: Vec<u64> = run
+        .events("proposed")
+        .iter()
+        .flat_map(|e| {
+            e["trials"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|t| t["resource"].as_u64().unwrap())
+                .collect::<Vec<_>>()
+        })
+        .collect();
+    resources.sort_unstable();
+    assert_eq!(resources.iter().filter(|r| **r == 1).count(), 9);
+    assert_eq!(resources.iter().filter(|r| **r == 9).count(), 5);
+}
+
+#[test]
+fn a_grid_visits_every_point_once_and_the_job_is_complete() {
+    let run = Run::new("grid", 9, 2, "echo f1=$1");
+    run.edit("  budget:", "  strategy: {grid: {pointsPerDouble: 4}}\n  budget:");
+    assert!(run.tuning(&[]).status().unwrap().success());
+    let summary = run.summary();
+    assert_eq!(
+        (&summary["counts"]["succeeded"], &summary["ended"]["reason"]),
+        (&4.into(), &"SpaceExhausted".into())
+    );
+    assert_eq!(summary["best"]["value"], 1.0);
+}
+
+#[test]
+fn the_median_rule_stops_a_lagging_trial_and_a_shadow_only_reports() {
+    // The first three are good; whatever comes after lags from its first step on.
+    let script = "case $TUNING_TRIAL in *-000[123]) v=8;; *) v=1;; esac; for i in 1 2 3; do echo f1=0.$v; sleep 0.4; done";
+    for (name, shadow) in [("median", false), ("shadow", true)] {
+        let run = Run::new(name, 4, 1, script);
+        let rule = format!("  earlyStopping: {{medianStop: {{shadow: {shadow}}}}}\n  budget:");
+        run.edit("  budget:", &rule);
+        assert!(run.tuning(&[]).status().unwrap().success());
+        let counts = &run.summary()["counts"];
+        assert_eq!(counts["early_stopped"], i32::from(!shadow), "{counts}");
+        assert_eq!(run.events("shadowStop").len(), usize::from(shadow));
+    }
+}
+
+#[test]
+fn every_command_looks_at_a_run() {
+    let run = Run::new(
+        "looked",
+        4,
+        2,
+        "echo f1=0.5$(printf %s \"$1\" | tr -dc 1-9 | cut -c1-3)",
+    );
+    assert!(run.tuning(&[]).status().unwrap().success());
+    let ask = |args: &[&str]| {
+        let done = run.command(args).output().unwrap();
+        assert!(done.status.success(), "{args:?}: {}", text(&done.stderr));
+        text(&done.stdout)
+    };
+    let dir = run.dir.to_str().unwrap();
+    assert!(ask(&["show", dir]).contains("recommended"));
+    assert_eq!(
+        serde_json::from_str::<serde_json::Value>(&ask(&["show", dir, "-o", "json"])).unwrap(),
+        run.summary()
+    );
+    assert!(ask(&["plot", dir]).contains("f1 against x"));
+    assert_eq!(ask(&["export", dir]).lines().count(), 5);
+    assert_eq!(
+        serde_json::from_str::<Vec<serde_json::Value>>(&ask(&["export", dir, "-f", "json"]))
+            .unwrap()
+            .len(),
+        4
+    );
+    let parquet = run.base.join("trials.parquet");
+    ask(&["export", dir, "-f", "parquet", "--to", parquet.to_str().unwrap()]);
+    assert!(std::fs::read(parquet).unwrap().starts_with(b"PAR1"));
+    assert!(ask(&["explain", "looked-0001", "--run", dir]).contains("looked-0001"));
+    assert!(ask(&["replay", dir]).contains("4 of 4 proposals are the same to the last bit"));
+    assert!(ask(&["completions", "bash"]).contains("tuning"));
+    let missing = run.command(&["show", "no-such-run"]).output().unwrap();
+    assert_eq!(missing.status.code(), Some(2));
+    assert!(text(&missing.stderr).contains("runs/no-such-run: no run here"));
+}
+
+#[test]
+fn ask_tell_answers_line_by_line() {
+    let run = Run::new("asked", 1, 1, "true");
+    let mut child = run
+        .command(&["ask-tell"])
+        .stdin(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let start = r#"{"space":[{"name":"lr","type":"float","low":1e-6,"high":1e-3,"log":true}],"n":6,"parallel":3,"direction":"maximize","seed":7,"want":3}"#;
+    child
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(format!("{start}\nnonsense\n").as_bytes())
+        .unwrap();
+    let out = text(&child.wait_with_output().unwrap().stdout);
+    let lines: Vec<serde_json::Value> = out.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    assert_eq!(lines[0]["ask"].as_array().unwrap().len(), 3);
+    assert!(lines[1]["error"].is_string());
+}
