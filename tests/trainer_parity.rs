@@ -54,7 +54,8 @@ impl ParityStep {
     fn examples(&self) -> Vec<Example> {
         let rows = self.input_ids.iter().zip(&self.token_type_ids);
         let rows = rows.zip(&self.attention_mask_lengths).zip(&self.labels);
-        let cut = |(((ids, types), n), label): (((&Vec<u32>, &Vec<u8>), &usize), &u8)| Example {
+        type Row<'a> = (((&'a Vec<u32>, &'a Vec<u8>), &'a usize), &'a u8);
+        let cut = |(((ids, types), n), label): Row| Example {
             ids: ids[..*n].to_vec(),
             types: types[..*n].to_vec(),
             label: *label,

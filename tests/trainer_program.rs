@@ -113,6 +113,7 @@ fn the_environment_wins_over_flags_and_file() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one table of faults")]
 fn bad_files_are_refused_with_their_own_codes() {
     type Spoil = fn(&Tiny);
     let cases: [(i32, &str, Spoil); 16] = [

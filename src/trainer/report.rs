@@ -42,7 +42,7 @@ impl Report {
         serde_json::to_string(self).unwrap_or_default()
     }
 
-    /// The report in at most [`MAX_MESSAGE_BYTES`]: where the curve is too long for it, every other point is left out,
+    /// The report in at most `MAX_MESSAGE_BYTES`: where the curve is too long for it, every other point is left out,
     /// the last one never.
     pub fn to_message(&self) -> String {
         let mut short = self.clone();

@@ -121,7 +121,7 @@ pub fn slice(view: &RunView, parameter: usize, n: usize) -> Vec<Point> {
 }
 
 impl Plot {
-    /// Prepares a plot of one parameter, by its place in the space. `beliefs` are the optimizer's at [`slice`]'s points,
+    /// Prepares a plot of one parameter, by its place in the space. `beliefs` are the optimizer's at [`slice()`]'s points,
     /// or empty where there is no model. `None` if the space has no such parameter.
     pub fn new(view: &RunView, parameter: usize, points: &[Point], beliefs: &[Belief]) -> Option<Self> {
         let chosen = view.snapshot.job.space.parameters().get(parameter)?;
