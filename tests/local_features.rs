@@ -36,12 +36,27 @@ fn a_run_learns_from_an_earlier_one() {
     assert!(parent.tuning(&[]).status().unwrap().success());
     let child = Run::new("child", 1, 1, script);
     child.edit("  budget:", "  warmStart: {from: [run]}\n  budget:");
-    let missing = child.tuning(&[]).output().unwrap();
-    assert!(
-        text(&missing.stderr).contains("spec.warmStart.from[0]: no run to learn from"),
-        "{}",
-        text(&missing.stderr)
-    );
+    for (from, sentence) in [
+        ("run", "\"run\" is this run itself"),
+        ("gone", "no run to learn from"),
+    ] {
+        child.edit(
+            "warmStart: {from: [run]}",
+            &format!("warmStart: {{from: [{from}]}}"),
+        );
+        for _attempt in 0..2 {
+            let refused = child.tuning(&[]).output().unwrap();
+            let said = text(&refused.stderr);
+            assert!(
+                said.contains(&format!("spec.warmStart.from[0]: {sentence}")),
+                "{said}"
+            );
+        }
+        child.edit(
+            &format!("warmStart: {{from: [{from}]}}"),
+            "warmStart: {from: [run]}",
+        );
+    }
     let beside = parent.base.join("child");
     let mut command = child.command(&["run"]);
     let done = command

@@ -113,16 +113,20 @@ pub fn open(
         journal,
     };
     session.end_leftovers();
+    // Before anything is recorded: a run must not begin without what it was told to learn from.
+    let learned = if is_new {
+        session.warm_start(&checked)?
+    } else {
+        vec![]
+    };
     session.take_manifest(&checked, is_new)?;
     let write = |s: &mut Session, what| {
         s.record(what)
             .map(drop)
             .map_err(|e| Refusal::Io(s.dir.journal(), e))
     };
-    if is_new {
-        for record in session.warm_start(&checked)? {
-            write(&mut session, record)?;
-        }
+    for record in learned {
+        write(&mut session, record)?;
     }
     let reopen = session
         .ledger
@@ -210,6 +214,18 @@ impl Session {
             let plain = !name.is_empty() && !name.contains(['/', '\\']) && name != ".." && name != ".";
             if !plain {
                 return Err(vec![Fault::new(path, format!("{name:?} is not the name of a run"))].into());
+            }
+            if self
+                .dir
+                .root()
+                .file_name()
+                .is_some_and(|own| own == name.as_str())
+            {
+                return Err(vec![Fault::new(
+                    path,
+                    format!("{name:?} is this run itself: name an earlier one"),
+                )]
+                .into());
             }
             let observations = prior::observations(&self.dir.sibling(name), &checked.job.space, &path);
             let observations = observations.map_err(|f| Refusal::Faults(vec![f]))?;

@@ -22,9 +22,9 @@ pub struct Dense {
 /// LayerNorm's two vectors, `[H]` each.
 #[derive(Debug)]
 pub struct Norm {
-    /// [H]
+    /// `[H]`
     pub weight: Tensor,
-    /// [H]
+    /// `[H]`
     pub bias: Tensor,
 }
 
