@@ -10,7 +10,7 @@ TRAINER := --no-default-features --features trainer
 export CARGO_TERM_COLOR ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test lint fmt bench-optimizer bench-trainer clean \
+.PHONY: help setup build demo test lint fmt bench-optimizer clean \
 	lint-fmt lint-clippy lint-core lint-doc lint-deny
 
 help: ## this list
@@ -38,9 +38,6 @@ fmt: ## format the code
 
 bench-optimizer: ## the optimizer against its peers
 	@benches/optimizer/run.sh
-
-bench-trainer: build ## the trainer against PyTorch
-	@scripts/with-libtorch python3 benches/trainer/compare.py
 
 clean: ## remove what was built (the cache of make setup stays)
 	@$(CARGO) clean
