@@ -89,6 +89,9 @@ pub fn clock(ledger: &Ledger) -> Timestamp {
 /// The plot of a parameter, by default the first with an order; `None` while no trial has a value. The error is a sentence.
 pub fn plot_of(view: &RunView, parameter: Option<&str>) -> Result<Option<Plot>, String> {
     let index = view::plotted_parameter(view, parameter)?;
+    if view.snapshot.trials.iter().all(|t| t.value.is_none()) {
+        return Ok(None);
+    }
     let points = view::slice(view, index, CURVE_POINTS);
     let beliefs = with_request(&view.snapshot, 1, |request| believe(request, &points)).unwrap_or_default();
     let points = if beliefs.is_empty() {
