@@ -16,6 +16,8 @@ pub struct Data {
     pub values: Vec<f64>,
     /// Noise variance of each value beyond that of all.
     pub extra_noise: Vec<f64>,
+    /// Whether each is the value of a whole trial.
+    pub is_final: Vec<bool>,
 }
 
 /// Logarithms of a kernel's hyperparameters.

@@ -163,6 +163,7 @@ mod tests {
             places: vec![vec![0.3]],
             values: vec![1.5],
             extra_noise: vec![0.0],
+            is_final: vec![true],
         };
         let posterior = Posterior::fit(&data, &columns).unwrap();
         let [m, ..] = posterior.models.as_slice() else {
@@ -183,6 +184,7 @@ mod tests {
             places,
             values: vec![-1.2, 0.1, 0.9, 1.1],
             extra_noise: vec![0.0; 4],
+            is_final: vec![true; 4],
         };
         let posterior = Posterior::fit(&data, &columns).unwrap();
         let (near, far) = (posterior.mean_and_sd(&[0.15]).1, posterior.mean_and_sd(&[0.9]).1);

@@ -29,6 +29,8 @@ pub fn maximize(
         .into_iter()
         .map(|p| (f(&p), p))
         .map(|(v, p)| (p, v))
+        // Nothing is higher than what is not a number: it must not come first.
+        .filter(|(_, v)| !v.is_nan())
         .collect();
     rated.sort_by(|a, b| b.1.total_cmp(&a.1));
     let mut climbers: Vec<(Vec<f64>, f64)> = Vec::new();

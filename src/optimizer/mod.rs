@@ -13,11 +13,13 @@ mod gp;
 mod grid;
 mod hyperband;
 mod kernel;
+mod known;
 mod linalg;
 mod maximize;
 mod outcome;
 mod random;
 mod sampled;
+mod tried;
 
 use crate::space::{Point, SearchSpace};
 
