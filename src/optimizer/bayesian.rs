@@ -86,8 +86,8 @@ fn model_based(
         .iter()
         .for_each(|place| acquisition.add(place, &mut random));
     let feasibility = known.feasibility();
-    let mean = |place: &[f64]| posterior.mean(place) + feasibility.wall(place);
-    let mut anchors = known.anchors(mean);
+    let means = |places: &[Vec<f64>]| feasibility.walled(posterior.means(places), places);
+    let mut anchors = known.anchors(means);
     let n_anchors = anchors.len();
     let mut proposals = Vec::new();
     for i in 0..n {
@@ -95,9 +95,20 @@ fn model_based(
         let no_repeats = request.space.is_discrete() && tried.leaves_any(request.space);
         let closed =
             |place: &[f64]| under_way.iter().any(|p| same(p, place)) || no_repeats && known.was_tried(place);
-        let open = |place: &[f64], value: f64| if closed(place) { f64::NEG_INFINITY } else { value };
-        let best_mean = |place: &[f64]| open(place, mean(place));
-        let gain = |place: &[f64]| open(place, acquisition.log_value(place) + feasibility.odds(place));
+        let open = |heights: Vec<f64>, places: &[Vec<f64>]| -> Vec<f64> {
+            let heights = heights.into_iter().zip(places);
+            heights
+                .map(|(height, p)| if closed(p) { f64::NEG_INFINITY } else { height })
+                .collect()
+        };
+        let best_mean = |places: &[Vec<f64>]| open(means(places), places);
+        let gain = |places: &[Vec<f64>]| {
+            let gains = acquisition.log_values(places).into_iter().zip(places);
+            open(
+                gains.map(|(gain, p)| gain + feasibility.odds(p)).collect(),
+                places,
+            )
+        };
         let found = match exploit {
             true => maximize(&known.columns, &anchors, &mut random, best_mean),
             false => maximize(&known.columns, &anchors, &mut random, gain),
@@ -198,14 +209,15 @@ pub fn recommend(request: &Request) -> Option<Recommendation> {
     let known = Known::of(&own).filter(|k| k.n_final() >= 2)?;
     let posterior = Posterior::fit(&known.data, &known.columns)?;
     let feasibility = known.feasibility();
-    let guarded = |place: &[f64]| {
-        let (mean, sd) = posterior.mean_and_sd(place);
-        mean + feasibility.wall(place) - sd
+    let guarded = |places: &[Vec<f64>]| {
+        let beliefs = places.iter().map(|p| posterior.mean_and_sd(p));
+        feasibility.walled(beliefs.map(|(mean, sd)| mean - sd).collect(), places)
     };
     let mut random = Random::new(&[request.seed, request.history.len() as u64, u64::MAX]);
     let place = if feasibility.any_failed() {
-        let rated = known.final_places().map(|p| (p, guarded(p)));
-        rated.reduce(|a, b| if b.1 > a.1 { b } else { a })?.0.clone()
+        let places: Vec<Vec<f64>> = known.final_places().cloned().collect();
+        let rated = guarded(&places).into_iter().zip(places);
+        rated.reduce(|a, b| if b.0 > a.0 { b } else { a })?.1
     } else {
         maximize(&known.columns, &known.anchors(guarded), &mut random, guarded)?.0
     };

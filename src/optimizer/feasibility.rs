@@ -9,8 +9,8 @@
 use super::columns::{Columns, same};
 use super::kernel::{Kernel, squared_difference};
 
-/// How much steeper than the mean's the wall of the improvement is.
-const STEEPNESS: f64 = 5.0;
+/// How the wall grows with the square of `-ln 2P`.
+const STEEPNESS: f64 = 4.0;
 
 /// What is known of failures.
 #[derive(Clone, Debug)]
@@ -72,20 +72,27 @@ impl<'a> Feasibility<'a> {
         }
     }
 
-    /// A wall for the model's mean: nothing where success is likelier than not, steeper the less likely it is.
+    /// A wall for a height: nothing where success is likelier than not, gentle where it is almost so, then steep, and minus
+    /// infinity where a trial failed. The probability as a factor alone would not do: where all that is left elsewhere is a
+    /// thousandth of what the model promises behind the edge, a chance of one in ten looks like a bargain for ever.
     pub fn wall(&self, place: &[f64]) -> f64 {
         if self.any_failed {
-            (self.log_probability(place) + std::f64::consts::LN_2).min(0.0)
+            let depth = (self.log_probability(place) + std::f64::consts::LN_2).min(0.0);
+            depth - STEEPNESS * depth * depth
         } else {
             0.0
         }
     }
 
-    /// What is added to the logarithm of an improvement: that of the probability, and a steep wall. The probability alone
-    /// would not do: where all that is left elsewhere is a thousandth of what the model promises behind the edge, a chance
-    /// of one in ten looks like a bargain for ever.
+    /// Means with the wall.
+    pub fn walled(&self, means: Vec<f64>, places: &[Vec<f64>]) -> Vec<f64> {
+        let means = means.into_iter().zip(places);
+        means.map(|(mean, place)| mean + self.wall(place)).collect()
+    }
+
+    /// What is added to the logarithm of an improvement: that of the probability, and the wall.
     pub fn odds(&self, place: &[f64]) -> f64 {
-        self.log_probability(place) + STEEPNESS * self.wall(place)
+        self.log_probability(place) + self.wall(place)
     }
 }
 

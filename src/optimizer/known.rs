@@ -90,8 +90,8 @@ impl Known {
     }
 
     /// The observed places with the highest rating, apart from each other.
-    pub fn anchors(&self, rate: impl Fn(&[f64]) -> f64) -> Vec<Vec<f64>> {
-        let mut rated: Vec<(&Vec<f64>, f64)> = self.data.places.iter().map(|p| (p, rate(p))).collect();
+    pub fn anchors(&self, rate: impl Fn(&[Vec<f64>]) -> Vec<f64>) -> Vec<Vec<f64>> {
+        let mut rated: Vec<(&Vec<f64>, f64)> = self.data.places.iter().zip(rate(&self.data.places)).collect();
         rated.sort_by(|a, b| b.1.total_cmp(&a.1));
         let mut anchors: Vec<Vec<f64>> = Vec::new();
         for (place, _) in rated {

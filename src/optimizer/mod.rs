@@ -6,14 +6,18 @@
 
 mod acquisition;
 mod bayesian;
+mod climb;
 mod columns;
 mod evidence;
+mod exponential;
 mod feasibility;
 mod gp;
 mod grid;
 mod hyperband;
+mod improvement;
 mod kernel;
 mod known;
+mod lanes;
 mod linalg;
 mod maximize;
 mod outcome;
