@@ -6,7 +6,9 @@
 //! value drawn from that sample: the next point of the batch then counts on what this one may find.
 
 use super::gp::{Model, Posterior};
+use super::improvement::{FAR, Improvement, log_far};
 use super::kernel::Covariance;
+use super::lanes::{self, Lane, in_lanes, solved_squares};
 use super::linalg::{Cholesky, dot};
 use super::random::Random;
 
@@ -17,6 +19,7 @@ const JITTER: f64 = 1e-6;
 
 /// Noisy expected improvement over the models of a posterior.
 pub struct NoisyEi<'a> {
+    improvement: Improvement,
     places: Vec<Vec<f64>>,
     models: Vec<SampledModel<'a>>,
 }
@@ -56,7 +59,11 @@ impl<'a> NoisyEi<'a> {
         let draw =
             |m: &'a Model<'a>| SampledModel::draw(m, posterior, &places, &rows, &may_be_best, room, random);
         let models = models.map(draw).collect::<Option<_>>()?;
-        Some(Self { places, models })
+        Some(Self {
+            improvement: Improvement::new(),
+            places,
+            models,
+        })
     }
 
     /// Counts on a trial at this place: every sample draws what it may find.
@@ -67,18 +74,27 @@ impl<'a> NoisyEi<'a> {
         self.places.push(place.to_vec());
     }
 
-    /// Logarithm of the expected improvement at a place.
-    pub fn log_value(&self, place: &[f64]) -> f64 {
-        let logs: Vec<f64> = self
-            .models
-            .iter()
-            .map(|m| libm::log(m.weight) + m.log_ei(place, &self.places))
-            .collect();
-        let highest = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        if highest == f64::NEG_INFINITY {
-            return highest;
-        }
-        highest + libm::log(logs.iter().map(|l| libm::exp(l - highest)).sum())
+    /// Logarithm of the expected improvement at some places.
+    pub fn log_values(&self, places: &[Vec<f64>]) -> Vec<f64> {
+        let mut rows = Vec::new();
+        in_lanes(places, |columns| {
+            let mut logs: Vec<Lane> = Vec::new();
+            for model in &self.models {
+                let ln_weight = libm::log(model.weight);
+                logs.push(
+                    model
+                        .log_ei(columns, &self.places, &self.improvement, &mut rows)
+                        .map(|l| l + ln_weight),
+                );
+            }
+            std::array::from_fn(|k| {
+                let highest = logs.iter().map(|l| l[k]).fold(f64::NEG_INFINITY, f64::max);
+                if highest == f64::NEG_INFINITY || logs.len() == 1 {
+                    return highest;
+                }
+                highest + libm::log(logs.iter().map(|l| libm::exp(l[k] - highest)).sum())
+            })
+        })
     }
 }
 
@@ -168,61 +184,37 @@ impl<'a> SampledModel<'a> {
         }
     }
 
-    fn log_ei(&self, place: &[f64], places: &[Vec<f64>]) -> f64 {
-        let (k, _, variance) = self.look(place, places);
-        let sd = variance.max(1e-9 * self.covariance.signal).sqrt();
-        let scores: Vec<f64> = self
-            .samples
-            .iter()
-            .map(|s| (dot(&k, &s.alpha) - s.best) / sd)
-            .collect();
-        let highest = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        let n = self.samples.len() as f64;
-        if highest > FAR {
-            // Scores far below the highest add nothing that a double could show.
-            let sum: f64 = scores.iter().filter(|z| **z > FAR).map(|z| improvement(*z)).sum();
-            return libm::log(sd * sum / n);
-        }
-        let logs = scores.iter().map(|z| log_improvement_far(*z));
-        let top = log_improvement_far(highest);
-        libm::log(sd) + top + libm::log(logs.map(|l| libm::exp(l - top)).sum::<f64>() / n)
+    fn log_ei(&self, columns: &[Lane], places: &[Vec<f64>], h: &Improvement, rows: &mut Vec<Lane>) -> Lane {
+        rows.clear();
+        rows.extend(
+            places[..self.factor.n()]
+                .iter()
+                .map(|p| self.covariance.lanes(columns, p)),
+        );
+        let means: Vec<Lane> = self.samples.iter().map(|s| lanes::dot(&s.alpha, rows)).collect();
+        let squares = solved_squares(&self.factor, rows);
+        let variance = self.covariance.variance_lanes(columns);
+        std::array::from_fn(|k| {
+            let sd = (variance[k] - squares[k])
+                .max(1e-9 * self.covariance.signal)
+                .sqrt();
+            let scores = means.iter().zip(&self.samples).map(|(m, s)| (m[k] - s.best) / sd);
+            libm::log(sd) + log_mean_improvement(scores, h)
+        })
     }
 }
 
-/// Below this score the improvement is too small to be computed as a difference.
-const FAR: f64 = -6.0;
-const LN_SQRT_TAU: f64 = 0.918_938_533_204_672_7;
-
-/// `h(z) = z Phi(z) + phi(z)`: the expected improvement at score `z`, in standard deviations.
-fn improvement(z: f64) -> f64 {
-    let density = libm::exp(-0.5 * z * z - LN_SQRT_TAU);
-    0.5 * z * libm::erfc(-z * std::f64::consts::FRAC_1_SQRT_2) + density
-}
-
-/// `ln h(z)` for scores below [`FAR`], where `h(z)` is `phi(z) / z^2` to first order (Ament et al. 2023).
-fn log_improvement_far(z: f64) -> f64 {
-    -0.5 * z * z - LN_SQRT_TAU - 2.0 * libm::log(-z)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn improvements_have_their_known_values() {
-        for (z, h) in [
-            (0.0, 0.398_942_280),
-            (1.0, 1.083_315_47),
-            (-1.0, 0.083_315_47),
-            (-3.0, 3.821_543e-4),
-        ] {
-            assert!((improvement(z) / h - 1.0).abs() < 1e-6, "{z}");
-        }
+/// Logarithm of the average of `h` over the scores.
+fn log_mean_improvement(scores: impl ExactSizeIterator<Item = f64> + Clone, h: &Improvement) -> f64 {
+    let n = scores.len() as f64;
+    let highest = scores.clone().fold(f64::NEG_INFINITY, f64::max);
+    if highest > FAR {
+        // Scores far below the highest add nothing that matters.
+        let sum: f64 = scores.filter(|z| *z > FAR).map(|z| h.of(z)).sum();
+        return libm::log(sum / n);
     }
-
-    #[test]
-    fn both_branches_meet() {
-        let (near, far) = (libm::log(improvement(FAR)), log_improvement_far(FAR));
-        assert!((near - far).abs() < 0.1, "{near} {far}");
-    }
+    let top = log_far(highest);
+    // Of what is smaller by a factor of a million million nothing is left in the sum.
+    let near = scores.filter(|z| z * z - highest * highest < 55.0);
+    top + libm::log(near.map(|z| libm::exp(log_far(z) - top)).sum::<f64>() / n)
 }

@@ -3,6 +3,7 @@
 //! Priors, as normal densities of the logarithms: length scales around `0.5 sqrt(d)` (Hvarfner et al. 2024 scale theirs
 //! with `sqrt(d)` too), noise variance around 0.01, signal variance around 1. Model units: the values have variance 1.
 
+use super::climb::{Slope, climb};
 use super::columns::Columns;
 use super::kernel::{Covariance, Kernel, squared_difference, trend};
 use super::linalg::{Cholesky, dot};
@@ -16,6 +17,8 @@ pub struct Data {
     pub values: Vec<f64>,
     /// Noise variance of each value beyond that of all.
     pub extra_noise: Vec<f64>,
+    /// Whether each is the value of a whole trial.
+    pub is_final: Vec<bool>,
 }
 
 /// Logarithms of a kernel's hyperparameters.
@@ -66,66 +69,80 @@ impl<'a> Evidence<'a> {
         }
     }
 
-    /// Logarithm of prior times likelihood, up to a constant; minus infinity outside of what makes sense.
-    pub fn log_posterior(&self, kernel: Kernel, hyper: &Hyper) -> f64 {
-        let d = self.columns.n();
-        let log_prior = log_prior(hyper, d);
-        if log_prior == f64::NEG_INFINITY {
-            return log_prior;
-        }
-        let covariance = Covariance::new(kernel, hyper.ln_lengths(), hyper.ln_signal(), self.columns);
-        let noise = libm::exp(hyper.ln_noise());
-        let entry = |i: usize, j: usize| {
-            let pair = i * (i + 1) / 2 + j;
-            let value = covariance.stationary(&self.squares[pair * d..(pair + 1) * d]) + self.trends[pair];
-            if i == j {
-                value + noise + self.data.extra_noise[i]
-            } else {
-                value
-            }
-        };
-        let n = self.data.values.len();
-        let Some(factor) = Cholesky::of(n, n, entry) else {
-            return f64::NEG_INFINITY;
-        };
-        let mut residual = self.data.values.clone();
-        factor.solve_lower(&mut residual);
-        log_prior - 0.5 * dot(&residual, &residual) - factor.half_log_det()
-    }
-
-    /// The likeliest hyperparameters and the logarithm of their posterior.
+    /// Logarithm of prior times likelihood, up to a constant, and its gradient; `None` where the covariance `C` is singular.
     ///
-    /// Compass search: a step along each axis in turn, halved when none helps. It needs no gradient, is not misled by the
-    /// flat directions of few data, and ends after a few hundred evaluations.
-    pub fn maximum(&self, kernel: Kernel) -> (Hyper, f64) {
-        // A second start from shorter length scales changed nothing that could be measured, at twice the cost.
-        self.climb(kernel, prior_medians(self.columns.n()))
-    }
-
-    fn climb(&self, kernel: Kernel, mut at: Hyper) -> (Hyper, f64) {
-        let mut height = self.log_posterior(kernel, &at);
-        let mut step = 1.0;
-        while step > 0.04 {
-            let mut moved = false;
-            for j in 0..at.0.len() {
-                for direction in [1.0, -1.0] {
-                    let before = at.0[j];
-                    at.0[j] = before + direction * step;
-                    let new_height = self.log_posterior(kernel, &at);
-                    if new_height > height + 1e-4 {
-                        height = new_height;
-                        moved = true;
-                        break;
-                    }
-                    at.0[j] = before;
+    /// With `a = C^-1 y` the derivative of the likelihood with respect to any hyperparameter `t` is
+    /// `tr((a a^T - C^-1) dC/dt) / 2` (Rasmussen and Williams 2006, eq. 5.9).
+    pub fn log_posterior(&self, kernel: Kernel, hyper: &Hyper) -> Option<Slope> {
+        let (d, n) = (self.columns.n(), self.data.values.len());
+        let covariance = Covariance::new(kernel, hyper.ln_lengths(), hyper.ln_signal(), self.columns);
+        let (signal, noise) = (covariance.signal, libm::exp(hyper.ln_noise()));
+        let r2 = self
+            .squares
+            .chunks_exact(d.max(1))
+            .map(|s| dot(s, &covariance.inverse_squares));
+        let mut r2: Vec<f64> = r2.collect();
+        // Without columns there are no chunks.
+        r2.resize(self.trends.len(), 0.0);
+        let shapes: Vec<(f64, f64)> = r2.iter().map(|r2| kernel.correlation_and_slope(*r2)).collect();
+        let factor = Cholesky::of(n, n, |i, j| {
+            let pair = pair(i, j);
+            let own = if i == j {
+                noise + self.data.extra_noise[i]
+            } else {
+                0.0
+            };
+            signal * shapes[pair].0 + self.trends[pair] + own
+        })?;
+        let mut half_solved = self.data.values.clone();
+        factor.solve_lower(&mut half_solved);
+        let height =
+            log_prior(hyper, self.columns) - 0.5 * dot(&half_solved, &half_solved) - factor.half_log_det();
+        factor.solve_upper(&mut half_solved);
+        let (alpha, inverse) = (half_solved, factor.inverse());
+        let mut gradient = vec![0.0; d + 2];
+        let (mut trace, mut signal_slope) = (0.0, 0.0);
+        for i in 0..n {
+            for j in 0..i {
+                let pair = pair(i, j);
+                let weight = (alpha[i] * alpha[j] - inverse[i * n + j]) * signal;
+                signal_slope += weight * shapes[pair].0;
+                let along = weight * shapes[pair].1;
+                for (g, square) in gradient[..d]
+                    .iter_mut()
+                    .zip(&self.squares[pair * d..(pair + 1) * d])
+                {
+                    *g += along * square;
                 }
             }
-            if !moved {
-                step *= 0.5;
-            }
+            trace += alpha[i] * alpha[i] - inverse[i * n + i];
         }
-        (at, height)
+        // r^2 falls with ln l_j at the rate 2 / l_j^2 times the squared difference.
+        for (g, weight) in gradient.iter_mut().zip(&covariance.inverse_squares) {
+            *g *= -2.0 * weight;
+        }
+        gradient[d] += 0.5 * noise * trace;
+        gradient[d + 1] += signal_slope + 0.5 * signal * trace;
+        let prior = log_prior_gradient(hyper, self.columns);
+        gradient.iter_mut().zip(prior).for_each(|(g, p)| *g += p);
+        Some((height, gradient))
     }
+
+    /// The likeliest hyperparameters and the logarithm of their posterior, climbing from `start`.
+    pub fn maximum(&self, kernel: Kernel, start: &Hyper) -> Option<(Hyper, f64)> {
+        let d = self.columns.n();
+        let mut bounds = vec![(LN_LEAST_LENGTH, 5.0); d];
+        bounds.extend([(LN_LEAST_NOISE, 2.0), (-6.0, 6.0)]);
+        let spread: Vec<f64> = (0..d + 2).map(|j| 0.7 * prior_sd(j, d)).collect();
+        let height = |x: &[f64]| self.log_posterior(kernel, &Hyper(x.to_vec()));
+        let (x, height) = climb(height, start.0.clone(), &spread, &bounds)?;
+        Some((Hyper(x), height))
+    }
+}
+
+/// Where the pair `j <= i` stands among all pairs.
+fn pair(i: usize, j: usize) -> usize {
+    i * (i + 1) / 2 + j
 }
 
 /// `ln 0.01`: the noise variance that is expected.
@@ -134,28 +151,96 @@ const LN_NOISE: f64 = -4.605_170_185_988_091;
 const LN_LEAST_NOISE: f64 = -13.815_510_557_964_274;
 const LN_LEAST_LENGTH: f64 = -3.506_557_897_319_982;
 
-fn prior_medians(d: usize) -> Hyper {
-    let ln_length = libm::log(0.5 * (d as f64).sqrt());
-    let mut all = vec![ln_length; d];
+/// The medians of the priors.
+pub fn prior_medians(columns: &Columns) -> Hyper {
+    let ln_length = libm::log(0.5 * (columns.n_varying() as f64).sqrt());
+    let mut all = vec![ln_length; columns.n()];
     all.extend([LN_NOISE, 0.0]);
     Hyper(all)
 }
 
-fn log_prior(hyper: &Hyper, d: usize) -> f64 {
-    let median = prior_medians(d);
-    let inside = hyper
-        .ln_lengths()
-        .iter()
-        .all(|l| (LN_LEAST_LENGTH..=5.0).contains(l))
-        && (LN_LEAST_NOISE..=2.0).contains(&hyper.ln_noise())
-        && hyper.ln_signal().abs() <= 6.0;
-    if !inside {
-        return f64::NEG_INFINITY;
-    }
+/// Standard deviation of hyperparameter `j`'s prior: noise may be anything from none to all, so its is twice the others'.
+fn prior_sd(j: usize, d: usize) -> f64 {
+    if j == d { 2.0 } else { 1.0 }
+}
+
+fn prior_scores(hyper: &Hyper, columns: &Columns) -> Vec<f64> {
+    let median = prior_medians(columns);
     let deviations = hyper.0.iter().zip(&median.0).enumerate();
-    // Noise may be anything from none to all: its prior is twice as wide as the others.
     deviations
-        .map(|(j, (x, m))| (x - m) / if j == d { 2.0 } else { 1.0 })
-        .map(|z| -0.5 * z * z)
-        .sum()
+        .map(|(j, (x, m))| (x - m) / prior_sd(j, columns.n()))
+        .collect()
+}
+
+fn log_prior(hyper: &Hyper, columns: &Columns) -> f64 {
+    prior_scores(hyper, columns).iter().map(|z| -0.5 * z * z).sum()
+}
+
+fn log_prior_gradient(hyper: &Hyper, columns: &Columns) -> Vec<f64> {
+    let scores = prior_scores(hyper, columns).into_iter().enumerate();
+    scores.map(|(j, z)| -z / prior_sd(j, columns.n())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::space::{Domain, Parameter, Scale, SearchSpace};
+
+    #[test]
+    fn the_gradient_is_that_of_the_height() {
+        let domain = Domain::Double {
+            min: 0.0,
+            max: 1.0,
+            scale: Scale::Linear,
+        };
+        let words = Domain::Categorical {
+            values: vec!["a".into(), "b".into()],
+        };
+        let parameters = [domain, words].into_iter().enumerate();
+        let parameters = parameters.map(|(i, d)| Parameter::new(format!("p{i}"), d).unwrap());
+        let columns = Columns::of(&SearchSpace::new(parameters.collect()).unwrap());
+        let data = Data {
+            places: [0.0, 0.2, 0.5, 0.9]
+                .iter()
+                .enumerate()
+                .map(|(i, x)| vec![*x, (i % 2) as f64])
+                .collect(),
+            values: vec![-1.0, 0.3, 1.2, -0.5],
+            extra_noise: vec![0.0, 0.1, 0.0, 0.0],
+            is_final: vec![true; 4],
+        };
+        let evidence = Evidence::new(&data, &columns);
+        for kernel in [Kernel::Matern52, Kernel::Rbf] {
+            let at = Hyper(vec![-0.7, 0.2, -3.0, 0.4]);
+            let (_, gradient) = evidence.log_posterior(kernel, &at).unwrap();
+            for (j, slope) in gradient.iter().enumerate() {
+                let height = |by: f64| {
+                    let mut moved = at.clone();
+                    moved.0[j] += by;
+                    evidence.log_posterior(kernel, &moved).unwrap().0
+                };
+                let measured = (height(1e-5) - height(-1e-5)) / 2e-5;
+                assert!(
+                    (slope - measured).abs() < 1e-6,
+                    "{kernel:?} {j}: {slope} {measured}"
+                );
+            }
+            let (top, height) = evidence.maximum(kernel, &prior_medians(&columns)).unwrap();
+            assert!(
+                height
+                    >= evidence
+                        .log_posterior(kernel, &prior_medians(&columns))
+                        .unwrap()
+                        .0
+            );
+            assert!(
+                evidence
+                    .log_posterior(kernel, &top)
+                    .unwrap()
+                    .1
+                    .iter()
+                    .all(|g| g.abs() < 0.02)
+            );
+        }
+    }
 }

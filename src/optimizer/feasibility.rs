@@ -6,8 +6,11 @@
 //!
 //! A Beta estimate with the overall rate as its prior, smoothed over the cube with length scale `l = 0.15 sqrt(d)`.
 
-use super::columns::Columns;
+use super::columns::{Columns, same};
 use super::kernel::{Kernel, squared_difference};
+
+/// How the wall grows with the square of `-ln 2P`.
+const STEEPNESS: f64 = 4.0;
 
 /// What is known of failures.
 #[derive(Clone, Debug)]
@@ -38,7 +41,7 @@ impl<'a> Feasibility<'a> {
 
     /// Whether a trial failed at this very place.
     pub fn failed_at(&self, place: &[f64]) -> bool {
-        self.any_failed && self.places.iter().any(|(p, ok)| !ok && p == place)
+        self.any_failed && self.places.iter().any(|(p, ok)| !ok && same(p, place))
     }
 
     /// Probability of success; 1 while nothing has failed.
@@ -46,7 +49,7 @@ impl<'a> Feasibility<'a> {
         if !self.any_failed {
             return 1.0;
         }
-        let precision = 1.0 / (0.15 * 0.15 * self.columns.n() as f64);
+        let precision = 1.0 / (0.15 * 0.15 * self.columns.n_varying() as f64);
         let (mut weight, mut successes) = (2.0, 2.0 * self.prior);
         for (other, ok) in &self.places {
             let squares = place.iter().zip(other).enumerate();
@@ -69,12 +72,56 @@ impl<'a> Feasibility<'a> {
         }
     }
 
-    /// A wall for the model's mean: nothing where success is likelier than not, steeper the less likely it is.
+    /// A wall for a height: nothing where success is likelier than not, gentle where it is almost so, then steep, and minus
+    /// infinity where a trial failed. The probability as a factor alone would not do: where all that is left elsewhere is a
+    /// thousandth of what the model promises behind the edge, a chance of one in ten looks like a bargain for ever.
     pub fn wall(&self, place: &[f64]) -> f64 {
         if self.any_failed {
-            (self.log_probability(place) + std::f64::consts::LN_2).min(0.0)
+            let depth = (self.log_probability(place) + std::f64::consts::LN_2).min(0.0);
+            depth - STEEPNESS * depth * depth
         } else {
             0.0
         }
+    }
+
+    /// Means with the wall.
+    pub fn walled(&self, means: Vec<f64>, places: &[Vec<f64>]) -> Vec<f64> {
+        let means = means.into_iter().zip(places);
+        means.map(|(mean, place)| mean + self.wall(place)).collect()
+    }
+
+    /// What is added to the logarithm of an improvement: that of the probability, and the wall.
+    pub fn odds(&self, place: &[f64]) -> f64 {
+        self.log_probability(place) + self.wall(place)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::space::{Domain, Parameter, Scale, SearchSpace};
+
+    #[test]
+    fn success_is_sure_without_failures_and_unlikely_among_them() {
+        let domain = Domain::Double {
+            min: 0.0,
+            max: 1.0,
+            scale: Scale::Linear,
+        };
+        let space = SearchSpace::new(vec![Parameter::new("x", domain).unwrap()]).unwrap();
+        let columns = Columns::of(&space);
+        let places = |ok: bool| [0.1, 0.15, 0.2, 0.9].map(|x| (vec![x], ok || x > 0.5)).to_vec();
+        assert_eq!(Feasibility::new(&columns, places(true)).probability(&[0.15]), 1.0);
+        let feasibility = Feasibility::new(&columns, places(false));
+        let (among, far) = (feasibility.probability(&[0.12]), feasibility.probability(&[0.9]));
+        assert!(among < 0.3 && far > 0.5, "{among} {far}");
+        assert!(feasibility.wall(&[0.12]) < 0.0 && feasibility.wall(&[0.9]) == 0.0);
+        assert_eq!(feasibility.log_probability(&[0.15]), f64::NEG_INFINITY);
+        // By hand, where two failures and the success are too far away to count.
+        let p = 2.0 / 5.0;
+        let k = Kernel::Rbf.correlation(0.05 * 0.05 / (0.15 * 0.15));
+        let k2 = Kernel::Rbf.correlation(0.1 * 0.1 / (0.15 * 0.15));
+        let expected = 2.0 * p / (2.0 + 1.0 + k + k2);
+        assert!((feasibility.probability(&[0.1]) - expected).abs() < 1e-5);
     }
 }

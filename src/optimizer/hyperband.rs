@@ -5,7 +5,8 @@
 //! run once. Which trial belongs to which rung follows from the order of the trials' indices, so nothing is remembered.
 
 use super::columns::Columns;
-use super::random::Random;
+use super::sampled::random_place;
+use super::tried::Tried;
 use super::{Goal, Outcome, Proposal, Request, Role, Why};
 use crate::space::Point;
 
@@ -19,10 +20,10 @@ struct Rung {
 
 /// Trials of a whole run in which none fails.
 pub fn n_trials(min_resource: u32, max_resource: u32, eta: u32) -> u32 {
-    rungs(min_resource, max_resource, eta)
-        .iter()
-        .map(|r| r.size as u32)
-        .sum()
+    let sizes = rungs(min_resource, max_resource, eta).into_iter().map(|r| r.size);
+    sizes.fold(0u32, |n, size| {
+        n.saturating_add(u32::try_from(size).unwrap_or(u32::MAX))
+    })
 }
 
 fn rungs(min_resource: u32, max_resource: u32, eta: u32) -> Vec<Rung> {
@@ -55,57 +56,42 @@ fn rungs(min_resource: u32, max_resource: u32, eta: u32) -> Vec<Rung> {
 struct Entry<'a> {
     index: u32,
     point: &'a Point,
+    resource: Option<u32>,
     outcome: Option<Outcome>,
 }
 
 /// The next trials; fewer while a rung has to be completed first, none at the end of the last bracket.
 pub fn suggest(request: &Request, min_resource: u32, max_resource: u32, eta: u32) -> Vec<Proposal> {
-    let mut entries: Vec<Entry> = Vec::new();
-    entries.extend(request.history.iter().map(|o| Entry {
-        index: o.index,
-        point: &o.point,
-        outcome: Some(o.outcome),
-    }));
-    entries.extend(request.pending.iter().map(|p| Entry {
-        index: p.index,
-        point: &p.point,
-        outcome: None,
-    }));
-    entries.sort_by_key(|e| e.index);
+    let rungs = rungs(min_resource, max_resource, eta);
+    let entries = entries(request);
+    let filled = fill(&rungs, &entries);
     let columns = Columns::of(request.space);
+    let mut tried = Tried::of(request);
     let mut proposals: Vec<Proposal> = Vec::new();
-    let mut position = 0;
-    let mut previous: &[Entry] = &[];
-    for rung in rungs(min_resource, max_resource, eta) {
-        if proposals.len() == request.n {
-            break;
-        }
+    for (i, rung) in rungs.iter().enumerate() {
         // Brackets do not wait for each other; a rung waits for the one before it.
-        if !rung.is_first && previous.iter().any(|e| e.outcome.is_none()) {
+        let points = if rung.is_first {
+            let missing = rung.size.saturating_sub(filled[i].len());
+            let n = missing.min(request.n - proposals.len());
+            let place = |number: usize| random_place(&columns, request.seed, number);
+            let points = (0..n).map_while(|_| {
+                let point = tried.next(request, place)?;
+                tried.add(point.clone());
+                Some(point)
+            });
+            points.collect()
+        } else if filled[i - 1].iter().any(|e| e.outcome.is_none()) {
             break;
-        }
-        let promoted = if rung.is_first {
-            vec![]
         } else {
-            best(previous, request.goal, rung.size)
+            missing(&best(&filled[i - 1], request.goal, rung.size), &filled[i])
         };
-        let size = if rung.is_first { rung.size } else { promoted.len() };
-        let begin = position.min(entries.len());
-        let end = (position + size).min(entries.len());
-        for slot in end - begin..size {
-            if proposals.len() == request.n {
-                break;
-            }
-            let (point, role) = match promoted.get(slot) {
-                Some(point) => ((*point).clone(), Role::Promoted),
-                None => {
-                    let mut random = Random::new(&[request.seed, (position + slot) as u64]);
-                    (
-                        request.space.from_unit(&columns.sample(&mut random)),
-                        Role::Sampled,
-                    )
-                }
-            };
+        let role = if rung.is_first {
+            Role::Sampled
+        } else {
+            Role::Promoted
+        };
+        let is_full = points.is_empty();
+        for point in points.into_iter().take(request.n - proposals.len()) {
             let why = Why::plain(role, request, proposals.len());
             proposals.push(Proposal {
                 point,
@@ -113,24 +99,70 @@ pub fn suggest(request: &Request, min_resource: u32, max_resource: u32, eta: u32
                 why,
             });
         }
-        if end - begin < size {
-            // This rung is not filled by trials that exist: what follows it can't be known yet.
+        // What follows a rung without all of its trials can't be known yet.
+        if !is_full || proposals.len() == request.n {
             break;
         }
-        previous = &entries[begin..end];
-        position = end;
     }
     proposals
 }
 
+fn entries<'a>(request: &Request<'a>) -> Vec<Entry<'a>> {
+    let finished = request.history.iter().map(|o| Entry {
+        index: o.index,
+        point: &o.point,
+        resource: o.resource,
+        outcome: Some(o.outcome),
+    });
+    let running = request.pending.iter().map(|p| Entry {
+        index: p.index,
+        point: &p.point,
+        resource: p.resource,
+        outcome: None,
+    });
+    let mut entries: Vec<Entry> = finished.chain(running).collect();
+    entries.sort_by_key(|e| e.index);
+    entries
+}
+
+/// The trials of each rung: in the order of their indices each goes to the first rung that has its resource and room, and
+/// where the trial it continues was, if the rung is not a bracket's first. A trial that was cancelled leaves a gap.
+fn fill<'e, 'a>(rungs: &[Rung], entries: &'e [Entry<'a>]) -> Vec<Vec<&'e Entry<'a>>> {
+    let mut filled: Vec<Vec<&Entry>> = vec![vec![]; rungs.len()];
+    for entry in entries {
+        let fits = |i: &usize| {
+            let continues = |i: usize| filled[i - 1].iter().any(|e| e.point == entry.point);
+            let again = || filled[*i].iter().any(|e| e.point == entry.point);
+            entry.resource.is_none_or(|r| r == rungs[*i].resource)
+                && filled[*i].len() < rungs[*i].size
+                && (rungs[*i].is_first || continues(*i) && !again())
+        };
+        if let Some(i) = (0..rungs.len()).find(fits) {
+            filled[i].push(entry);
+        }
+    }
+    filled
+}
+
+/// The promoted points that have no trial yet.
+fn missing(promoted: &[&Point], filled: &[&Entry]) -> Vec<Point> {
+    let new = promoted.iter().filter(|p| filled.iter().all(|e| e.point != **p));
+    new.map(|p| (*p).clone()).collect()
+}
+
+/// What a trial went on to the end of its rung for.
+fn value(entry: &Entry) -> Option<f64> {
+    match entry.outcome? {
+        Outcome::Value(v) if v.is_finite() => Some(v),
+        _ => None,
+    }
+}
+
 /// The points of the best `n` trials; failed ones never go on.
-fn best<'a>(entries: &[Entry<'a>], goal: Goal, n: usize) -> Vec<&'a Point> {
+fn best<'a>(entries: &[&Entry<'a>], goal: Goal, n: usize) -> Vec<&'a Point> {
     let mut rated: Vec<(f64, u32, &Point)> = entries
         .iter()
-        .filter_map(|e| match e.outcome? {
-            Outcome::Value(v) if v.is_finite() => Some((v, e.index, e.point)),
-            _ => None,
-        })
+        .filter_map(|e| Some((value(e)?, e.index, e.point)))
         .collect();
     rated.sort_by(|a, b| {
         let by_value = match goal {
@@ -139,7 +171,15 @@ fn best<'a>(entries: &[Entry<'a>], goal: Goal, n: usize) -> Vec<&'a Point> {
         };
         by_value.then(a.1.cmp(&b.1))
     });
-    rated.into_iter().take(n).map(|(.., point)| point).collect()
+    let mut points: Vec<&Point> = Vec::new();
+    for (.., point) in rated {
+        // A discrete space that was used up may have given a rung the same point twice: then one failure decides.
+        let failed = |e: &&Entry| e.point == point && value(e).is_none();
+        if points.len() < n && !points.contains(&point) && !entries.iter().copied().any(|e| failed(&e)) {
+            points.push(point);
+        }
+    }
+    points
 }
 
 #[cfg(test)]

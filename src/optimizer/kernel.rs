@@ -8,6 +8,8 @@
 //! a hyperparameter. Unordered columns take no part in it, and in `r` two of their levels are either equal or one apart.
 
 use super::columns::Columns;
+use super::exponential::exp;
+use super::lanes::{LANES, Lane};
 
 /// Prior variance of each coefficient of the trend.
 const TREND: f64 = 0.3;
@@ -31,13 +33,37 @@ impl Kernel {
     }
 
     /// Correlation at a squared scaled distance.
+    #[inline(always)]
     pub fn correlation(self, r2: f64) -> f64 {
         match self {
             Self::Matern52 => {
                 let r = (5.0 * r2).sqrt();
-                (1.0 + r + r * r / 3.0) * libm::exp(-r)
+                (1.0 + r + r * r / 3.0) * exp(-r)
             }
-            Self::Rbf => libm::exp(-0.5 * r2),
+            Self::Rbf => exp(-0.5 * r2),
+        }
+    }
+
+    /// Correlations at eight squared scaled distances. One loop for each kernel: a choice inside would part the lanes.
+    fn correlations(self, r2: Lane) -> Lane {
+        match self {
+            Self::Matern52 => r2.map(|r2| Self::Matern52.correlation(r2)),
+            Self::Rbf => r2.map(|r2| Self::Rbf.correlation(r2)),
+        }
+    }
+
+    /// The correlation and its derivative with respect to the squared distance.
+    pub fn correlation_and_slope(self, r2: f64) -> (f64, f64) {
+        match self {
+            Self::Matern52 => {
+                let r = (5.0 * r2).sqrt();
+                let e = exp(-r);
+                ((1.0 + r + r * r / 3.0) * e, -5.0 / 6.0 * (1.0 + r) * e)
+            }
+            Self::Rbf => {
+                let e = exp(-0.5 * r2);
+                (e, -0.5 * e)
+            }
         }
     }
 }
@@ -46,7 +72,8 @@ impl Kernel {
 #[derive(Clone, Debug)]
 pub struct Covariance<'a> {
     kernel: Kernel,
-    inverse_squares: Vec<f64>,
+    /// `1 / l_j^2`.
+    pub inverse_squares: Vec<f64>,
     /// Variance of the stationary part.
     pub signal: f64,
     columns: &'a Columns,
@@ -78,14 +105,44 @@ impl<'a> Covariance<'a> {
         self.signal + trend(a, a, self.columns)
     }
 
-    /// The stationary part from squared differences that were computed before.
-    pub fn stationary(&self, squared_differences: &[f64]) -> f64 {
-        let r2: f64 = squared_differences
+    /// Variances at several places, given column by column.
+    pub fn variance_lanes(&self, columns: &[Lane]) -> Lane {
+        let mut sum = [0.0; LANES];
+        for (_, column) in columns
             .iter()
-            .zip(&self.inverse_squares)
-            .map(|(d, w)| d * w)
-            .sum();
-        self.signal * self.kernel.correlation(r2)
+            .enumerate()
+            .filter(|(j, _)| self.columns.is_ordered(*j))
+        {
+            for k in 0..LANES {
+                let square = (2.0 * column[k] - 1.0) * (2.0 * column[k] - 1.0);
+                sum[k] += square + square * square;
+            }
+        }
+        sum.map(|s| self.signal + TREND * s)
+    }
+
+    /// Covariances of several places, given column by column, with one.
+    pub fn lanes(&self, columns: &[Lane], b: &[f64]) -> Lane {
+        let (mut r2, mut sum) = ([0.0; LANES], [0.0; LANES]);
+        for (j, column) in columns.iter().enumerate() {
+            let ordered = self.columns.is_ordered(j);
+            let weight = self.inverse_squares[j];
+            if ordered {
+                let v = 2.0 * b[j] - 1.0;
+                for k in 0..LANES {
+                    let difference = column[k] - b[j];
+                    r2[k] += weight * (difference * difference);
+                    let product = (2.0 * column[k] - 1.0) * v;
+                    sum[k] += product + product * product;
+                }
+            } else {
+                for k in 0..LANES {
+                    r2[k] += weight * squared_difference(column[k], b[j], ordered);
+                }
+            }
+        }
+        let correlations = self.kernel.correlations(r2);
+        std::array::from_fn(|k| self.signal * correlations[k] + TREND * sum[k])
     }
 }
 
@@ -119,5 +176,16 @@ mod tests {
         assert_eq!(Kernel::Matern52.correlation(0.0), 1.0);
         assert!((Kernel::Matern52.correlation(1.0) - 0.523_994_11).abs() < 1e-8);
         assert!((Kernel::Rbf.correlation(1.0) - 0.606_530_66).abs() < 1e-8);
+    }
+
+    #[test]
+    fn slopes_are_those_of_the_correlation() {
+        for kernel in [Kernel::Matern52, Kernel::Rbf] {
+            for r2 in [0.1, 1.0, 7.0] {
+                let (value, slope) = kernel.correlation_and_slope(r2);
+                let measured = (kernel.correlation(r2 + 1e-6) - kernel.correlation(r2 - 1e-6)) / 2e-6;
+                assert!((slope - measured).abs() < 1e-8 && value == kernel.correlation(r2));
+            }
+        }
     }
 }

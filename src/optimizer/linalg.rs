@@ -89,6 +89,28 @@ impl Cholesky {
         x
     }
 
+    /// `A^-1`, of which the lower triangle is filled, row-major.
+    pub fn inverse(&self) -> Vec<f64> {
+        let n = self.n;
+        // L^-1 row by row, then the sum over its rows k of their outer products: long runs of memory, no waiting.
+        let mut lower = vec![0.0; n * n];
+        let mut inverse = vec![0.0; n * n];
+        for k in 0..n {
+            let factor = self.row(k);
+            let (above, rest) = lower.split_at_mut(k * n);
+            let row = &mut rest[..=k];
+            for (i, l) in factor[..k].iter().enumerate() {
+                add_multiple(&mut row[..=i], -l, &above[i * n..=i * n + i]);
+            }
+            row[k] = 1.0;
+            row.iter_mut().for_each(|x| *x /= factor[k]);
+            for i in 0..=k {
+                add_multiple(&mut inverse[i * n..=i * n + i], row[i], &row[..=i]);
+            }
+        }
+        inverse
+    }
+
     /// `L z`.
     pub fn times(&self, z: &[f64]) -> Vec<f64> {
         (0..self.n).map(|i| dot(self.row(i), &z[..=i])).collect()
@@ -97,6 +119,13 @@ impl Cholesky {
     /// `ln det A`, halved.
     pub fn half_log_det(&self) -> f64 {
         (0..self.n).map(|i| libm::log(self.row(i)[i])).sum()
+    }
+}
+
+/// `a += x b`.
+fn add_multiple(a: &mut [f64], x: f64, b: &[f64]) {
+    for (a, b) in a.iter_mut().zip(b) {
+        *a += x * b;
     }
 }
 
@@ -141,6 +170,19 @@ mod tests {
             assert!((dot(&row, &x) - b).abs() < 1e-10);
             for j in 0..=i {
                 assert!((dot(factor.row(i), factor.row(j)) - matrix(i, j)).abs() < 1e-12);
+            }
+        }
+    }
+
+    #[test]
+    fn the_inverse_times_the_matrix_is_one() {
+        let n = 9;
+        let inverse = Cholesky::of(n, n, matrix).unwrap().inverse();
+        let entry = |i: usize, j: usize| inverse[i.max(j) * n + i.min(j)];
+        for i in 0..n {
+            for j in 0..n {
+                let product: f64 = (0..n).map(|k| entry(i, k) * matrix(k, j)).sum();
+                assert!((product - f64::from(u8::from(i == j))).abs() < 1e-10, "{i} {j}");
             }
         }
     }

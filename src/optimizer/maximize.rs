@@ -15,7 +15,7 @@ pub fn maximize(
     columns: &Columns,
     anchors: &[Vec<f64>],
     random: &mut Random,
-    f: impl Fn(&[f64]) -> f64,
+    f: impl Fn(&[Vec<f64>]) -> Vec<f64>,
 ) -> Option<(Vec<f64>, f64)> {
     let mut places: Vec<Vec<f64>> = (0..UNIFORM).map(|_| columns.sample(random)).collect();
     for anchor in anchors {
@@ -25,10 +25,12 @@ pub fn maximize(
         }
         places.push(anchor.clone());
     }
+    let heights = f(&places);
+    // Nothing is higher than what is not a number: it must not come first.
     let mut rated: Vec<(Vec<f64>, f64)> = places
         .into_iter()
-        .map(|p| (f(&p), p))
-        .map(|(v, p)| (p, v))
+        .zip(heights)
+        .filter(|(_, v)| !v.is_nan())
         .collect();
     rated.sort_by(|a, b| b.1.total_cmp(&a.1));
     let mut climbers: Vec<(Vec<f64>, f64)> = Vec::new();
@@ -56,14 +58,42 @@ fn climb(
     climber: &mut (Vec<f64>, f64),
     step: f64,
     random: &mut Random,
-    f: &impl Fn(&[f64]) -> f64,
+    f: &impl Fn(&[Vec<f64>]) -> Vec<f64>,
 ) {
-    let from = climber.0.clone();
-    for _ in 0..STEPS_PER_ROUND {
-        let place = columns.neighbour(&from, step, random);
-        let value = f(&place);
+    let places: Vec<Vec<f64>> = (0..STEPS_PER_ROUND)
+        .map(|_| columns.neighbour(&climber.0, step, random))
+        .collect();
+    for (value, place) in f(&places).into_iter().zip(places) {
         if value > climber.1 {
             *climber = (place, value);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::space::{Domain, Parameter, Scale, SearchSpace};
+
+    #[test]
+    fn a_peak_is_found_in_mixed_columns() {
+        let double = Domain::Double {
+            min: 0.0,
+            max: 1.0,
+            scale: Scale::Linear,
+        };
+        let values = (0..4).map(|i| format!("w{i}")).collect();
+        let domains = [double.clone(), double, Domain::Categorical { values }];
+        let named = domains.into_iter().enumerate();
+        let parameters = named.map(|(i, d)| Parameter::new(format!("p{i}"), d).unwrap());
+        let columns = Columns::of(&SearchSpace::new(parameters.collect()).unwrap());
+        let height =
+            |p: &Vec<f64>| -(p[0] - 0.31).abs() - (p[1] - 0.77).abs() + if p[2] > 0.9 { 1.0 } else { 0.0 };
+        let all = |places: &[Vec<f64>]| places.iter().map(height).collect();
+        let mut random = Random::new(&[1]);
+        let (place, found) = maximize(&columns, &[vec![0.5, 0.5, 0.0]], &mut random, all).unwrap();
+        assert!(found > 0.98, "{place:?}");
+        let nowhere = |places: &[Vec<f64>]| vec![f64::NAN; places.len()];
+        assert!(maximize(&columns, &[], &mut random, nowhere).is_none());
     }
 }

@@ -6,18 +6,24 @@
 
 mod acquisition;
 mod bayesian;
+mod climb;
 mod columns;
 mod evidence;
+mod exponential;
 mod feasibility;
 mod gp;
 mod grid;
 mod hyperband;
+mod improvement;
 mod kernel;
+mod known;
+mod lanes;
 mod linalg;
 mod maximize;
 mod outcome;
 mod random;
 mod sampled;
+mod tried;
 
 use crate::space::{Point, SearchSpace};
 

@@ -11,6 +11,9 @@
 
 use super::Goal;
 
+/// Values are used within these bounds: the square of a difference of larger ones would overflow.
+const LARGEST: f64 = 1e100;
+
 /// The map from values to model units and back; strictly monotone both ways.
 #[derive(Clone, Debug)]
 pub struct Scaling {
@@ -25,39 +28,44 @@ impl Scaling {
     /// The scaling that belongs to these values, of which there is at least one, and the values in model units.
     pub fn fit(values: &[f64], goal: Goal) -> (Self, Vec<f64>) {
         let sign = if goal == Goal::Maximize { 1.0 } else { -1.0 };
-        let mut sorted: Vec<f64> = values.iter().map(|v| sign * v).collect();
+        let mut sorted: Vec<f64> = values.iter().map(|v| sign * bounded(*v)).collect();
         sorted.sort_by(f64::total_cmp);
-        let n = sorted.len();
-        let median = if n % 2 == 1 {
-            sorted[n / 2]
-        } else {
-            (sorted[n / 2 - 1] + sorted[n / 2]) / 2.0
-        };
-        let softness = 2.0 * (sorted[n - 1] - median).max(1e-12);
+        let (worst, best) = (sorted[0], sorted[sorted.len() - 1]);
+        let median = median_of_sorted(&sorted);
+        // Where most values tie at the top the best is the median: a hundredth of the range then stands for its distance.
+        let softness = 2.0 * (best - median).max(0.01 * (best - worst));
         let mut scaling = Self {
             sign,
             median,
-            softness,
+            softness: if softness > 0.0 { softness } else { 1.0 },
             mean: 0.0,
             sd: 1.0,
         };
-        let soft: Vec<f64> = values.iter().map(|v| scaling.to_model(*v)).collect();
-        // Summed in sorted order: the bits must not depend on the order of the observations.
-        let mut ordered = soft;
-        ordered.sort_by(f64::total_cmp);
-        let mean = ordered.iter().sum::<f64>() / n as f64;
-        let variance = ordered.iter().map(|v| (v - mean) * (v - mean)).sum::<f64>() / n as f64;
+        // In ascending order, as `to_model` is monotone: the bits must not depend on the order of the observations.
+        let n = sorted.len() as f64;
+        let soft: Vec<f64> = sorted.iter().map(|v| scaling.to_model(sign * v)).collect();
+        let mean = soft.iter().sum::<f64>() / n;
+        let variance = soft.iter().map(|v| (v - mean) * (v - mean)).sum::<f64>() / n;
         let sd = variance.sqrt();
         scaling.mean = mean;
-        // Equal values carry no scale of their own.
-        scaling.sd = if sd > 1e-12 { sd } else { 1.0 };
-        let scaled = values.iter().map(|v| scaling.to_model(*v)).collect();
+        // Equal values carry no scale of their own, and differences in the last digits are none.
+        scaling.sd = if sd > 1e-13 * best.abs().max(worst.abs()) {
+            sd
+        } else {
+            1.0
+        };
+        let scaled = values.iter().map(|v| scaling.to_model(*v));
+        let scaled = if scaling.sd == sd {
+            scaled.collect()
+        } else {
+            vec![0.0; values.len()]
+        };
         (scaling, scaled)
     }
 
     /// A value in model units.
     pub fn to_model(&self, value: f64) -> f64 {
-        let y = self.sign * value;
+        let y = self.sign * bounded(value);
         let soft = if y < self.median {
             self.median - self.softness * libm::log1p((self.median - y) / self.softness)
         } else {
@@ -70,17 +78,32 @@ impl Scaling {
     pub fn to_value(&self, z: f64) -> f64 {
         let soft = z * self.sd + self.mean;
         let y = if soft < self.median {
-            self.median - self.softness * libm::expm1((self.median - soft) / self.softness)
+            // Far below all that was seen the exponential has no value: the bound stands for it.
+            self.median - self.softness * libm::expm1(((self.median - soft) / self.softness).min(700.0))
         } else {
             soft
         };
-        self.sign * y
+        self.sign * bounded(y)
     }
 
     /// The values between which `mean - width` and `mean + width` lie, the smaller first.
     pub fn interval(&self, mean: f64, width: f64) -> (f64, f64) {
         let (a, b) = (self.to_value(mean - width), self.to_value(mean + width));
         (a.min(b), a.max(b))
+    }
+}
+
+fn bounded(value: f64) -> f64 {
+    value.clamp(-LARGEST, LARGEST)
+}
+
+/// The median of at least one value in ascending order.
+pub fn median_of_sorted(sorted: &[f64]) -> f64 {
+    let n = sorted.len();
+    if n % 2 == 1 {
+        sorted[n / 2]
+    } else {
+        (sorted[n / 2 - 1] + sorted[n / 2]) / 2.0
     }
 }
 
@@ -112,5 +135,33 @@ mod tests {
     #[test]
     fn equal_values_become_zeros() {
         assert_eq!(Scaling::fit(&[0.5; 4], Goal::Maximize).1, [0.0; 4]);
+        assert_eq!(Scaling::fit(&[0.1, 0.1, 0.1], Goal::Maximize).1, [0.0; 3]);
+    }
+
+    #[test]
+    fn a_soft_logarithm_has_its_known_values() {
+        // Median 2, softness 2 (3 - 2): a value 2 below the median comes to lie 2 ln 2 below it.
+        let (scaling, _) = Scaling::fit(&[0.0, 2.0, 3.0], Goal::Maximize);
+        let below = (scaling.to_model(2.0) - scaling.to_model(0.0)) * scaling.sd;
+        assert!((below - 2.0 * std::f64::consts::LN_2).abs() < 1e-12, "{below}");
+    }
+
+    #[test]
+    fn huge_and_tiny_values_stay_finite_and_in_order() {
+        for values in [
+            [1e308, -1e308, 0.0, 1.0],
+            [1e-300, 2e-300, 4e-300, -1e-300],
+            [1.0, 1.0, 1.0, 0.5],
+        ] {
+            for goal in [Goal::Maximize, Goal::Minimize] {
+                let (scaling, scaled) = Scaling::fit(&values, goal);
+                assert!(scaled.iter().all(|z| z.abs() <= 2.0), "{values:?}: {scaled:?}");
+                let (low, high) = scaling.interval(-9.0, 5.0);
+                assert!(
+                    low.is_finite() && high.is_finite() && low <= high,
+                    "{values:?}: {low} {high}"
+                );
+            }
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::columns::Columns;
 use super::random::Random;
+use super::tried::Tried;
 use super::{Proposal, Request, Role, Why};
 
 /// Sobol's sequence repeats itself after this many points.
@@ -10,32 +11,32 @@ const SOBOL_PERIOD: usize = 1 << 16;
 /// Uniform points.
 pub fn random(request: &Request) -> Vec<Proposal> {
     let columns = Columns::of(request.space);
-    let place = |number: usize, attempt: u64| {
-        columns.sample(&mut Random::new(&[request.seed, number as u64, attempt]))
-    };
-    fresh(request, place)
+    stream(request, |number| random_place(&columns, request.seed, number))
 }
 
 /// Scrambled Sobol points (Sobol 1967, Owen 1995).
 pub fn sobol(request: &Request) -> Vec<Proposal> {
     let columns = Columns::of(request.space);
-    fresh(request, |number, attempt| {
-        sobol_place(&columns, request.seed ^ (attempt << 32), number)
-    })
+    stream(request, |number| sobol_place(&columns, request.seed, number))
 }
 
 /// The `number`-th start-up place of a model-based strategy: the centre, then Sobol points.
-pub fn startup_place(request: &Request, number: usize) -> Vec<f64> {
+pub fn startup_place(columns: &Columns, seed: u64, number: usize) -> Vec<f64> {
     if number == 0 {
-        let centre = request.space.from_unit(&vec![0.5; request.space.dimension()]);
-        return request.space.to_unit(&centre).unwrap_or_default();
+        return columns.centre();
     }
-    sobol_place(&Columns::of(request.space), request.seed, number)
+    sobol_place(columns, seed, number)
 }
 
-/// The `number`-th point of the scrambled sequence.
-pub fn sobol_place(columns: &Columns, seed: u64, number: usize) -> Vec<f64> {
-    let scramble = (seed ^ (seed >> 32)) as u32;
+/// The `number`-th of the uniform places that belong to this seed.
+pub fn random_place(columns: &Columns, seed: u64, number: usize) -> Vec<f64> {
+    columns.sample(&mut Random::new(&[seed, number as u64]))
+}
+
+/// The `number`-th place of the scrambled sequence.
+fn sobol_place(columns: &Columns, seed: u64, number: usize) -> Vec<f64> {
+    // Another scramble where the sequence would begin to repeat itself.
+    let scramble = (seed ^ (seed >> 32)) as u32 ^ (number / SOBOL_PERIOD) as u32;
     let index = (number % SOBOL_PERIOD) as u32;
     let mut place: Vec<f64> = (0..columns.n() as u32)
         .map(|dimension| f64::from(sobol_burley::sample(index, dimension, scramble)))
@@ -44,24 +45,14 @@ pub fn sobol_place(columns: &Columns, seed: u64, number: usize) -> Vec<f64> {
     place
 }
 
-/// Points that are not there yet, where the space has any left: a few attempts each, then whatever comes.
-fn fresh(request: &Request, place: impl Fn(usize, u64) -> Vec<f64>) -> Vec<Proposal> {
-    const ATTEMPTS: u64 = 20;
-    let asked = request.history.len() + request.pending.len();
-    let known = request
-        .history
-        .iter()
-        .map(|o| &o.point)
-        .chain(request.pending.iter().map(|p| &p.point));
-    let mut taken: Vec<_> = known.cloned().collect();
+fn stream(request: &Request, place: impl Fn(usize) -> Vec<f64>) -> Vec<Proposal> {
+    let mut tried = Tried::of(request);
     let mut proposals = Vec::new();
     for i in 0..request.n {
-        let candidates = (0..ATTEMPTS).map(|attempt| request.space.from_unit(&place(asked + i, attempt)));
-        let mut candidates: Vec<_> = candidates
-            .take_while_inclusive(|point| taken.contains(point))
-            .collect();
-        let Some(point) = candidates.pop() else { break };
-        taken.push(point.clone());
+        let Some(point) = tried.next(request, &place) else {
+            break;
+        };
+        tried.add(point.clone());
         proposals.push(Proposal {
             point,
             resource: None,
@@ -70,21 +61,6 @@ fn fresh(request: &Request, place: impl Fn(usize, u64) -> Vec<f64>) -> Vec<Propo
     }
     proposals
 }
-
-/// Like `take_while`, with the first item that fails the test as the last.
-trait TakeWhileInclusive: Iterator + Sized {
-    fn take_while_inclusive(self, goes_on: impl Fn(&Self::Item) -> bool) -> impl Iterator<Item = Self::Item> {
-        self.scan(false, move |done, item| {
-            if *done {
-                return None;
-            }
-            *done = !goes_on(&item);
-            Some(item)
-        })
-    }
-}
-
-impl<I: Iterator> TakeWhileInclusive for I {}
 
 #[cfg(test)]
 mod tests {

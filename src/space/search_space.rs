@@ -83,6 +83,11 @@ impl SearchSpace {
             .try_fold(1u64, |n, p| n.checked_mul(p.levels()? as u64))
     }
 
+    /// Whether no parameter is continuous.
+    pub fn is_discrete(&self) -> bool {
+        self.parameters.iter().all(|p| p.levels().is_some())
+    }
+
     /// Name and value of each parameter.
     pub fn assignment<'a>(&'a self, point: &'a Point) -> impl Iterator<Item = (&'a str, &'a Value)> {
         self.parameters.iter().map(Parameter::name).zip(&point.0)

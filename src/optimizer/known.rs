@@ -1,0 +1,185 @@
+//! What a model learns from: the history and earlier jobs' trials, brought onto the unit cube and one scale.
+
+use super::columns::{Columns, same};
+use super::evidence::Data;
+use super::feasibility::Feasibility;
+use super::outcome::{Scaling, median_of_sorted};
+use super::{Goal, Observation, Outcome, Request};
+
+/// Most observations of earlier jobs that are used: the best say enough, and time grows with their cube.
+const MOST_PRIOR: usize = 40;
+
+/// What the model learns from, in its own terms.
+pub struct Known {
+    /// The columns of the space.
+    pub columns: Columns,
+    /// Places and values, earlier jobs' first.
+    pub data: Data,
+    /// How many of `data` are of earlier jobs; they come first.
+    pub n_prior: usize,
+    /// From values to the model's units and back.
+    pub scaling: Scaling,
+    /// Places of all finished trials of this job, and whether they succeeded.
+    finished: Vec<(Vec<f64>, bool)>,
+}
+
+impl Known {
+    /// `None` while there are not enough values for a model.
+    pub fn of(request: &Request) -> Option<Self> {
+        let columns = Columns::of(request.space);
+        let own = measured(request, request.history);
+        let prior = best_of(measured(request, request.prior), request.goal);
+        if own.len() < 2 && prior.len() < 2 {
+            return None;
+        }
+        let mut data = Data::default();
+        // An earlier job's values may be shifted: each job is put on its own scale, and trusted less the more is known here.
+        let doubt = 0.2 * (1.0 + own.len() as f64 / 4.0);
+        let n_prior = if prior.len() < 2 { 0 } else { prior.len() };
+        let prior_scaling = (n_prior > 0).then(|| data.extend(&prior, request, doubt));
+        let own_scaling = (!own.is_empty()).then(|| data.extend(&own, request, 0.0));
+        let scaling = own_scaling.filter(|_| own.len() > 1).or(prior_scaling)?;
+        let finished = request
+            .history
+            .iter()
+            .filter_map(|o| Some((o, request.space.to_unit(&o.point)?)));
+        let mut finished: Vec<(u32, Vec<f64>, bool)> = finished
+            .map(|(o, place)| (o.index, place, value_of(o).is_some()))
+            .collect();
+        finished.sort_by_key(|(index, ..)| *index);
+        let finished = finished.into_iter().map(|(_, place, ok)| (place, ok)).collect();
+        Some(Self {
+            columns,
+            data,
+            n_prior,
+            scaling,
+            finished,
+        })
+    }
+
+    /// How likely trials succeed.
+    pub fn feasibility(&self) -> Feasibility<'_> {
+        Feasibility::new(&self.columns, self.finished.clone())
+    }
+
+    /// At which observations the best value may be sought: at this job's, where there are any.
+    pub fn counts(&self) -> Vec<bool> {
+        let n = self.data.values.len();
+        (0..n).map(|i| i >= self.n_prior || self.n_prior == n).collect()
+    }
+
+    /// Whether a finished trial was at this place.
+    pub fn was_tried(&self, place: &[f64]) -> bool {
+        self.finished.iter().any(|(p, _)| same(p, place))
+    }
+
+    /// Number of trials of this job that ran to their end and gave a value.
+    pub fn n_final(&self) -> usize {
+        self.final_places().count()
+    }
+
+    /// Places of those trials.
+    pub fn final_places(&self) -> impl Iterator<Item = &Vec<f64>> {
+        let all = self
+            .data
+            .places
+            .iter()
+            .zip(&self.data.is_final)
+            .skip(self.n_prior);
+        all.filter(|(_, is_final)| **is_final).map(|(place, _)| place)
+    }
+
+    /// The observed places with the highest rating, apart from each other.
+    pub fn anchors(&self, rate: impl Fn(&[Vec<f64>]) -> Vec<f64>) -> Vec<Vec<f64>> {
+        let mut rated: Vec<(&Vec<f64>, f64)> = self.data.places.iter().zip(rate(&self.data.places)).collect();
+        rated.sort_by(|a, b| b.1.total_cmp(&a.1));
+        let mut anchors: Vec<Vec<f64>> = Vec::new();
+        for (place, _) in rated {
+            if anchors.len() < 3 && !anchors.iter().any(|a| same(a, place)) {
+                anchors.push(place.clone());
+            }
+        }
+        anchors
+    }
+}
+
+impl Data {
+    /// Adds one job's values on their own scale.
+    fn extend(&mut self, observed: &[Measured], request: &Request, extra_noise: f64) -> Scaling {
+        let raw: Vec<f64> = observed.iter().map(|m| m.value).collect();
+        let (scaling, scaled) = Scaling::fit(&raw, request.goal);
+        self.places.extend(observed.iter().map(|m| m.place.clone()));
+        self.is_final.extend(observed.iter().map(|m| m.is_final));
+        self.values.extend(scaled);
+        self.extra_noise.resize(self.values.len(), extra_noise);
+        scaling
+    }
+}
+
+/// A trial with a value.
+struct Measured {
+    index: u32,
+    place: Vec<f64>,
+    value: f64,
+    is_final: bool,
+}
+
+/// The value of a trial that has one.
+fn value_of(observation: &Observation) -> Option<(f64, bool)> {
+    match observation.outcome {
+        Outcome::Value(v) => Some((v, true)),
+        Outcome::Stopped(v) => Some((v, false)),
+        Outcome::Failed => None,
+    }
+    .filter(|(v, _)| v.is_finite())
+}
+
+/// The trials that have a value, by ascending index.
+///
+/// The last value of a trial that was stopped early is a censored observation: the final one is not known, only that the
+/// trial was stopped for not being among the good ones. So it counts as the worse of that value and the median of the
+/// final values: it can pull a model down, and never makes a place the best.
+fn measured(request: &Request, history: &[Observation]) -> Vec<Measured> {
+    let measure = |o: &Observation| {
+        let (value, is_final) = value_of(o)?;
+        Some(Measured {
+            index: o.index,
+            place: request.space.to_unit(&o.point)?,
+            value,
+            is_final,
+        })
+    };
+    let mut found: Vec<Measured> = history.iter().filter_map(measure).collect();
+    // Earlier jobs' indices may be equal: then place and value decide, so that the order they came in never does.
+    found.sort_by(|a, b| {
+        let places = a.place.iter().zip(&b.place).map(|(x, y)| x.total_cmp(y));
+        let by_place = places.fold(std::cmp::Ordering::Equal, std::cmp::Ordering::then);
+        a.index
+            .cmp(&b.index)
+            .then(by_place)
+            .then(a.value.total_cmp(&b.value))
+    });
+    let mut finals: Vec<f64> = found.iter().filter(|m| m.is_final).map(|m| m.value).collect();
+    finals.sort_by(f64::total_cmp);
+    if !finals.is_empty() {
+        let median = median_of_sorted(&finals);
+        for m in found.iter_mut().filter(|m| !m.is_final) {
+            m.value = match request.goal {
+                Goal::Maximize => m.value.min(median),
+                Goal::Minimize => m.value.max(median),
+            };
+        }
+    }
+    found
+}
+
+fn best_of(mut measured: Vec<Measured>, goal: Goal) -> Vec<Measured> {
+    if measured.len() > MOST_PRIOR {
+        measured.sort_by(|a, b| match goal {
+            Goal::Maximize => b.value.total_cmp(&a.value),
+            Goal::Minimize => a.value.total_cmp(&b.value),
+        });
+        measured.truncate(MOST_PRIOR);
+    }
+    measured
+}
