@@ -77,7 +77,7 @@ pub struct Batch {
     pub types: Tensor,
     /// 0 for a token, a large negative number for padding, [B, 1, 1, S] in the activations' kind.
     pub mask: Tensor,
-    /// 0 or 1, [B].
+    /// 0 or 1, `[B]`.
     pub labels: Tensor,
     /// B.
     pub n_pairs: i64,

@@ -13,7 +13,7 @@ use safetensors::{Dtype, SafeTensorError, SafeTensors};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::fs::{File, rename};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use tch::{Device, Kind, Tensor, no_grad};
 
 const FILE: &str = "state.safetensors";
@@ -125,7 +125,7 @@ pub fn forget(folder: &Path) {
     let _ = std::fs::remove_file(folder.join(FILE));
 }
 
-fn damaged(path: &PathBuf, said: &str) -> Found {
+fn damaged(path: &Path, said: &str) -> Found {
     Found::Damaged(format!(
         "{}: not a whole state ({said}); starting from the beginning",
         path.display()

@@ -10,21 +10,21 @@ use super::shape::Shape;
 use super::{Failure, Result};
 use tch::{Device, Kind, Tensor, no_grad};
 
-/// A dense map: `weight` [out, in], `bias` [out].
+/// A dense map: `weight` `[out, in]`, `bias` `[out]`.
 #[derive(Debug)]
 pub struct Dense {
-    /// [out, in]
+    /// `[out, in]`
     pub weight: Tensor,
-    /// [out]
+    /// `[out]`
     pub bias: Tensor,
 }
 
-/// LayerNorm's two vectors, [H] each.
+/// LayerNorm's two vectors, `[H]` each.
 #[derive(Debug)]
 pub struct Norm {
-    /// [H]
+    /// `[H]`
     pub weight: Tensor,
-    /// [H]
+    /// `[H]`
     pub bias: Tensor,
 }
 
