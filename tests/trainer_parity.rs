@@ -52,15 +52,15 @@ struct After {
 
 impl ParityStep {
     fn examples(&self) -> Vec<Example> {
-        let rows = self.input_ids.iter().zip(&self.token_type_ids);
-        let rows = rows.zip(&self.attention_mask_lengths).zip(&self.labels);
-        type Row<'a> = (((&'a Vec<u32>, &'a Vec<u8>), &'a usize), &'a u8);
-        let cut = |(((ids, types), n), label): Row| Example {
-            ids: ids[..*n].to_vec(),
-            types: types[..*n].to_vec(),
-            label: *label,
+        let example = |row: usize| {
+            let n = self.attention_mask_lengths[row];
+            Example {
+                ids: self.input_ids[row][..n].to_vec(),
+                types: self.token_type_ids[row][..n].to_vec(),
+                label: self.labels[row],
+            }
         };
-        rows.map(cut).collect()
+        (0..self.labels.len()).map(example).collect()
     }
 }
 

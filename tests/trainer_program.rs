@@ -112,11 +112,21 @@ fn the_environment_wins_over_flags_and_file() {
     }
 }
 
+/// An exit code, a part of the sentence, and what brings them about.
+type Case = (i32, &'static str, fn(&Tiny));
+
+fn check(name: &str, cases: &[Case]) {
+    for (number, (code, part, spoil)) in cases.iter().enumerate() {
+        let tiny = Tiny::new(&format!("{name}-{number}"));
+        spoil(&tiny);
+        let said = sentence(&tiny.run(&[]), *code);
+        assert!(said.contains(part), "{name} {number}: {said}");
+    }
+}
+
 #[test]
-#[expect(clippy::too_many_lines, reason = "one table of faults")]
-fn bad_files_are_refused_with_their_own_codes() {
-    type Spoil = fn(&Tiny);
-    let cases: [(i32, &str, Spoil); 16] = [
+fn a_checkpoint_that_cannot_be_used_is_refused() {
+    let cases: [Case; 10] = [
         (43, "config.json", |t| {
             std::fs::remove_file(t.dir.join("model/config.json")).unwrap()
         }),
@@ -157,6 +167,13 @@ fn bad_files_are_refused_with_their_own_codes() {
         (45, "vocab_size 20", |t| {
             t.edit("model/config.json", r#""vocab_size":25"#, r#""vocab_size":20"#)
         }),
+    ];
+    check("model", &cases);
+}
+
+#[test]
+fn data_that_cannot_be_used_and_output_that_cannot_be_written_are_refused() {
+    let cases: [Case; 6] = [
         (44, "train.tsv: it cannot be read", |t| {
             std::fs::remove_file(t.dir.join("data/train.tsv")).unwrap()
         }),
@@ -175,12 +192,7 @@ fn bad_files_are_refused_with_their_own_codes() {
             t.write("out", "a file");
         }),
     ];
-    for (case, (code, part, spoil)) in cases.into_iter().enumerate() {
-        let tiny = Tiny::new(&format!("files-{case}"));
-        spoil(&tiny);
-        let said = sentence(&tiny.run(&[]), code);
-        assert!(said.contains(part), "case {case}: {said}");
-    }
+    check("data", &cases);
 }
 
 #[test]

@@ -11,6 +11,13 @@ use tch::Tensor;
 
 type Handle = *mut c_void;
 
+/// `RTLD_DEFAULT`.
+const EVERYWHERE: *mut c_void = if cfg!(target_os = "macos") {
+    std::ptr::without_provenance_mut(usize::MAX - 1)
+} else {
+    std::ptr::null_mut()
+};
+
 /// The functions of the C ABI that are needed.
 #[derive(Clone, Copy)]
 struct Abi {
@@ -119,8 +126,8 @@ fn abi() -> Option<Abi> {
 }
 
 fn symbol(name: &CStr) -> Option<Handle> {
-    // SAFETY: the name is a C string; a null library means every library that the program has loaded.
-    let found = unsafe { dlsym(std::ptr::null_mut(), name.as_ptr()) };
+    // SAFETY: the name is a C string, and the handle is the one for every library that the program has loaded.
+    let found = unsafe { dlsym(EVERYWHERE, name.as_ptr()) };
     (!found.is_null()).then_some(found)
 }
 

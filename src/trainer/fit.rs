@@ -6,7 +6,7 @@ use super::config::Config;
 use super::endpoint::Metrics;
 use super::evaluate::evaluate;
 use super::glue;
-use super::report::{Point, Report};
+use super::report::{Point, Report, say};
 use super::resume::{self, Found, Identity, Progress};
 use super::schedule::Schedule;
 use super::shape::Shape;
@@ -105,7 +105,7 @@ impl<'a> Run<'a> {
 
     /// Says what is about to happen, and takes up what a stopped run left behind.
     fn resume(&mut self) -> Result<()> {
-        println!(
+        say(format_args!(
             "{}: {} training pairs, {} to evaluate on, {} steps; {}, {:?}, {} thread(s); {}",
             self.config.trial,
             self.train.len(),
@@ -115,19 +115,19 @@ impl<'a> Run<'a> {
             self.config.device,
             self.config.threads,
             serde_json::to_string(&self.config.parameters).unwrap_or_default()
-        );
+        ));
         let Some(folder) = &self.config.checkpoint_dir else {
             return Ok(());
         };
         match resume::load(folder, &mut self.model, &self.progress.identity)? {
             Found::Nothing => {}
-            Found::Damaged(sentence) => println!("{sentence}"),
+            Found::Damaged(sentence) => say(sentence),
             Found::Progress(progress) => {
-                println!(
+                say(format_args!(
                     "resumed after step {} of {}",
                     progress.step,
                     self.schedule.n_steps()
-                );
+                ));
                 self.progress = *progress;
                 self.show_progress();
                 if let Some(last) = self.progress.curve.last() {
@@ -235,18 +235,18 @@ impl<'a> Run<'a> {
             scores,
         });
         self.metrics.show(self.progress.step, &scores);
-        println!(
+        say(format_args!(
             "evaluation: step={} epoch={epoch} f1={:.4} accuracy={:.4} loss={:.4} majority_f1={:.4}",
             self.progress.step, scores.f1, scores.accuracy, scores.loss, scores.majority_f1
-        );
+        ));
         if scores.collapsed {
-            println!(
+            say(format_args!(
                 "collapsed: all {} pairs get the same answer, so the F1 of {:.4} says nothing; always answering the most \
                  frequent class scores {:.4}",
                 self.dev.len(),
                 scores.f1,
                 scores.majority_f1
-            );
+            ));
         }
         Ok(())
     }
@@ -254,11 +254,11 @@ impl<'a> Run<'a> {
     fn save(&mut self) -> Result<()> {
         if let Some(folder) = &self.config.checkpoint_dir {
             resume::save(folder, &self.model, &self.progress)?;
-            println!(
+            say(format_args!(
                 "saved the state after step {} in {}",
                 self.progress.step,
                 folder.display()
-            );
+            ));
         }
         self.saved = Instant::now();
         Ok(())
@@ -295,13 +295,13 @@ impl<'a> Run<'a> {
     fn log_progress(&self, rate: f64) {
         let (step, all) = (self.progress.step, self.schedule.n_steps());
         let left = self.progress.seconds / step as f64 * (all - step) as f64;
-        println!(
+        say(format_args!(
             "step={step}/{all} epoch={:.2} train_loss={:.4} learning_rate={rate:.3e} samples_per_second={:.1} left={}",
             step as f64 / self.steps_per_epoch as f64,
             self.train_loss(),
             self.samples_per_second(),
             clock(Duration::from_secs_f64(left))
-        );
+        ));
     }
 
     fn report(&self) -> Report {

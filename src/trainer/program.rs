@@ -3,10 +3,11 @@
 use super::arguments::Arguments;
 use super::config::Config;
 use super::endpoint::Metrics;
-use super::report::{self, Report};
+use super::report::{self, Report, say};
 use super::{Failure, Result, fit, resume};
 use clap::Parser;
 use clap::error::ErrorKind;
+use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook};
 use std::path::Path;
 use std::process::ExitCode;
@@ -65,7 +66,7 @@ fn trial(arguments: Arguments) -> Result<()> {
 
 /// Writes the report wherever it is wanted; after that the state is of no use.
 fn publish(config: &Config, report: &Report) -> Result<()> {
-    println!("report: {}", report.to_json());
+    say(format_args!("report: {}", report.to_json()));
     if let Some(folder) = &config.output_dir {
         report::write_whole(&folder.join("report.json"), &(report.to_json() + "\n"))?;
     }
@@ -80,7 +81,8 @@ fn publish(config: &Config, report: &Report) -> Result<()> {
 
 /// Says what went wrong, to the person and to Kubernetes.
 fn fail(failure: &Failure, message: Option<&Path>) -> ExitCode {
-    eprintln!("bert-trainer: {failure}");
+    // Whoever closed this pipe does not want to know.
+    let _ = writeln!(std::io::stderr(), "bert-trainer: {failure}");
     if let Some(path) = message {
         // The sentence was said above; there is no third place for it.
         let _ = report::write_message(path, &failure.to_string());

@@ -42,7 +42,7 @@ impl Report {
         serde_json::to_string(self).unwrap_or_default()
     }
 
-    /// The report in at most `MAX_MESSAGE_BYTES`: where the curve is too long for it, every other point is left out,
+    /// The report in the 4096 bytes that Kubernetes keeps: where the curve is too long, every other point is left out,
     /// the last one never.
     pub fn to_message(&self) -> String {
         let mut short = self.clone();
@@ -63,6 +63,11 @@ impl Report {
             }
         }
     }
+}
+
+/// Says one line to the log. Whoever closes the pipe of a long run does not end it.
+pub fn say(line: impl std::fmt::Display) {
+    let _ = writeln!(std::io::stdout(), "{line}");
 }
 
 /// Writes `text` to `path` so that a reader sees the old file or the new one, never a part.

@@ -13,7 +13,7 @@ use tch::{Device, Kind, Tensor, no_grad};
 /// A dense map: `weight` `[out, in]`, `bias` `[out]`.
 #[derive(Debug)]
 pub struct Dense {
-    /// [out, in]
+    /// `[out, in]`
     pub weight: Tensor,
     /// `[out]`
     pub bias: Tensor,
