@@ -185,6 +185,18 @@ fn killed_at_any_instant_nothing_is_lost_and_no_trial_is_repeated() {
 }
 
 #[test]
+fn trials_that_all_score_the_same_are_proposed_again_to_the_last_bit() {
+    let run = Run::new("level", 8, 2, "echo f1=0.8122");
+    assert!(run.tuning(&[]).status().unwrap().success());
+    let replay = run.command(&["replay"]).arg(&run.dir).output().unwrap();
+    assert!(
+        replay.status.success(),
+        "{}",
+        String::from_utf8_lossy(&replay.stdout)
+    );
+}
+
+#[test]
 fn two_runners_do_not_share_a_run() {
     let run = Run::new("twice", 1, 1, "sleep 2; echo f1=1");
     let mut first = run.tuning(&[]).spawn().unwrap();

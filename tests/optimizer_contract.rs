@@ -383,10 +383,22 @@ fn two_hundred_trials_are_within_reason() {
 #[test]
 fn extreme_values_are_survived() {
     let space = space(&[double(Scale::Linear), double(Scale::Log)]);
-    for values in [[1e308, -1e308], [1e-300, -1e-300], [0.0, 0.0], [1e9, 1e9 + 1e-7]] {
+    for values in [
+        [1e308, -1e308],
+        [1e-300, -1e-300],
+        [0.0, 0.0],
+        [0.5, 0.5],
+        [1e9, 1e9 + 1e-7],
+    ] {
         let mut job = Job::new(&space, &Way::Bayesian, 1);
         job.go(9, |_, i| Outcome::Value(values[i as usize % 2]));
-        assert_eq!(job.ask(3).len(), 3);
+        let proposals = job.ask(3);
+        assert_eq!(proposals.len(), 3);
+        for why in proposals.iter().map(|p| &p.why) {
+            for number in [why.mean, why.sd, why.acquisition, why.feasibility] {
+                assert!(number.is_some_and(f64::is_finite), "{values:?}: {why:?}");
+            }
+        }
         let advice = recommend(&job.request(1)).unwrap();
         assert!(advice.low <= advice.mean && advice.mean <= advice.high && advice.high.is_finite());
     }
