@@ -1,7 +1,7 @@
 //! The tuner, in reading order. Arrows point left: a module knows only the ones above it.
 //!
-//! `space <- optimizer <- tuning <- api <- view <- local <- cli`; `metrics` is used by `local` alone, and `trainer` knows
-//! nothing of the others.
+//! `space <- optimizer <- tuning <- api <- {contract, view} <- {local, operator} <- cli`; `metrics` is used by the two shells
+//! alone, and `trainer` knows nothing of the others.
 
 pub mod space;
 
@@ -10,6 +10,8 @@ pub mod optimizer;
 pub mod tuning;
 
 pub mod api;
+
+pub mod contract;
 
 pub mod view;
 

@@ -20,14 +20,31 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("tuning", &["space", "optimizer"]),
     ("api", &["space", "optimizer", "tuning"]),
     ("metrics", &[]),
+    ("contract", &["space", "optimizer", "tuning", "api"]),
     ("view", &["space", "optimizer", "tuning", "api"]),
     (
         "local",
-        &["space", "optimizer", "tuning", "api", "metrics", "view"],
+        &[
+            "space",
+            "optimizer",
+            "tuning",
+            "api",
+            "contract",
+            "metrics",
+            "view",
+        ],
     ),
     (
         "operator",
-        &["space", "optimizer", "tuning", "api", "metrics", "view"],
+        &[
+            "space",
+            "optimizer",
+            "tuning",
+            "api",
+            "contract",
+            "metrics",
+            "view",
+        ],
     ),
     ("dashboard", &["space", "optimizer", "tuning", "api", "view"]),
     ("trainer", &[]),
@@ -49,7 +66,7 @@ const ARROWS: &[(&str, &[&str])] = &[
 ];
 
 /// Modules that decide and do nothing else.
-const PURE: &[&str] = &["space", "optimizer", "tuning"];
+const PURE: &[&str] = &["space", "optimizer", "tuning", "contract"];
 
 /// What a pure module has no use for, as the beginnings of paths.
 const IMPURE_PATHS: &str = "

@@ -4,20 +4,26 @@
 
 mod change;
 mod check;
+mod condition;
 mod convert;
 mod fault;
 mod record;
 mod schema;
 mod spec;
+mod status;
 mod trial_check;
+mod trial_object;
 mod trial_spec;
 
 pub use change::refused_changes;
 pub use check::{Checked, check, parse};
+pub use condition::{Condition, ConditionStatus};
 pub use convert::seed_of_name;
 pub use fault::Fault;
 pub use record::{Assignment, ModelRecord, ProposalRecord, RoleRecord, WhyRecord, assignment, point};
 pub use spec::*;
+pub use status::{BestRecord, PriorObservation, RecommendedRecord, TrialCounts, TuningJobStatus};
+pub use trial_object::*;
 pub use trial_spec::*;
 
 /// API group of both kinds.

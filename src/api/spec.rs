@@ -3,6 +3,8 @@
 //! One of several ways to say a thing is a struct of optional fields of which exactly one is set: that is what a
 //! structural schema of Kubernetes can express. Unknown fields are refused by the schema check, not by serde.
 
+#[cfg(feature = "operator")]
+use super::status::TuningJobStatus;
 use super::trial_spec::{MetricsSpec, TrialSpec};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -17,7 +19,9 @@ use serde::{Deserialize, Serialize};
         version = "v1alpha1",
         kind = "TuningJob",
         namespaced,
-        category = "tuning"
+        category = "tuning",
+        shortname = "tj",
+        status = "TuningJobStatus"
     )
 )]
 #[serde(rename_all = "camelCase")]

@@ -48,6 +48,7 @@ pub fn check_trial(
         check_references(trial, &known, faults);
     }
     check_env(&trial.env, faults);
+    check_volumes(trial, faults);
     let metric = section::<ObjectiveSpec>(spec, "objective")
         .map(|o| o.metric)
         .unwrap_or_default();
@@ -175,6 +176,51 @@ fn check_env(env: &[EnvVar], faults: &mut Vec<Fault>) {
                 format!("{:?} is not the name of a variable", var.name),
             ));
         }
+    }
+}
+
+fn check_volumes(trial: &TrialSpec, faults: &mut Vec<Fault>) {
+    for (i, volume) in trial.volumes.iter().enumerate() {
+        let path = format!("spec.trial.volumes[{i}]");
+        let sources = [
+            ("persistentVolumeClaim", volume.persistent_volume_claim.is_some()),
+            ("configMap", volume.config_map.is_some()),
+            ("secret", volume.secret.is_some()),
+            ("emptyDir", volume.empty_dir.is_some()),
+        ];
+        exactly_one(&path, &sources, faults);
+        if trial.volumes[..i].iter().any(|v| v.name == volume.name) {
+            let message = format!("{:?} is the name of an earlier volume", volume.name);
+            faults.push(Fault::new(format!("{path}.name"), message));
+        }
+        if volume.name.starts_with("tuning-") {
+            let message = format!(
+                "{}: names that begin with tuning- are the tuner's own",
+                volume.name
+            );
+            faults.push(Fault::new(format!("{path}.name"), message));
+        }
+        if !volume.mount_path.starts_with('/') {
+            let message = format!("{:?} is not absolute: begin it with '/'", volume.mount_path);
+            faults.push(Fault::new(format!("{path}.mountPath"), message));
+        }
+    }
+    let Some(name) = &trial.checkpoint_volume else {
+        return;
+    };
+    let path = "spec.trial.checkpointVolume";
+    match trial.volumes.iter().find(|v| v.name == *name) {
+        None => faults.push(Fault::new(
+            path,
+            format!("{name:?} is no volume of spec.trial.volumes"),
+        )),
+        Some(v) if v.read_only || v.config_map.is_some() || v.secret.is_some() => {
+            faults.push(Fault::new(
+                path,
+                format!("{name:?} can't be written to: checkpoints need a volume that can"),
+            ));
+        }
+        Some(_) => {}
     }
 }
 

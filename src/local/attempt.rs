@@ -5,7 +5,7 @@ use super::event::{FailureWord, Happening, PhaseWord};
 use super::logs::{LogNews, follow};
 use super::{Session, process, report, run_dir, scrape};
 use crate::api::MetricsSpec;
-use crate::metrics::{LogMetrics, MetricDefinition, TrialReading, TrialReport};
+use crate::metrics::{Listener, LogMetrics, MetricDefinition, TrialReading, TrialReport};
 use crate::tuning::{Ending, Exit, Failure, Progress, StopReason, Trial, Verdict, judge};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -30,15 +30,11 @@ pub struct Attempt {
     number: u32,
     pid: u32,
     objective: String,
+    heard: Listener,
     stop: Option<(StopReason, Instant)>,
     exit: Option<(Exit, Instant)>,
     log_closed: bool,
     last_line: String,
-    values: BTreeMap<String, f64>,
-    progress: Progress,
-    points: Vec<(u64, BTreeMap<String, f64>)>,
-    last_point: Option<(u64, f64)>,
-    n_log_points: u64,
     looked_for: String,
 }
 
@@ -161,15 +157,11 @@ impl Attempt {
             number,
             pid,
             objective: objective.to_owned(),
+            heard: Listener::new(objective),
             stop: None,
             exit: None,
             log_closed: false,
             last_line: String::new(),
-            values: BTreeMap::new(),
-            progress: Progress::default(),
-            points: Vec::new(),
-            last_point: None,
-            n_log_points: 0,
             looked_for: format!("{objective}, neither in {source} nor in report.json"),
         }
     }
@@ -183,12 +175,23 @@ impl Attempt {
     }
 
     pub fn progress(&self) -> Progress {
-        self.progress
+        let TrialReading {
+            step,
+            total_steps,
+            epoch,
+            ..
+        } = self.heard.progress;
+        Progress {
+            step,
+            total_steps,
+            epoch,
+        }
     }
 
     /// Learning-curve points since the last call.
     pub fn take_points(&mut self) -> Vec<(u64, BTreeMap<String, f64>)> {
-        std::mem::take(&mut self.points)
+        let points = self.heard.take_news();
+        points.into_iter().map(|p| (p.step, p.metrics)).collect()
     }
 
     pub fn absorb(&mut self, news: AttemptNews) {
@@ -198,46 +201,9 @@ impl Attempt {
                 self.log_closed = true;
                 self.last_line = last_line;
             }
-            AttemptNews::Log(LogNews::Metrics(found)) => {
-                self.values.extend(found.iter().cloned());
-                if found.iter().any(|(name, _)| *name == self.objective) {
-                    self.n_log_points += 1;
-                    self.add_point(self.n_log_points);
-                }
-            }
-            AttemptNews::Reading(reading) => self.absorb_reading(reading),
+            AttemptNews::Log(LogNews::Metrics(found)) => self.heard.line(found),
+            AttemptNews::Reading(reading) => self.heard.page(reading),
         }
-    }
-
-    fn absorb_reading(&mut self, reading: TrialReading) {
-        self.progress = Progress {
-            step: reading.step,
-            total_steps: reading.total_steps,
-            epoch: reading.epoch,
-        };
-        self.values.extend(reading.metrics);
-        let Some(value) = self.values.get(&self.objective).copied() else {
-            return;
-        };
-        let step = reading
-            .metric_step
-            .or(reading.step)
-            .unwrap_or(self.last_point.map_or(1, |(s, _)| s + 1));
-        let is_news = match (reading.metric_step, self.last_point) {
-            (_, None) => true,
-            (Some(step), Some((last, _))) => step != last,
-            // Without a step of its own, a value that has changed is a new one.
-            (None, Some((_, last))) => value.to_bits() != last.to_bits(),
-        };
-        if is_news {
-            self.add_point(step);
-        }
-    }
-
-    fn add_point(&mut self, step: u64) {
-        let value = self.values.get(&self.objective).copied().unwrap_or(f64::NAN);
-        self.last_point = Some((step, value));
-        self.points.push((step, self.values.clone()));
     }
 
     /// Asks the trial to stop; false where it was asked before.
@@ -285,7 +251,7 @@ impl Attempt {
                 message: "stopped, to go on from its checkpoint".into(),
             },
             (_, Some(StopReason::LagsBehind { message })) => {
-                let last = self.last_point.map(|(_, value)| value);
+                let last = self.heard.last().map(|(_, value)| value);
                 end(PhaseWord::EarlyStopped, None, last, message.clone())
             }
             (_, Some(StopReason::TimedOut)) => failed(
@@ -312,7 +278,7 @@ impl Attempt {
         let value = report
             .metrics
             .get(&self.objective)
-            .or(self.values.get(&self.objective))
+            .or(self.heard.metrics.get(&self.objective))
             .copied();
         let sentence = (!self.last_line.is_empty()).then(|| self.last_line.clone());
         let exit = self.exit.map_or(Exit::Code(-1), |(exit, _)| exit);
@@ -332,7 +298,7 @@ impl Attempt {
         report: &TrialReport,
         message: String,
     ) -> Happening {
-        let mut metrics = self.values.clone();
+        let mut metrics = self.heard.metrics.clone();
         metrics.extend(report.metrics.clone());
         let curve = report.curve_of(&self.objective);
         let curve = curve.into_iter().filter(|(_, v)| v.is_finite()).collect();

@@ -46,25 +46,57 @@ impl From<Vec<Fault>> for Refusal {
 
 /// What a manifest asks for that has no effect on one machine, a sentence each.
 pub fn notices(spec: &TuningJobSpec) -> Vec<String> {
+    let trial = &spec.trial;
+    let pods = "it is for pods";
     let fields = [
         (
-            spec.trial.resources.is_some(),
-            "spec.trial.resources",
+            trial.resources.is_some(),
+            "trial.resources",
             "pods ask for it, a process takes what is there",
         ),
         (
-            spec.retain.is_some(),
-            "spec.retain",
-            "the run's folder stays whole",
+            !trial.volumes.is_empty(),
+            "trial.volumes",
+            "paths are this machine's",
         ),
         (
+            trial.checkpoint_volume.is_some(),
+            "trial.checkpointVolume",
+            "checkpoints are in the run's folder",
+        ),
+        (!trial.node_selector.is_empty(), "trial.nodeSelector", pods),
+        (!trial.tolerations.is_empty(), "trial.tolerations", pods),
+        (
+            !trial.image_pull_secrets.is_empty(),
+            "trial.imagePullSecrets",
+            pods,
+        ),
+        (
+            trial.service_account_name.is_some(),
+            "trial.serviceAccountName",
+            pods,
+        ),
+        (trial.runtime_class_name.is_some(), "trial.runtimeClassName", pods),
+        (
+            trial.priority_class_name.is_some(),
+            "trial.priorityClassName",
+            pods,
+        ),
+        (trial.queue_name.is_some(), "trial.queueName", pods),
+        (
+            trial.bert.as_ref().is_some_and(|b| b.image.is_some()),
+            "trial.bert.image",
+            "the program runs without an image",
+        ),
+        (spec.retain.is_some(), "retain", "the run's folder stays whole"),
+        (
             spec.ttl_seconds_after_finished.is_some(),
-            "spec.ttlSecondsAfterFinished",
+            "ttlSecondsAfterFinished",
             "the run's folder stays",
         ),
     ];
     let set = fields.into_iter().filter(|(set, ..)| *set);
-    set.map(|(_, field, why)| format!("{field} has no effect on one machine: {why}"))
+    set.map(|(_, field, why)| format!("spec.{field} has no effect on one machine: {why}"))
         .collect()
 }
 

@@ -4,11 +4,13 @@
 //! spoils the others. Who fetches the text, and how often, is the shells' business.
 #![deny(clippy::disallowed_methods)]
 
+mod listener;
 mod log_regex;
 mod prometheus_text;
 mod trial_reading;
 mod trial_report;
 
+pub use listener::{Listener, Point};
 pub use log_regex::{LogMetrics, MAX_LINE_BYTES, MetricDefinition};
 pub use prometheus_text::{Exposition, MAX_EXPOSITION_BYTES, Sample, TooLarge, parse};
 pub use trial_reading::TrialReading;

@@ -86,44 +86,25 @@ fn model_based(
         .iter()
         .for_each(|place| acquisition.add(place, &mut random));
     let feasibility = known.feasibility();
-    let means = |places: &[Vec<f64>]| feasibility.walled(posterior.means(places), places);
-    let mut anchors = known.anchors(means);
+    let view = View {
+        request,
+        known,
+        posterior: &posterior,
+        feasibility: &feasibility,
+    };
+    let mut anchors = known.anchors(|places| view.means(places));
     let n_anchors = anchors.len();
     let mut proposals = Vec::new();
     for i in 0..n {
-        let exploit = n_asked + i >= exploit_from(request);
-        let no_repeats = request.space.is_discrete() && tried.leaves_any(request.space);
-        let closed =
-            |place: &[f64]| under_way.iter().any(|p| same(p, place)) || no_repeats && known.was_tried(place);
-        let open = |heights: Vec<f64>, places: &[Vec<f64>]| -> Vec<f64> {
-            let heights = heights.into_iter().zip(places);
-            heights
-                .map(|(height, p)| if closed(p) { f64::NEG_INFINITY } else { height })
-                .collect()
-        };
-        let best_mean = |places: &[Vec<f64>]| open(means(places), places);
-        let gain = |places: &[Vec<f64>]| {
-            let gains = acquisition.log_values(places).into_iter().zip(places);
-            open(
-                gains.map(|(gain, p)| gain + feasibility.odds(p)).collect(),
-                places,
-            )
-        };
-        let found = match exploit {
-            true => maximize(&known.columns, &anchors, &mut random, best_mean),
-            false => maximize(&known.columns, &anchors, &mut random, gain),
-        };
+        let explore = (n_asked + i < exploit_from(request)).then_some(&acquisition);
+        let found = view.highest(explore, tried, &under_way, &anchors, &mut random);
         let Some((place, height)) = found else { break };
         let point = request.space.from_unit(&place);
         if !tried.may_repeat(&point) {
             break;
         }
-        let step = Step {
-            place: &place,
-            acquisition: (!exploit).then(|| height - feasibility.odds(&place)),
-            n_pending: under_way.len(),
-        };
-        let why = step.why(request, known, &posterior, &feasibility);
+        let gain = explore.map(|_| height - feasibility.odds(&place));
+        let why = view.why(&place, gain, under_way.len());
         tried.add(point.clone());
         proposals.push(Proposal {
             point,
@@ -155,30 +136,68 @@ fn exploit_from(request: &Request) -> usize {
     (request.max_trials as usize).saturating_sub(share)
 }
 
-/// A step that a model has chosen.
-struct Step<'a> {
-    place: &'a [f64],
-    acquisition: Option<f64>,
-    n_pending: usize,
+/// What the models say of the space.
+struct View<'a> {
+    request: &'a Request<'a>,
+    known: &'a Known,
+    posterior: &'a Posterior<'a>,
+    feasibility: &'a Feasibility<'a>,
 }
 
-impl Step<'_> {
-    fn why(&self, request: &Request, known: &Known, posterior: &Posterior, feasibility: &Feasibility) -> Why {
-        let (mean, sd) = posterior.mean_and_sd(self.place);
-        let (low, high) = known.scaling.interval(mean, sd);
+impl View<'_> {
+    /// Posterior means, lowered where trials are likely to fail.
+    fn means(&self, places: &[Vec<f64>]) -> Vec<f64> {
+        self.feasibility.walled(self.posterior.means(places), places)
+    }
+
+    /// The open place with the highest gain, or with the highest mean where no acquisition is given, and its height.
+    fn highest(
+        &self,
+        acquisition: Option<&NoisyEi>,
+        tried: &Tried,
+        under_way: &[Vec<f64>],
+        anchors: &[Vec<f64>],
+        random: &mut Random,
+    ) -> Option<(Vec<f64>, f64)> {
+        let space = self.request.space;
+        let no_repeats = space.is_discrete() && tried.leaves_any(space);
+        let closed =
+            |p: &[f64]| under_way.iter().any(|u| same(u, p)) || no_repeats && self.known.was_tried(p);
+        let open = |heights: Vec<f64>, places: &[Vec<f64>]| -> Vec<f64> {
+            let heights = heights.into_iter().zip(places);
+            heights
+                .map(|(height, p)| if closed(p) { f64::NEG_INFINITY } else { height })
+                .collect()
+        };
+        let height = |places: &[Vec<f64>]| match acquisition {
+            None => open(self.means(places), places),
+            Some(acquisition) => {
+                let gains = acquisition.log_values(places).into_iter().zip(places);
+                let gains = gains.map(|(gain, p)| gain + self.feasibility.odds(p));
+                open(gains.collect(), places)
+            }
+        };
+        maximize(&self.known.columns, anchors, random, height)
+    }
+
+    /// Why this place was chosen; without a gain it was for its mean.
+    fn why(&self, place: &[f64], gain: Option<f64>, n_pending: usize) -> Why {
+        let (mean, sd) = self.posterior.mean_and_sd(place);
+        let scaling = &self.known.scaling;
+        let (low, high) = scaling.interval(mean, sd);
         Why {
-            role: if self.acquisition.is_none() {
+            role: if gain.is_none() {
                 Role::Exploit
             } else {
                 Role::Explore
             },
-            mean: Some(known.scaling.to_value(mean)),
+            mean: Some(scaling.to_value(mean)),
             sd: Some((high - low) / 2.0),
-            acquisition: self.acquisition,
-            feasibility: Some(feasibility.probability(self.place)),
-            n_observed: request.history.len() as u32,
-            n_pending: self.n_pending as u32,
-            models: posterior.why(),
+            acquisition: gain,
+            feasibility: Some(self.feasibility.probability(place)),
+            n_observed: self.request.history.len() as u32,
+            n_pending: n_pending as u32,
+            models: self.posterior.why(),
         }
     }
 }

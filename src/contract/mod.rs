@@ -1,0 +1,112 @@
+//! The trial contract's way in: how a program learns its parameters, wherever it runs.
+//!
+//! The same on one machine and on a cluster: as `$(params.NAME)` in arguments and environment, as `TUNING_PARAM_NAME`, and as
+//! one JSON object.
+#![deny(clippy::disallowed_methods)]
+
+use crate::api::{self, Assignment, BertSpec, Precision, Task};
+use crate::tuning::{Job, Trial};
+use std::collections::BTreeMap;
+
+/// The values that one trial is told.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Parameters {
+    values: Assignment,
+    texts: BTreeMap<String, String>,
+}
+
+impl Parameters {
+    /// The trial's point and, under `resource_name`, what it may spend.
+    pub fn of(job: &Job, trial: &Trial, resource_name: Option<&str>) -> Self {
+        let mut values = api::assignment(&job.space, &trial.point);
+        let assigned = job.space.assignment(&trial.point);
+        let mut texts: BTreeMap<String, String> = assigned
+            .map(|(name, value)| (name.to_owned(), value.to_string()))
+            .collect();
+        if let (Some(name), Some(resource)) = (resource_name, trial.resource) {
+            values.insert(name.to_owned(), resource.into());
+            texts.insert(name.to_owned(), resource.to_string());
+        }
+        Self { values, texts }
+    }
+
+    /// The parameters as one JSON object, the content of `$TUNING_PARAMETERS_FILE`.
+    pub fn json(&self) -> String {
+        serde_json::to_string_pretty(&self.values).unwrap_or_default()
+    }
+
+    /// A variable `TUNING_PARAM_NAME` for each parameter.
+    pub fn env(&self) -> impl Iterator<Item = (String, String)> {
+        self.texts
+            .iter()
+            .map(|(name, text)| (format!("TUNING_PARAM_{}", name.to_uppercase()), text.clone()))
+    }
+
+    /// Replaces each `$(params.NAME)`; other text, `$(…)` of a shell among it, stays as it is.
+    pub fn fill(&self, text: &str) -> String {
+        let mut out = String::new();
+        let mut rest = text;
+        while let Some((before, after)) = rest.split_once("$(params.") {
+            out.push_str(before);
+            match after
+                .split_once(')')
+                .and_then(|(name, tail)| Some((self.texts.get(name)?, tail)))
+            {
+                Some((value, tail)) => {
+                    out.push_str(value);
+                    rest = tail;
+                }
+                None => {
+                    out.push_str("$(params.");
+                    rest = after;
+                }
+            }
+        }
+        out + rest
+    }
+}
+
+/// The arguments of the built-in fine-tuner; `path` says where a folder of the manifest is for the trial.
+pub fn bert_arguments(bert: &BertSpec, path: impl Fn(&str) -> String) -> Vec<String> {
+    let task = match bert.task {
+        Task::Mrpc => "mrpc",
+    };
+    let precision = match bert.precision {
+        Precision::Auto => "auto",
+        Precision::Bf16 => "bf16",
+        Precision::Fp32 => "fp32",
+    };
+    let mut arguments = Vec::new();
+    let mut flag = |name: &str, value: String| arguments.extend([format!("--{name}"), value]);
+    flag("task", task.into());
+    flag("model", path(&bert.model));
+    flag("data", path(&bert.data));
+    flag("epochs", bert.epochs.to_string());
+    flag("batch-size", bert.batch_size.to_string());
+    flag("max-length", bert.max_length.to_string());
+    flag("precision", precision.into());
+    flag("seed", bert.seed.to_string());
+    flag("eval-every", bert.eval_every.to_string());
+    if let Some(learning_rate) = bert.learning_rate {
+        flag("learning-rate", learning_rate.to_string());
+    }
+    arguments
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_references_to_parameters_are_replaced() {
+        let parameters = Parameters {
+            values: Assignment::new(),
+            texts: BTreeMap::from([("lr".to_owned(), "6.47e-5".to_owned())]),
+        };
+        assert_eq!(
+            parameters.fill("--lr=$(params.lr) $(date) $(params.x"),
+            "--lr=6.47e-5 $(date) $(params.x"
+        );
+        assert_eq!(parameters.fill("$(params.lr)$(params.lr)"), "6.47e-56.47e-5");
+    }
+}

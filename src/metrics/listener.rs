@@ -1,0 +1,132 @@
+//! What one attempt at a trial has told so far, from whatever source, as a learning curve.
+
+use super::TrialReading;
+use std::collections::BTreeMap;
+
+/// The metrics at one step.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Point {
+    /// Training step, or the number of the report where the program knows no steps.
+    pub step: u64,
+    /// The last value of every metric by then.
+    pub metrics: BTreeMap<String, f64>,
+}
+
+/// Listens to one attempt.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Listener {
+    objective: String,
+    /// The last value of every metric.
+    pub metrics: BTreeMap<String, f64>,
+    /// The last page that was read, without its metrics.
+    pub progress: TrialReading,
+    news: Vec<Point>,
+    last: Option<(u64, f64)>,
+    n_lines: u64,
+}
+
+impl Listener {
+    /// A listener for this objective.
+    pub fn new(objective: &str) -> Self {
+        Self {
+            objective: objective.to_owned(),
+            ..Self::default()
+        }
+    }
+
+    /// The objective's last point.
+    pub fn last(&self) -> Option<(u64, f64)> {
+        self.last
+    }
+
+    /// The points since the last call.
+    pub fn take_news(&mut self) -> Vec<Point> {
+        std::mem::take(&mut self.news)
+    }
+
+    /// A page was read: a point of the curve, if the objective was measured anew.
+    pub fn page(&mut self, mut reading: TrialReading) {
+        self.metrics.append(&mut reading.metrics);
+        self.progress = reading;
+        let Some(value) = self.metrics.get(&self.objective).copied() else {
+            return;
+        };
+        let next = self.last.map_or(1, |(step, _)| step + 1);
+        let measured = self.progress.metric_step;
+        let is_news = match (measured, self.last) {
+            (_, None) => true,
+            (Some(step), Some((last, _))) => step != last,
+            // Without a step of its own, a value that has changed is a new one.
+            (None, Some((_, last))) => value.to_bits() != last.to_bits(),
+        };
+        if is_news {
+            self.add(measured.or(self.progress.step).unwrap_or(next), value);
+        }
+    }
+
+    /// A line of the log was read: every value of the objective is a point of the curve.
+    pub fn line(&mut self, found: Vec<(String, f64)>) {
+        let says_objective = found.iter().any(|(name, _)| *name == self.objective);
+        self.metrics.extend(found);
+        if let (true, Some(value)) = (says_objective, self.metrics.get(&self.objective).copied()) {
+            self.n_lines += 1;
+            self.add(self.n_lines, value);
+        }
+    }
+
+    fn add(&mut self, step: u64, value: f64) {
+        self.last = Some((step, value));
+        self.news.push(Point {
+            step,
+            metrics: self.metrics.clone(),
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reading(f1: f64, step: u64, metric_step: Option<u64>) -> TrialReading {
+        TrialReading {
+            metrics: BTreeMap::from([("f1".into(), f1)]),
+            step: Some(step),
+            metric_step,
+            ..TrialReading::default()
+        }
+    }
+
+    fn steps(listener: &mut Listener) -> Vec<u64> {
+        listener.take_news().iter().map(|p| p.step).collect()
+    }
+
+    #[test]
+    fn a_measurement_is_one_point_however_often_it_is_read() {
+        let mut listener = Listener::new("f1");
+        for step in [115, 120, 130] {
+            listener.page(reading(0.8, step, Some(115)));
+        }
+        listener.page(reading(0.8, 240, Some(230)));
+        assert_eq!(steps(&mut listener), [115, 230]);
+        assert_eq!(listener.last(), Some((230, 0.8)));
+    }
+
+    #[test]
+    fn without_a_step_of_its_own_a_changed_value_is_a_point() {
+        let mut listener = Listener::new("f1");
+        for (f1, step) in [(0.8, 10), (0.8, 20), (0.9, 30), (f64::NAN, 40), (f64::NAN, 50)] {
+            listener.page(reading(f1, step, None));
+        }
+        assert_eq!(steps(&mut listener), [10, 30, 40]);
+    }
+
+    #[test]
+    fn every_value_in_a_log_is_a_point() {
+        let mut listener = Listener::new("f1");
+        listener.line(vec![("loss".into(), 0.5)]);
+        listener.line(vec![("f1".into(), 0.8)]);
+        listener.line(vec![("f1".into(), 0.8), ("loss".into(), 0.4)]);
+        assert_eq!(steps(&mut listener), [1, 2]);
+        assert_eq!(listener.metrics["loss"], 0.4);
+    }
+}
