@@ -6,11 +6,12 @@ CARGO := cargo
 TORCH := scripts/with-libtorch cargo
 # The trainer is built apart from the rest, so that nothing else ever links libtorch.
 TRAINER := --no-default-features --features trainer
+OPERATOR := --no-default-features --features operator
 
 export CARGO_TERM_COLOR ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test lint fmt bench-optimizer clean \
+.PHONY: help setup build demo test test-operator lint fmt bench-optimizer bench-trainer clean \
 	lint-fmt lint-clippy lint-core lint-doc lint-deny
 
 help: ## this list
@@ -19,16 +20,26 @@ help: ## this list
 setup: ## fetch libtorch and a small BERT checkpoint into the cache (once, ~630 MB)
 	@scripts/setup
 
-build: setup ## release builds of tuning and bert-trainer
+build: setup ## release builds of tuning, tuning-operator and bert-trainer
 	@$(STAGE) "build tuning" $(CARGO) build --release --locked --bin tuning
+	@$(STAGE) "build tuning-operator" $(CARGO) build --release --locked $(OPERATOR) --bin tuning-operator
 	@$(STAGE) "build bert-trainer" $(TORCH) build --release --locked $(TRAINER) --bin bert-trainer
 
-demo: build ## tune a learning rate on this machine, 12 minutes on two cores; FULL=1 all 30 trials; DATA=folder
+demo: setup ## tune a learning rate on this machine, 12 minutes on two cores; FULL=1 all 30 trials; DATA=folder
+	@$(STAGE) "build tuning" $(CARGO) build --release --locked --bin tuning
+	@$(STAGE) "build bert-trainer" $(TORCH) build --release --locked $(TRAINER) --bin bert-trainer
 	@FULL="$(FULL)" DATA="$(DATA)" scripts/demo
 
-test: setup ## every test: the core and the local runner, then the trainer
+test: setup ## every test: the core and the local runner, the operator, the trainer
 	@$(STAGE) "tests: core and local" $(CARGO) test --locked
+	@$(MAKE) --no-print-directory test-operator
 	@$(STAGE) "tests: trainer" $(TORCH) test --locked $(TRAINER)
+
+# A real control plane, built from Go modules into the cache: ten minutes on two cores, once.
+test-operator: ## the operator on a real API server
+	@$(STAGE) "Kubernetes" tests/cluster/build control
+	@$(STAGE) "tests: operator" $(CARGO) test --locked $(OPERATOR) --lib --test crds --test operator_cluster \
+		--test operator_crash
 
 lint: lint-fmt lint-deny lint-core lint-clippy lint-doc ## format, clippy on every feature set, licences, docs
 	@$(STAGE) "tidy" $(CARGO) test --locked --test tidy --quiet
@@ -38,6 +49,9 @@ fmt: ## format the code
 
 bench-optimizer: ## the optimizer against its peers
 	@benches/optimizer/run.sh
+
+bench-trainer: build ## the trainer beside Hugging Face transformers, in the same run
+	@scripts/with-libtorch python3 benches/trainer/compare.py
 
 clean: ## remove what was built (the cache of make setup stays)
 	@$(CARGO) clean
@@ -61,5 +75,7 @@ lint-clippy: setup
 
 lint-doc: setup
 	@RUSTDOCFLAGS="-D warnings" $(STAGE) "docs" $(CARGO) doc --locked --no-deps --document-private-items
+	@RUSTDOCFLAGS="-D warnings" $(STAGE) "docs: operator" $(CARGO) doc --locked --no-deps --document-private-items \
+		$(OPERATOR)
 	@RUSTDOCFLAGS="-D warnings" $(STAGE) "docs: trainer" $(TORCH) doc --locked --no-deps --document-private-items \
 		$(TRAINER)

@@ -20,6 +20,9 @@ pub mod metrics;
 #[cfg(feature = "local")]
 pub mod local;
 
+#[cfg(feature = "operator")]
+pub mod operator;
+
 pub mod cli;
 
 #[cfg(feature = "trainer")]

@@ -1,5 +1,5 @@
 //! The controller. See `tuning_operator::operator`.
 
 fn main() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+    tuning_operator::operator::main()
 }

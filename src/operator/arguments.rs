@@ -1,0 +1,128 @@
+//! The command line of `tuning-operator`.
+
+use super::context::Settings;
+use clap::{Parser, Subcommand};
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::time::Duration;
+
+/// Looks after TuningJobs on a Kubernetes cluster.
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    about,
+    after_help = "\
+Examples:
+  tuning-operator crds | kubectl apply -f -     install the CRDs
+  tuning-operator run                           look after every namespace, with the current kubeconfig or in a pod
+  tuning-operator run --namespace team-a        look after one namespace"
+)]
+pub struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Look after TuningJobs until SIGTERM.
+    Run(Run),
+    /// Print the CRDs as YAML.
+    Crds,
+}
+
+#[derive(Debug, clap::Args)]
+struct Run {
+    /// Image of the built-in fine-tuner, for jobs that name none.
+    #[arg(long, value_name = "IMAGE", env = "TUNING_TRAINER_IMAGE")]
+    trainer_image: Option<String>,
+    /// Look after this namespace only.
+    #[arg(long, value_name = "NAME", env = "TUNING_NAMESPACE")]
+    namespace: Option<String>,
+    /// Reconciliations at once.
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=256))]
+    concurrency: u16,
+    /// Seconds between two readings of a trial's metrics.
+    #[arg(long, value_name = "S", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    scrape_interval: u64,
+    /// Where /metrics, /healthz and /readyz are served.
+    #[arg(long, value_name = "ADDRESS", default_value = "0.0.0.0:8080")]
+    listen: SocketAddr,
+}
+
+/// The program.
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    // Of the two TLS providers that may be linked one has to be named.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    match arguments.command {
+        Command::Crds => print_crds(),
+        Command::Run(run) => start(run),
+    }
+}
+
+fn print_crds() -> ExitCode {
+    use std::io::Write;
+    let mut out = std::io::stdout();
+    for crd in super::crds() {
+        let text = serde_saphyr::to_string(&crd).unwrap_or_default();
+        // Whoever closes the pipe has seen enough.
+        if write!(out, "---\n{text}").is_err() {
+            break;
+        }
+    }
+    ExitCode::SUCCESS
+}
+
+fn start(run: Run) -> ExitCode {
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into());
+    tracing_subscriber::fmt()
+        .json()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return refuse(&error),
+    };
+    runtime.block_on(async {
+        let client = match kube::Client::try_default().await {
+            Ok(client) => client,
+            Err(error) => return refuse(&error),
+        };
+        let settings = Settings {
+            namespace: run.namespace,
+            concurrency: run.concurrency,
+            scrape_interval: Duration::from_secs(run.scrape_interval),
+            listen: Some(run.listen),
+            ..Settings::default()
+        };
+        let settings = match run.trainer_image {
+            Some(trainer_image) => Settings {
+                trainer_image,
+                ..settings
+            },
+            None => settings,
+        };
+        match super::run(client, settings, stopped()).await {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => refuse(&error),
+        }
+    })
+}
+
+fn refuse(error: &dyn std::fmt::Display) -> ExitCode {
+    eprintln!("tuning-operator: {error}");
+    ExitCode::from(2)
+}
+
+/// SIGTERM or Ctrl-C.
+async fn stopped() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut term) = signal(SignalKind::terminate()) else {
+        return;
+    };
+    tokio::select! {
+        _ = term.recv() => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+}

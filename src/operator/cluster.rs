@@ -1,0 +1,210 @@
+//! Everything that the operator writes, and what it reads without a cache.
+//!
+//! Each write is safe to repeat: names are deterministic, statuses carry the resourceVersion that they were decided on,
+//! deletions the uid.
+
+use super::telemetry::Telemetry;
+use crate::api::{Trial, TrialStatus, TuningJob, TuningJobStatus};
+use k8s_openapi::api::batch::v1::Job;
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::{
+    Api, ApiResource, DeleteParams, DynamicObject, LogParams, PostParams, Preconditions, PropagationPolicy,
+};
+use kube::{Client, Error, ResourceExt};
+use std::time::Instant;
+
+/// Most of a log that is read, in bytes.
+const LONGEST_LOG: i64 = 8 << 20;
+
+/// Writes to the cluster.
+#[derive(Clone)]
+pub struct Cluster {
+    client: Client,
+    telemetry: Telemetry,
+}
+
+/// Whether an object was created, or was there already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Created {
+    /// It is new.
+    New,
+    /// An object of that name was there.
+    Existed,
+}
+
+/// Kind, for DynamicObject, of jobs.
+pub fn job_resource() -> ApiResource {
+    ApiResource::erase::<TuningJob>(&())
+}
+
+/// Kind, for DynamicObject, of trials.
+pub fn trial_resource() -> ApiResource {
+    ApiResource::erase::<Trial>(&())
+}
+
+impl Cluster {
+    /// Writes with this client.
+    pub fn new(client: Client, telemetry: Telemetry) -> Self {
+        Self { client, telemetry }
+    }
+
+    fn trials(&self, namespace: &str) -> Api<DynamicObject> {
+        Api::namespaced_with(self.client.clone(), namespace, &trial_resource())
+    }
+
+    fn jobs(&self, namespace: &str) -> Api<DynamicObject> {
+        Api::namespaced_with(self.client.clone(), namespace, &job_resource())
+    }
+
+    async fn timed<T>(
+        &self,
+        verb: &str,
+        kind: &str,
+        call: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        let begin = Instant::now();
+        let answer = call.await;
+        self.telemetry.called(verb, kind, begin.elapsed());
+        answer
+    }
+
+    /// A trial as it is now, not as a watch last told.
+    pub async fn trial(&self, namespace: &str, name: &str) -> Result<Option<DynamicObject>, Error> {
+        self.timed("get", "Trial", self.trials(namespace).get_opt(name))
+            .await
+    }
+
+    /// The pods of a Job as they are now.
+    pub async fn pods(&self, namespace: &str, labels: &str) -> Result<Vec<Pod>, Error> {
+        let pods: Api<Pod> = Api::namespaced(self.client.clone(), namespace);
+        let params = kube::api::ListParams::default().labels(labels);
+        Ok(self.timed("list", "Pod", pods.list(&params)).await?.items)
+    }
+
+    /// Creates a trial.
+    pub async fn create_trial(&self, trial: &DynamicObject) -> Result<Created, Error> {
+        let namespace = trial.namespace().unwrap_or_default();
+        let api = self.trials(&namespace);
+        created(
+            self.timed("create", "Trial", api.create(&PostParams::default(), trial))
+                .await,
+        )
+    }
+
+    /// Writes a trial's status; an error 409 means that the trial has changed since it was read.
+    pub async fn write_trial_status(
+        &self,
+        trial: &DynamicObject,
+        status: &TrialStatus,
+    ) -> Result<DynamicObject, Error> {
+        let api = self.trials(&trial.namespace().unwrap_or_default());
+        let new = with_status(trial, serde_json::to_value(status).map_err(Error::SerdeError)?);
+        let name = trial.name_any();
+        self.timed(
+            "update",
+            "Trial",
+            api.replace_status(&name, &PostParams::default(), &new),
+        )
+        .await
+    }
+
+    /// Writes a job's status; an error 409 means that the job has changed since it was read.
+    pub async fn write_job_status(
+        &self,
+        job: &DynamicObject,
+        status: &TuningJobStatus,
+    ) -> Result<DynamicObject, Error> {
+        let api = self.jobs(&job.namespace().unwrap_or_default());
+        let new = with_status(job, serde_json::to_value(status).map_err(Error::SerdeError)?);
+        let name = job.name_any();
+        self.timed(
+            "update",
+            "TuningJob",
+            api.replace_status(&name, &PostParams::default(), &new),
+        )
+        .await
+    }
+
+    /// Deletes a job with all that belongs to it.
+    pub async fn delete_job(&self, job: &DynamicObject) -> Result<(), Error> {
+        let api = self.jobs(&job.namespace().unwrap_or_default());
+        let params = delete_params(job.uid(), PropagationPolicy::Background);
+        let name = job.name_any();
+        gone(
+            self.timed("delete", "TuningJob", api.delete(&name, &params))
+                .await
+                .map(drop),
+        )
+    }
+
+    /// Creates the Kubernetes Job of an attempt.
+    pub async fn create_kube_job(&self, job: &Job) -> Result<Created, Error> {
+        let api: Api<Job> = Api::namespaced(self.client.clone(), &job.namespace().unwrap_or_default());
+        created(
+            self.timed("create", "Job", api.create(&PostParams::default(), job))
+                .await,
+        )
+    }
+
+    /// Deletes the Kubernetes Job of an attempt; it stays visible until its pods are gone.
+    pub async fn delete_kube_job(&self, job: &Job) -> Result<(), Error> {
+        let api: Api<Job> = Api::namespaced(self.client.clone(), &job.namespace().unwrap_or_default());
+        let params = delete_params(job.uid(), PropagationPolicy::Foreground);
+        let name = job.name_any();
+        gone(
+            self.timed("delete", "Job", api.delete(&name, &params))
+                .await
+                .map(drop),
+        )
+    }
+
+    /// The end of a pod's log.
+    pub async fn log(&self, namespace: &str, pod: &str) -> Result<String, Error> {
+        let api: Api<Pod> = Api::namespaced(self.client.clone(), namespace);
+        let params = LogParams {
+            container: Some(super::CONTAINER.into()),
+            limit_bytes: Some(LONGEST_LOG),
+            tail_lines: Some(20_000),
+            ..LogParams::default()
+        };
+        self.timed("get", "PodLog", api.logs(pod, &params)).await
+    }
+}
+
+fn with_status(object: &DynamicObject, status: serde_json::Value) -> DynamicObject {
+    let mut new = object.clone();
+    new.data["status"] = status;
+    new
+}
+
+fn delete_params(uid: Option<String>, propagation: PropagationPolicy) -> DeleteParams {
+    DeleteParams {
+        propagation_policy: Some(propagation),
+        preconditions: Some(Preconditions {
+            uid,
+            resource_version: None,
+        }),
+        ..DeleteParams::default()
+    }
+}
+
+fn created<T>(answer: Result<T, Error>) -> Result<Created, Error> {
+    match answer {
+        Ok(_) => Ok(Created::New),
+        Err(Error::Api(status)) if status.is_already_exists() => Ok(Created::Existed),
+        Err(error) => Err(error),
+    }
+}
+
+/// Gone already, or another object of that name by now: either way there is nothing left to delete.
+fn gone(answer: Result<(), Error>) -> Result<(), Error> {
+    match answer {
+        Err(Error::Api(status)) if status.is_not_found() || status.is_conflict() => Ok(()),
+        other => other,
+    }
+}
+
+/// Whether a write lost against another one: what it was decided on is out of date.
+pub fn is_conflict(error: &Error) -> bool {
+    matches!(error, Error::Api(status) if status.is_conflict() || status.is_not_found())
+}

@@ -1,0 +1,131 @@
+//! What every reconciliation works with.
+
+use super::cluster::Cluster;
+use super::events::Events;
+use super::listen::Listeners;
+use super::telemetry::Telemetry;
+use k8s_openapi::api::batch::v1::Job;
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::DynamicObject;
+use kube::runtime::reflector::Store;
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+/// How the operator is set up.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Image of the built-in fine-tuner.
+    pub trainer_image: String,
+    /// The only namespace that is looked after; `None`: all.
+    pub namespace: Option<String>,
+    /// Reconciliations at once.
+    pub concurrency: u16,
+    /// Time between two readings of a trial's metrics.
+    pub scrape_interval: Duration,
+    /// Where /metrics, /healthz and /readyz are served; `None`: nowhere.
+    pub listen: Option<SocketAddr>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            trainer_image: concat!("tuning-operator/trainer:", env!("CARGO_PKG_VERSION")).into(),
+            namespace: None,
+            concurrency: 16,
+            scrape_interval: Duration::from_secs(5),
+            listen: None,
+        }
+    }
+}
+
+/// Copies of what is in the cluster, kept up to date by watches.
+#[derive(Clone)]
+pub struct Stores {
+    /// TuningJobs, as they are: one that can't be decoded spoils no other.
+    pub jobs: Store<DynamicObject>,
+    /// Trials, by the job that they name.
+    pub trials: Index<DynamicObject>,
+    /// Their Kubernetes Jobs.
+    pub kube_jobs: Index<Job>,
+    /// Their pods.
+    pub pods: Index<Pod>,
+}
+
+/// Objects by the TuningJob that they belong to, so that a reconciliation does not look through all of them.
+#[derive(Clone)]
+pub struct Index<K>(Arc<Mutex<Groups<K>>>);
+
+type Groups<K> = HashMap<Owner, HashMap<String, Arc<K>>>;
+
+/// Namespace and name of a TuningJob.
+pub type Owner = (String, String);
+
+impl<K> Default for Index<K> {
+    fn default() -> Self {
+        Self(Arc::default())
+    }
+}
+
+impl<K: Clone> Index<K> {
+    /// Adds or replaces an object.
+    pub fn put(&self, owner: &Owner, name: &str, object: K) {
+        self.lock()
+            .entry(owner.clone())
+            .or_default()
+            .insert(name.to_owned(), Arc::new(object));
+    }
+
+    /// Removes an object.
+    pub fn remove(&self, owner: &Owner, name: &str) {
+        let mut groups = self.lock();
+        if let Some(group) = groups.get_mut(owner) {
+            group.remove(name);
+            if group.is_empty() {
+                groups.remove(owner);
+            }
+        }
+    }
+
+    /// Forgets everything but these, after the whole list was read anew.
+    pub fn keep(&self, wanted: &std::collections::HashSet<(Owner, String)>) {
+        let mut groups = self.lock();
+        for (owner, group) in groups.iter_mut() {
+            group.retain(|name, _| wanted.contains(&(owner.clone(), name.clone())));
+        }
+        groups.retain(|_, group| !group.is_empty());
+    }
+
+    /// The objects of a job.
+    pub fn of(&self, owner: &Owner) -> Vec<Arc<K>> {
+        self.lock()
+            .get(owner)
+            .map(|g| g.values().cloned().collect())
+            .unwrap_or_default()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Groups<K>> {
+        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+/// What every reconciliation works with.
+pub struct Context {
+    /// How the operator is set up.
+    pub settings: Settings,
+    /// What is known of the cluster.
+    pub stores: Stores,
+    /// Everything that is written.
+    pub cluster: Cluster,
+    /// What running trials tell.
+    pub listeners: Listeners,
+    /// What people are told.
+    pub events: Events,
+    /// What the operator tells of itself.
+    pub telemetry: Telemetry,
+    /// When a trial's progress was last written; see `reconcile`.
+    pub progress_written: Mutex<HashMap<String, Instant>>,
+    /// Failed reconciliations in a row, by job.
+    pub failures: Mutex<HashMap<Owner, u32>>,
+}

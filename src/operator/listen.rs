@@ -1,0 +1,219 @@
+//! Follows what running trials tell: a task for each pod, which asks its endpoint or reads its log at intervals.
+
+use super::cluster::Cluster;
+use super::telemetry::Telemetry;
+use crate::metrics::{self, Listener, LogMetrics, TrialReading};
+use kube::api::DynamicObject;
+use kube::runtime::reflector::ObjectRef;
+use std::collections::{BTreeMap, HashMap};
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::mpsc::UnboundedSender;
+use tokio::task::JoinHandle;
+
+/// Most points that are remembered of one attempt.
+const MOST_POINTS: usize = 400;
+
+/// What an attempt has told so far.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Heard {
+    /// The last value of every metric.
+    pub metrics: BTreeMap<String, f64>,
+    /// The objective by step, in the order of its measurement.
+    pub points: Vec<(u64, f64)>,
+    /// Training steps done.
+    pub step: Option<u64>,
+    /// Training steps in all.
+    pub total_steps: Option<u64>,
+}
+
+/// Where a pod's metrics are read.
+#[derive(Clone, Debug)]
+pub enum Ear {
+    /// At its own endpoint.
+    Endpoint {
+        /// The pod's own address, never one that a user wrote.
+        ip: IpAddr,
+        /// Port of the endpoint.
+        port: u16,
+        /// Path of the page.
+        path: String,
+    },
+    /// In its log.
+    Log {
+        /// Namespace of the pod.
+        namespace: String,
+        /// Its name.
+        pod: String,
+        /// What to look for.
+        definitions: Vec<metrics::MetricDefinition>,
+    },
+}
+
+/// All pods that are followed.
+#[derive(Clone)]
+pub struct Listeners {
+    cluster: Cluster,
+    http: reqwest::Client,
+    interval: Duration,
+    telemetry: Telemetry,
+    wake: UnboundedSender<ObjectRef<DynamicObject>>,
+    pods: Arc<Mutex<HashMap<String, Followed>>>,
+}
+
+struct Followed {
+    heard: Arc<Mutex<Heard>>,
+    task: JoinHandle<()>,
+}
+
+impl Drop for Followed {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Listeners {
+    /// Asks every `interval`; who is to look when there is news goes to `wake`.
+    pub fn new(
+        cluster: Cluster,
+        interval: Duration,
+        telemetry: Telemetry,
+        wake: UnboundedSender<ObjectRef<DynamicObject>>,
+    ) -> reqwest::Result<Self> {
+        let http = reqwest::Client::builder()
+            .timeout(Duration::from_secs(3))
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .build()?;
+        Ok(Self {
+            cluster,
+            http,
+            interval,
+            telemetry,
+            wake,
+            pods: Arc::default(),
+        })
+    }
+
+    /// What a pod has told so far.
+    pub fn heard(&self, pod_uid: &str) -> Heard {
+        let pods = self.pods.lock().unwrap_or_else(PoisonError::into_inner);
+        pods.get(pod_uid)
+            .map(|f| f.heard.lock().unwrap_or_else(PoisonError::into_inner).clone())
+            .unwrap_or_default()
+    }
+
+    /// Follows a pod, if nobody does yet.
+    pub fn follow(&self, pod_uid: &str, ear: Ear, objective: &str, job: ObjectRef<DynamicObject>) {
+        let mut pods = self.pods.lock().unwrap_or_else(PoisonError::into_inner);
+        if pods.contains_key(pod_uid) {
+            return;
+        }
+        let heard = Arc::new(Mutex::new(Heard::default()));
+        let task = tokio::spawn(
+            self.clone()
+                .keep_asking(ear, objective.to_owned(), job, heard.clone()),
+        );
+        pods.insert(pod_uid.to_owned(), Followed { heard, task });
+    }
+
+    /// Follows these pods of a job no more.
+    pub fn forget(&self, pod_uid: &str) {
+        self.pods
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(pod_uid);
+    }
+
+    async fn keep_asking(
+        self,
+        ear: Ear,
+        objective: String,
+        job: ObjectRef<DynamicObject>,
+        heard: Arc<Mutex<Heard>>,
+    ) {
+        let mut listener = Listener::new(&objective);
+        loop {
+            let answered = self.ask(&ear, &mut listener, &objective).await;
+            self.telemetry.scraped(answered.is_some());
+            let news = listener.take_news();
+            {
+                let mut heard = heard.lock().unwrap_or_else(PoisonError::into_inner);
+                if matches!(ear, Ear::Log { .. }) && answered.is_some() {
+                    // A log is read as a whole each time.
+                    heard.points.clear();
+                }
+                heard.metrics.clone_from(&listener.metrics);
+                heard.step = listener.progress.step;
+                heard.total_steps = listener.progress.total_steps;
+                let value = |p: &metrics::Point| Some((p.step, *p.metrics.get(&objective)?));
+                heard.points.extend(news.iter().filter_map(value));
+                let excess = heard.points.len().saturating_sub(MOST_POINTS);
+                heard.points.drain(..excess);
+            }
+            // The reconciliation holds back what is not worth a write.
+            if answered.is_some() {
+                let _ = self.wake.send(job.clone());
+            }
+            tokio::time::sleep(self.interval).await;
+        }
+    }
+
+    async fn ask(&self, ear: &Ear, listener: &mut Listener, objective: &str) -> Option<()> {
+        match ear {
+            Ear::Endpoint { ip, port, path } => {
+                let host = match ip {
+                    IpAddr::V4(ip) => ip.to_string(),
+                    IpAddr::V6(ip) => format!("[{ip}]"),
+                };
+                let page = self.page(&format!("http://{host}:{port}{path}")).await?;
+                let page = metrics::parse(&page).ok()?;
+                listener.page(TrialReading::of(&page, &[objective]));
+            }
+            Ear::Log {
+                namespace,
+                pod,
+                definitions,
+            } => {
+                let log = self.cluster.log(namespace, pod).await.ok()?;
+                *listener = read_log(&log, definitions, objective);
+            }
+        }
+        Some(())
+    }
+
+    async fn page(&self, url: &str) -> Option<String> {
+        let mut response = self.http.get(url).send().await.ok()?.error_for_status().ok()?;
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.ok()? {
+            body.extend_from_slice(&chunk);
+            if body.len() > metrics::MAX_EXPOSITION_BYTES {
+                return None;
+            }
+        }
+        Some(String::from_utf8_lossy(&body).into_owned())
+    }
+}
+
+/// A whole log.
+fn read_log(log: &str, definitions: &[metrics::MetricDefinition], objective: &str) -> Listener {
+    let mut listener = Listener::new(objective);
+    if let Ok(mut found) = LogMetrics::new(definitions) {
+        log.lines().for_each(|line| listener.line(found.feed(line)));
+    }
+    listener
+}
+
+/// What a log that has come to its end tells.
+pub fn heard_in(log: &str, definitions: &[metrics::MetricDefinition], objective: &str) -> Heard {
+    let mut listener = read_log(log, definitions, objective);
+    let news = listener.take_news();
+    let value = |p: &metrics::Point| Some((p.step, *p.metrics.get(objective)?));
+    Heard {
+        points: news.iter().filter_map(value).collect(),
+        metrics: listener.metrics,
+        step: None,
+        total_steps: None,
+    }
+}

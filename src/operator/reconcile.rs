@@ -1,0 +1,303 @@
+//! One pass over one TuningJob: observe, decide, apply.
+
+use super::attempts::{self, Attempts};
+use super::cluster::is_conflict;
+use super::context::{Context, Owner};
+use super::prior;
+use super::record::Record;
+use super::settle;
+use super::standing::{self, Standing};
+use crate::api::{self, Checked, Fault, TrialPhase, TuningJobStatus};
+use crate::tuning::{EndReason, Ended, Snapshot, decide};
+use jiff::{SignedDuration, Timestamp};
+use kube::ResourceExt;
+use kube::api::DynamicObject;
+use kube::runtime::controller::Action;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Why a pass did not come to its end.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The API server refused or did not answer.
+    #[error(transparent)]
+    Kube(#[from] kube::Error),
+    /// It took too long.
+    #[error("it took longer than {0:?}")]
+    Timeout(Duration),
+    /// A fault of ours.
+    #[error("it panicked: {0}")]
+    Panic(String),
+}
+
+impl Error {
+    /// One word for metrics.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Kube(kube::Error::Api(_)) => "api",
+            Self::Kube(_) => "connection",
+            Self::Timeout(_) => "timeout",
+            Self::Panic(_) => "panic",
+        }
+    }
+}
+
+/// Most rounds of deciding in one pass; what is left over is done in the next.
+const MOST_ROUNDS: usize = 6;
+/// Wait before another look where something else has to happen first, such as a deletion.
+const SOON: Duration = Duration::from_secs(2);
+
+/// A job in the middle of a pass.
+pub struct Pass<'a> {
+    pub ctx: &'a Context,
+    pub owner: Owner,
+    pub object: DynamicObject,
+    pub checked: Checked,
+    pub status: TuningJobStatus,
+    pub written: TuningJobStatus,
+    pub records: Vec<Record>,
+    /// Something has to happen elsewhere first: look again soon.
+    pub look_again: bool,
+}
+
+/// Looks at a job and does what is to be done.
+pub async fn reconcile(object: Arc<DynamicObject>, ctx: Arc<Context>) -> Result<Action, Error> {
+    match pass(&object, &ctx).await {
+        // Someone else has written first: what was decided is out of date, and the watch brings what is new.
+        Err(Error::Kube(error)) if is_conflict(&error) => Ok(Action::requeue(Duration::from_millis(500))),
+        other => other,
+    }
+}
+
+async fn pass(object: &DynamicObject, ctx: &Context) -> Result<Action, Error> {
+    if object.metadata.deletion_timestamp.is_some() {
+        // All that belongs to it goes with it: the garbage collector follows the owner references.
+        return Ok(Action::await_change());
+    }
+    let owner = (object.namespace().unwrap_or_default(), object.name_any());
+    let previous = object.data.get("status").cloned().unwrap_or_default();
+    let previous: TuningJobStatus = serde_json::from_value(previous).unwrap_or_default();
+    let checked = match check(object) {
+        Ok(checked) => checked,
+        Err(faults) => return refuse(ctx, object, previous, &faults).await,
+    };
+    let mut pass = Pass {
+        ctx,
+        owner,
+        object: object.clone(),
+        checked,
+        status: previous.clone(),
+        written: previous,
+        records: Vec::new(),
+        look_again: false,
+    };
+    if let Some(action) = pass.acknowledge().await? {
+        return Ok(action);
+    }
+    let unreadable = pass.load();
+    let attempts = attempts::settle_all(&mut pass).await?;
+    let wake_in = pass.advance(&attempts).await?;
+    attempts::create_and_delete(&mut pass).await?;
+    pass.conclude(&attempts, unreadable).await?;
+    let lives = pass.time_to_live(Timestamp::now());
+    if lives.is_some_and(|left| !left.is_positive()) {
+        ctx.cluster.delete_job(&pass.object).await?;
+        return Ok(Action::await_change());
+    }
+    Ok(pass.next_look(wake_in.into_iter().chain(lives).min()))
+}
+
+/// The manifest's own check, and what only a cluster refuses.
+fn check(object: &DynamicObject) -> Result<Checked, Vec<Fault>> {
+    let manifest = serde_json::json!({
+        "apiVersion": format!("{}/{}", api::GROUP, api::VERSION),
+        "kind": api::KIND,
+        "metadata": {"name": object.name_any()},
+        "spec": object.data.get("spec").cloned().unwrap_or_default(),
+    });
+    let checked = api::check(&manifest)?;
+    match checked.spec.trial.command {
+        Some(_) => Err(vec![Fault::new(
+            "spec.trial.command",
+            "programs of one machine can't run on a cluster: use container",
+        )]),
+        None => Ok(checked),
+    }
+}
+
+async fn refuse(
+    ctx: &Context,
+    object: &DynamicObject,
+    previous: TuningJobStatus,
+    faults: &[Fault],
+) -> Result<Action, Error> {
+    let sentence = standing::faults_sentence(faults);
+    let mut status = previous.clone();
+    let standing = Standing::Invalid(sentence.clone());
+    standing::stand(
+        &mut status,
+        &standing,
+        object.metadata.generation,
+        Timestamp::now(),
+    );
+    if status != previous {
+        ctx.cluster.write_job_status(object, &status).await?;
+        ctx.events
+            .warning(object, "InvalidSpec", "Validate", &sentence)
+            .await;
+    }
+    Ok(Action::await_change())
+}
+
+impl Pass<'_> {
+    /// Says that this generation of the spec was seen, before anything is done about it.
+    async fn acknowledge(&mut self) -> Result<Option<Action>, Error> {
+        let generation = self.object.metadata.generation;
+        let is_new = self.status.start_time.is_none();
+        if self.status.observed_generation == generation && !is_new {
+            self.checked.job.prior = prior::observations(&self.checked.job, &self.status.prior);
+            return Ok(None);
+        }
+        let now = Timestamp::now();
+        if is_new && let Some(from) = &self.checked.spec.warm_start {
+            match prior::gather(self.ctx, &self.owner, &self.checked.job, &from.from) {
+                Ok(found) => self.status.prior = found,
+                Err(why) => {
+                    standing::stand(&mut self.status, &Standing::Waiting(why), generation, now);
+                    self.write_status().await?;
+                    return Ok(Some(Action::requeue(Duration::from_secs(10))));
+                }
+            }
+        }
+        let ended = standing::ended(&self.status).filter(|e| !e.reason.can_reopen());
+        self.status.start_time.get_or_insert(now);
+        let standing = ended.map_or(Standing::Working, Standing::Ended);
+        standing::stand(&mut self.status, &standing, generation, now);
+        self.checked.job.prior = prior::observations(&self.checked.job, &self.status.prior);
+        self.write_status().await?;
+        Ok(None)
+    }
+
+    /// Reads the job's trials; the answer names one that can't be read.
+    fn load(&mut self) -> Option<String> {
+        let uid = self.object.uid();
+        let mut unreadable = None;
+        for object in self.ctx.stores.trials.of(&self.owner) {
+            let owners = object.owner_references();
+            if !owners.iter().any(|o| Some(&o.uid) == uid.as_ref()) {
+                // Of an earlier job with this name: on its way out.
+                self.look_again = true;
+                continue;
+            }
+            match Record::parse(&object) {
+                Ok(record) if record.trial(&self.checked.job.space).is_some() => self.records.push(record),
+                Ok(record) => {
+                    unreadable = Some(format!(
+                        "{}: its point is not one of spec.parameters",
+                        record.name()
+                    ))
+                }
+                Err(why) => unreadable = Some(format!("Trial {} can't be read ({why})", object.name_any())),
+            }
+        }
+        self.records.sort_by_key(|r| r.spec.index);
+        unreadable
+    }
+
+    fn snapshot(&self, now: Timestamp) -> Snapshot {
+        let job = self.checked.job.clone();
+        let trials = self.records.iter().filter_map(|r| r.trial(&job.space)).collect();
+        let before = SignedDuration::try_from_secs_f64(self.status.active_seconds).unwrap_or_default();
+        let since = self
+            .status
+            .active_since
+            .map_or(SignedDuration::ZERO, |s| now.duration_since(s));
+        Snapshot {
+            job,
+            trials,
+            active: before + since,
+            ended: standing::ended(&self.status),
+        }
+    }
+
+    /// Decides and carries out, until nothing is left to do; the answer is when to look again even without news.
+    async fn advance(&mut self, attempts: &Attempts) -> Result<Option<SignedDuration>, Error> {
+        if let Some(message) = &attempts.halt {
+            let reason = EndReason::BadConfiguration;
+            self.end(Ended {
+                reason,
+                message: message.clone(),
+            })
+            .await?;
+        }
+        let mut wake_in = None;
+        for _ in 0..MOST_ROUNDS {
+            let now = Timestamp::now();
+            let is_over = standing::ended(&self.status).is_some();
+            standing::keep_time(&mut self.status, !is_over && !self.checked.job.suspend, now);
+            let begin = Instant::now();
+            let snapshot = self.snapshot(now);
+            let plan = decide(&snapshot, now);
+            self.ctx.telemetry.decided(begin.elapsed());
+            self.status = standing::numbers(&self.status, &snapshot, &plan.status);
+            wake_in = plan.wake_in;
+            if plan.actions.is_empty() {
+                break;
+            }
+            for step in plan.actions {
+                if !self.carry_out(step, now).await? {
+                    self.look_again = true;
+                    return Ok(wake_in);
+                }
+            }
+        }
+        Ok(wake_in)
+    }
+
+    /// Says how the job stands now.
+    async fn conclude(&mut self, attempts: &Attempts, unreadable: Option<String>) -> Result<(), Error> {
+        let runs = self.records.iter().any(|r| r.status.phase == TrialPhase::Running);
+        let trouble = attempts.trouble.clone().filter(|_| !runs);
+        let standing = match (standing::ended(&self.status), unreadable.or(trouble)) {
+            (Some(end), _) => Standing::Ended(end),
+            (_, Some(why)) => Standing::Stuck(settle::sentence(&why)),
+            _ if self.checked.job.suspend => Standing::Suspended,
+            _ => Standing::Working,
+        };
+        let was_stuck = self.written.phase.as_deref() == Some("Stalled");
+        standing::stand(
+            &mut self.status,
+            &standing,
+            self.object.metadata.generation,
+            Timestamp::now(),
+        );
+        self.write_status().await?;
+        if let (Standing::Stuck(why), false) = (&standing, was_stuck) {
+            self.ctx
+                .events
+                .warning(&self.object, "TrialsCannotRun", "Run", why)
+                .await;
+        }
+        Ok(())
+    }
+
+    fn next_look(&self, wake_in: Option<SignedDuration>) -> Action {
+        let deadline = wake_in.and_then(|d| Duration::try_from(d).ok());
+        let soon = self.look_again.then_some(SOON);
+        match deadline.into_iter().chain(soon).min() {
+            Some(wait) => Action::requeue(wait.max(Duration::from_millis(100))),
+            None => Action::await_change(),
+        }
+    }
+
+    /// What `ttlSecondsAfterFinished` leaves of the job's time; `None` where it stays.
+    fn time_to_live(&self, now: Timestamp) -> Option<SignedDuration> {
+        let ttl = SignedDuration::from_secs(i64::from(self.checked.spec.ttl_seconds_after_finished?));
+        Some(self.status.completion_time? + ttl).map(|end| end.duration_since(now))
+    }
+
+    /// A name by which the controller finds the job again.
+    pub fn reference(&self) -> kube::runtime::reflector::ObjectRef<DynamicObject> {
+        kube::runtime::reflector::ObjectRef::from_obj_with(&self.object, super::cluster::job_resource())
+    }
+}

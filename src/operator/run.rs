@@ -1,0 +1,282 @@
+//! Wires watches, reconciliations and the operator's own endpoints together.
+
+use super::cluster::{Cluster, job_resource, trial_resource};
+use super::context::{Context, Index, Owner, Settings, Stores};
+use super::events::Events;
+use super::listen::Listeners;
+use super::reconcile::{self, Error};
+use super::telemetry::Telemetry;
+use super::{JOB_LABEL, serve};
+use futures::{FutureExt, StreamExt, TryStreamExt};
+use k8s_openapi::api::batch::v1::Job;
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::{Api, ApiResource, DynamicObject};
+use kube::runtime::controller::{Action, Config};
+use kube::runtime::reflector::ObjectRef;
+use kube::runtime::watcher::{self, Event, watcher};
+use kube::runtime::{Controller, WatchStreamExt};
+use kube::{Client, ResourceExt};
+use std::collections::HashSet;
+use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::oneshot;
+
+/// Longest time that one reconciliation may take.
+const LONGEST: Duration = Duration::from_secs(60);
+/// Longest wait after repeated failures.
+const LONGEST_BACKOFF: Duration = Duration::from_secs(300);
+
+/// Why the operator can't begin.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Its metrics could not be set up.
+    #[error("metrics: {0}")]
+    Metrics(#[from] prometheus::Error),
+    /// Its HTTP client could not be set up.
+    #[error("HTTP client: {0}")]
+    Http(#[from] reqwest::Error),
+    /// Its address is taken.
+    #[error("{0}: {1}")]
+    Listen(std::net::SocketAddr, std::io::Error),
+}
+
+/// Looks after TuningJobs until `stop` is done.
+pub async fn run(
+    client: Client,
+    settings: Settings,
+    stop: impl Future<Output = ()> + Send + Sync + 'static,
+) -> Result<(), StartError> {
+    let (controller, context, watches) = set_up(client, &settings)?;
+    if let Some(address) = settings.listen {
+        serve::start(address, context.clone())
+            .await
+            .map_err(|e| StartError::Listen(address, e))?;
+    }
+    let stop = stop.shared();
+    // Whatever is decided before everything was listed once would be decided half blind.
+    tokio::select! {
+        () = stop.clone() => return Ok(()),
+        _ = futures::future::join_all(watches.listed) => {}
+    }
+    tracing::info!("all kinds are listed, reconciling");
+    controller
+        .reconcile_on(stream_of(watches.woken))
+        .graceful_shutdown_on(stop)
+        .run(guarded, error_policy, context)
+        .for_each(|_| async {})
+        .await;
+    Ok(())
+}
+
+/// Watches of what belongs to TuningJobs.
+struct Watches {
+    /// One for each kind, done once everything was listed.
+    listed: [oneshot::Receiver<()>; 3],
+    /// Jobs to look at.
+    woken: UnboundedReceiver<ObjectRef<DynamicObject>>,
+}
+
+fn set_up(
+    client: Client,
+    settings: &Settings,
+) -> Result<(Controller<DynamicObject>, Arc<Context>, Watches), StartError> {
+    let telemetry = Telemetry::new()?;
+    let cluster = Cluster::new(client.clone(), telemetry.clone());
+    let namespace = &settings.namespace;
+    let (wake, woken) = unbounded_channel();
+    let jobs = dynamic(&client, namespace, &job_resource());
+    let config = Config::default().concurrency(settings.concurrency);
+    let controller =
+        Controller::new_with(jobs, watcher::Config::default(), job_resource()).with_config(config);
+    let stores = Stores {
+        jobs: controller.store(),
+        trials: Index::default(),
+        kube_jobs: Index::default(),
+        pods: Index::default(),
+    };
+    let trials = dynamic(&client, namespace, &trial_resource());
+    let (kube_jobs, pods) = (typed::<Job>(&client, namespace), typed::<Pod>(&client, namespace));
+    let listed = [
+        follow(trials, stores.trials.clone(), wake.clone(), owner_of_trial),
+        follow(kube_jobs, stores.kube_jobs.clone(), wake.clone(), owner_by_label),
+        follow(pods, stores.pods.clone(), wake.clone(), owner_by_label),
+    ];
+    let context = Context {
+        listeners: Listeners::new(cluster.clone(), settings.scrape_interval, telemetry.clone(), wake)?,
+        cluster,
+        stores,
+        events: Events::new(client),
+        telemetry,
+        progress_written: Default::default(),
+        failures: Default::default(),
+        settings: settings.clone(),
+    };
+    Ok((controller, Arc::new(context), Watches { listed, woken }))
+}
+
+fn dynamic(client: &Client, namespace: &Option<String>, resource: &ApiResource) -> Api<DynamicObject> {
+    match namespace {
+        Some(namespace) => Api::namespaced_with(client.clone(), namespace, resource),
+        None => Api::all_with(client.clone(), resource),
+    }
+}
+
+fn typed<K>(client: &Client, namespace: &Option<String>) -> Api<K>
+where
+    K: kube::Resource<Scope = k8s_openapi::NamespaceResourceScope, DynamicType = ()>,
+{
+    match namespace {
+        Some(namespace) => Api::namespaced(client.clone(), namespace),
+        None => Api::all(client.clone()),
+    }
+}
+
+fn stream_of(
+    mut woken: UnboundedReceiver<ObjectRef<DynamicObject>>,
+) -> impl futures::Stream<Item = ObjectRef<DynamicObject>> + Send {
+    futures::stream::poll_fn(move |cx| woken.poll_recv(cx))
+}
+
+/// Which TuningJob an object belongs to.
+type OwnerOf<K> = fn(&K) -> Option<Owner>;
+
+fn owner_of_trial(trial: &DynamicObject) -> Option<Owner> {
+    let job = trial.data.get("spec")?.get("job")?.as_str()?;
+    Some((trial.namespace()?, job.to_owned()))
+}
+
+fn owner_by_label<K: ResourceExt>(object: &K) -> Option<Owner> {
+    Some((object.namespace()?, object.labels().get(JOB_LABEL)?.clone()))
+}
+
+/// Keeps an index up to date and wakes the jobs concerned; the answer is done once everything was listed.
+fn follow<K>(
+    api: Api<K>,
+    index: Index<K>,
+    wake: UnboundedSender<ObjectRef<DynamicObject>>,
+    owner_of: OwnerOf<K>,
+) -> oneshot::Receiver<()>
+where
+    K: kube::Resource + Clone + std::fmt::Debug + serde::de::DeserializeOwned + Send + Sync + 'static,
+{
+    let (done, listed) = oneshot::channel();
+    let mut done = Some(done);
+    // Trials carry no label when a person makes them; Jobs and pods always do.
+    let is_trial = std::any::type_name::<K>() == std::any::type_name::<DynamicObject>();
+    let config = if is_trial {
+        watcher::Config::default()
+    } else {
+        watcher::Config::default().labels(JOB_LABEL)
+    };
+    tokio::spawn(async move {
+        let mut events = watcher(api, config).default_backoff().boxed();
+        let mut seen = HashSet::new();
+        loop {
+            let event = match events.try_next().await {
+                Ok(Some(event)) => event,
+                Ok(None) => return,
+                Err(error) => {
+                    tracing::warn!(error = chain(&error), "a watch was interrupted");
+                    continue;
+                }
+            };
+            match event {
+                Event::Init => seen.clear(),
+                Event::InitApply(object) => {
+                    if let Some(owner) = owner_of(&object) {
+                        seen.insert((owner, object.name_any()));
+                    }
+                    put(&index, object, &wake, owner_of);
+                }
+                Event::InitDone => {
+                    index.keep(&seen);
+                    if let Some(done) = done.take() {
+                        let _ = done.send(());
+                    }
+                }
+                Event::Apply(object) => put(&index, object, &wake, owner_of),
+                Event::Delete(object) => {
+                    if let Some(owner) = owner_of(&object) {
+                        index.remove(&owner, &object.name_any());
+                        let _ = wake.send(reference(&owner));
+                    }
+                }
+            }
+        }
+    });
+    listed
+}
+
+fn put<K: kube::Resource + Clone>(
+    index: &Index<K>,
+    mut object: K,
+    wake: &UnboundedSender<ObjectRef<DynamicObject>>,
+    owner_of: OwnerOf<K>,
+) {
+    object.meta_mut().managed_fields = None;
+    if let Some(owner) = owner_of(&object) {
+        let name = object.meta().name.clone().unwrap_or_default();
+        index.put(&owner, &name, object);
+        let _ = wake.send(reference(&owner));
+    }
+}
+
+fn reference(owner: &Owner) -> ObjectRef<DynamicObject> {
+    ObjectRef::new_with(&owner.1, job_resource()).within(&owner.0)
+}
+
+/// A reconciliation that neither hangs nor takes the others down with it.
+async fn guarded(object: Arc<DynamicObject>, context: Arc<Context>) -> Result<Action, Error> {
+    let begin = Instant::now();
+    let owner = (object.namespace().unwrap_or_default(), object.name_any());
+    let pass = AssertUnwindSafe(reconcile::reconcile(object, context.clone())).catch_unwind();
+    let result = match tokio::time::timeout(LONGEST, pass).await {
+        Ok(Ok(result)) => result,
+        Ok(Err(panic)) => {
+            let text = panic.downcast_ref::<String>().cloned();
+            let text = text.or_else(|| panic.downcast_ref::<&str>().map(|s| (*s).to_owned()));
+            Err(Error::Panic(text.unwrap_or_default()))
+        }
+        Err(_) => Err(Error::Timeout(LONGEST)),
+    };
+    context
+        .telemetry
+        .reconciled(if result.is_ok() { "ok" } else { "error" }, begin.elapsed());
+    if result.is_ok() {
+        context
+            .failures
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&owner);
+    }
+    result
+}
+
+/// Waits longer with each failure in a row.
+fn error_policy(object: Arc<DynamicObject>, error: &Error, context: Arc<Context>) -> Action {
+    let owner = (object.namespace().unwrap_or_default(), object.name_any());
+    context.telemetry.failed(error.kind());
+    let mut failures = context.failures.lock().unwrap_or_else(PoisonError::into_inner);
+    let n = failures.entry(owner.clone()).or_default();
+    *n += 1;
+    let wait = Duration::from_millis(250 << (*n).min(10)).min(LONGEST_BACKOFF);
+    let error = chain(error);
+    tracing::warn!(
+        namespace = owner.0,
+        job = owner.1,
+        error,
+        failures = *n,
+        "reconciliation failed"
+    );
+    Action::requeue(wait)
+}
+
+/// An error and what caused it: a connection that fails says why only at the end.
+fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |e| e.source());
+    let mut sentences: Vec<String> = causes.map(ToString::to_string).collect();
+    sentences.dedup();
+    sentences.join(": ")
+}

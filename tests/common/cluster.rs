@@ -1,0 +1,290 @@
+//! A real control plane without nodes, shared by the tests of a program, whose pods the tests play.
+#![allow(dead_code, unused_imports, reason = "each test program uses a part")]
+
+#[path = "counting.rs"]
+mod counting;
+#[path = "pods.rs"]
+mod pods;
+
+use counting::Counting;
+use k8s_openapi::api::core::v1::{Namespace, Pod};
+use kube::api::{Api, DynamicObject, ListParams, Patch, PatchParams, PostParams};
+use kube::client::ClientBuilder;
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Client, Config, ResourceExt};
+pub use pods::Play;
+use serde_json::{Value, json};
+use std::future::Future;
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock, Mutex};
+use std::time::{Duration, Instant};
+use tokio::sync::{Notify, oneshot};
+use tuning_operator::api::{Trial, TuningJob};
+use tuning_operator::operator::{self, Settings};
+
+/// The control plane ends when its input is closed: with this process, however that ends.
+struct Plane {
+    kubeconfig: String,
+    _child: Child,
+}
+
+static PLANE: LazyLock<Plane> = LazyLock::new(|| {
+    let program = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cluster/control-plane");
+    let mut child = Command::new(program)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap())
+        .read_line(&mut line)
+        .unwrap();
+    let kubeconfig = line.trim().to_owned();
+    assert!(
+        !kubeconfig.is_empty(),
+        "{program} said no kubeconfig; see what it said on its way out"
+    );
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    // On a thread of its own: a test's runtime is of no use to another test.
+    let config = kubeconfig.clone();
+    std::thread::spawn(move || {
+        block_on(async move { install(Client::try_from(load(&config).await).unwrap()).await })
+    })
+    .join()
+    .unwrap();
+    Plane {
+        kubeconfig,
+        _child: child,
+    }
+});
+
+pub fn block_on<T>(future: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build();
+    runtime.unwrap().block_on(future)
+}
+
+async fn load(path: &str) -> Config {
+    let kubeconfig = Kubeconfig::read_from(path).unwrap();
+    Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default())
+        .await
+        .unwrap()
+}
+
+async fn install(client: Client) {
+    use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+    let api: Api<CustomResourceDefinition> = Api::all(client);
+    for crd in operator::crds() {
+        let name = crd.name_any();
+        api.create(&PostParams::default(), &crd).await.unwrap();
+        until("the CRD is served", async || {
+            let status = api.get(&name).await.unwrap().status.and_then(|s| s.conditions);
+            status
+                .unwrap_or_default()
+                .iter()
+                .any(|c| c.type_ == "Established" && c.status == "True")
+        })
+        .await;
+    }
+}
+
+/// Waits until something holds; fails after a minute.
+pub async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+    let begin = Instant::now();
+    while !holds().await {
+        assert!(
+            begin.elapsed() < Duration::from_secs(60),
+            "waited in vain: {what}"
+        );
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// A namespace of one test.
+pub struct Space {
+    pub name: String,
+    pub client: Client,
+    config: Config,
+}
+
+impl Space {
+    pub async fn new(name: &str) -> Self {
+        let config = load(&PLANE.kubeconfig).await;
+        let client = Client::try_from(config.clone()).unwrap();
+        let namespace: Namespace = serde_json::from_value(json!({"metadata": {"name": name}})).unwrap();
+        Api::all(client.clone())
+            .create(&PostParams::default(), &namespace)
+            .await
+            .unwrap();
+        let name = name.to_owned();
+        Self { name, client, config }
+    }
+
+    pub fn jobs(&self) -> Api<TuningJob> {
+        Api::namespaced(self.client.clone(), &self.name)
+    }
+
+    pub fn trials(&self) -> Api<Trial> {
+        Api::namespaced(self.client.clone(), &self.name)
+    }
+
+    pub fn kube_jobs(&self) -> Api<k8s_openapi::api::batch::v1::Job> {
+        Api::namespaced(self.client.clone(), &self.name)
+    }
+
+    pub fn pods(&self) -> Api<Pod> {
+        Api::namespaced(self.client.clone(), &self.name)
+    }
+
+    /// Applies a manifest; the answer is the API server's sentence, if it refuses.
+    pub async fn apply(&self, manifest: &Value) -> Result<(), String> {
+        let resource = kube::api::ApiResource::erase::<TuningJob>(&());
+        let api: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), &self.name, &resource);
+        let params = PatchParams::apply("test").force();
+        let name = manifest["metadata"]["name"].as_str().unwrap();
+        api.patch(name, &params, &Patch::Apply(manifest))
+            .await
+            .map(drop)
+            .map_err(|e| e.to_string())
+    }
+
+    pub async fn sorted_trials(&self) -> Vec<Trial> {
+        let mut trials = self.trials().list(&ListParams::default()).await.unwrap().items;
+        trials.sort_by_key(|t| t.spec.index);
+        trials
+    }
+
+    /// The reason for which a job's condition holds.
+    pub async fn holds(&self, job: &str, condition: &str) -> Option<String> {
+        let status = self.jobs().get_opt(job).await.unwrap()?.status?;
+        let found = status.conditions.into_iter().find(|c| c.type_ == condition)?;
+        (found.status == tuning_operator::api::ConditionStatus::True).then_some(found.reason)
+    }
+
+    /// Waits until a job is complete.
+    pub async fn complete(&self, job: &str) {
+        until(&format!("{job} is complete"), async || {
+            self.holds(job, "Complete").await.is_some()
+        })
+        .await;
+    }
+
+    /// Names of the namespace's pods.
+    pub async fn pod_names(&self) -> Vec<String> {
+        let pods = self.pods().list(&ListParams::default()).await.unwrap();
+        pods.items.iter().map(ResourceExt::name_any).collect()
+    }
+
+    /// Names of the namespace's Kubernetes Jobs.
+    pub async fn kube_job_names(&self) -> Vec<String> {
+        let jobs = self.kube_jobs().list(&ListParams::default()).await.unwrap();
+        jobs.items.iter().map(ResourceExt::name_any).collect()
+    }
+
+    /// Starts an operator for this namespace.
+    pub fn operator(&self) -> Operator {
+        self.operator_dying_after(usize::MAX)
+    }
+
+    /// Starts an operator that dies right after its write number `limit`, before it has seen the answer.
+    pub fn operator_dying_after(&self, limit: usize) -> Operator {
+        let writes = Arc::new(AtomicUsize::new(0));
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let dead = Arc::new(Notify::new());
+        let layer = Counting {
+            writes: writes.clone(),
+            log: log.clone(),
+            dead: dead.clone(),
+            limit,
+        };
+        let client = ClientBuilder::try_from(self.config.clone())
+            .unwrap()
+            .with_layer(&layer)
+            .build();
+        let settings = Settings {
+            namespace: Some(self.name.clone()),
+            scrape_interval: Duration::from_millis(200),
+            ..Settings::default()
+        };
+        let (stop, stopped) = oneshot::channel::<()>();
+        let task = tokio::spawn(async move {
+            let stopped = async { drop(stopped.await) };
+            let run = operator::run(client, settings, futures_shared(stopped));
+            tokio::select! {
+                result = run => result.unwrap(),
+                () = dead.notified() => {}
+            }
+        });
+        Operator {
+            writes,
+            log,
+            _stop: stop,
+            task,
+        }
+    }
+}
+
+fn futures_shared(
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> impl Future<Output = ()> + Send + Sync + 'static {
+    let (done, wait) = tokio::sync::watch::channel(false);
+    tokio::spawn(async move {
+        stop.await;
+        let _ = done.send(true);
+    });
+    async move {
+        let mut wait = wait;
+        let _ = wait.wait_for(|done| *done).await;
+    }
+}
+
+/// An operator at work; dropped, it is killed.
+pub struct Operator {
+    writes: Arc<AtomicUsize>,
+    log: Arc<Mutex<Vec<String>>>,
+    _stop: oneshot::Sender<()>,
+    pub task: tokio::task::JoinHandle<()>,
+}
+
+impl Operator {
+    /// Number of writes so far.
+    pub fn writes(&self) -> usize {
+        self.writes.load(Ordering::SeqCst)
+    }
+
+    /// What was written, in order.
+    pub fn log(&self) -> Vec<String> {
+        self.log.lock().unwrap().clone()
+    }
+}
+
+impl Drop for Operator {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// A small job.
+pub fn manifest(name: &str, max_trials: u32, parallel: u32) -> Value {
+    json!({
+        "apiVersion": "tuning-operator.io/v1alpha1",
+        "kind": "TuningJob",
+        "metadata": {"name": name},
+        "spec": {
+            "objective": {"metric": "f1", "goal": "Maximize"},
+            "parameters": [{"name": "learning_rate", "double": {"min": 5e-6, "max": 5e-4, "scale": "Log"}}],
+            "strategy": {"bayesian": {"seed": 7}},
+            "budget": {"maxTrials": max_trials, "parallelTrials": parallel},
+            "trial": {"container": {"image": "example.org/train", "args": ["--lr", "$(params.learning_rate)"]}},
+        }
+    })
+}
+
+/// Best near 1e-4.
+pub fn f1(learning_rate: f64) -> f64 {
+    0.87 - 0.05 * (learning_rate / 1e-4).ln().powi(2)
+}

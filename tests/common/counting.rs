@@ -1,0 +1,76 @@
+//! A layer under an operator's client that counts its writes, and lets it die after one of them.
+
+use http::{Method, Request, Response};
+use kube::client::Body;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
+use tokio::sync::Notify;
+use tower::{Layer, Service};
+
+/// Counts writes, and lets the operator die after one of them.
+#[derive(Clone)]
+pub struct Counting {
+    pub writes: Arc<AtomicUsize>,
+    pub log: Arc<Mutex<Vec<String>>>,
+    pub dead: Arc<Notify>,
+    pub limit: usize,
+}
+
+#[derive(Clone)]
+pub struct Counted<S> {
+    inner: S,
+    layer: Counting,
+}
+
+impl<S> Layer<S> for Counting {
+    type Service = Counted<S>;
+
+    fn layer(&self, inner: S) -> Counted<S> {
+        let layer = self.clone();
+        Counted { inner, layer }
+    }
+}
+
+impl<S, B> Service<Request<Body>> for Counted<S>
+where
+    S: Service<Request<Body>, Response = Response<B>>,
+    S::Future: Send + 'static,
+    B: Send + 'static,
+    S::Error: Send + 'static,
+{
+    type Response = Response<B>;
+    type Error = S::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<B>, S::Error>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let is_write = request.method() != Method::GET;
+        let line = format!("{} {}", request.method(), request.uri().path());
+        let number = if is_write {
+            self.layer.writes.fetch_add(1, Ordering::SeqCst) + 1
+        } else {
+            0
+        };
+        if is_write {
+            self.layer.log.lock().unwrap().push(line);
+        }
+        let (answer, layer) = (self.inner.call(request), self.layer.clone());
+        Box::pin(async move {
+            if number > layer.limit {
+                return std::future::pending().await;
+            }
+            let answer = answer.await;
+            if number == layer.limit {
+                layer.dead.notify_one();
+                return std::future::pending().await;
+            }
+            answer
+        })
+    }
+}
