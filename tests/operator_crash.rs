@@ -4,12 +4,12 @@
 #[path = "common/cluster.rs"]
 mod cluster;
 
-use cluster::{Play, Space, block_on, f1, manifest, until};
+use cluster::{Play, Player, Space, block_on, f1, manifest, until};
 use serde_json::{Value, json};
 use std::time::Duration;
 
 /// What a job came to, without what depends on the time.
-async fn outcome(space: &Space, job: &str) -> Value {
+async fn outcome(space: &Space, job: &str, player: &Player) -> Value {
     let status = space.jobs().get(job).await.unwrap().status.unwrap();
     let trials = space.sorted_trials().await;
     let trials = trials.iter().filter(|t| t.spec.job == job).map(|t| {
@@ -20,12 +20,13 @@ async fn outcome(space: &Space, job: &str) -> Value {
             t.spec.why,
             status.phase,
             status.failure,
+            status.attempts,
             status.value
         ])
     });
     json!({
         "trials": trials.collect::<Vec<_>>(), "counts": status.trials, "best": status.best.map(|b| b.value),
-        "recommended": status.recommended, "phase": status.phase, "message": status.message,
+        "recommended": status.recommended, "phase": status.phase, "pods": player.pods(), "message": status.message,
     })
 }
 
@@ -42,12 +43,12 @@ fn mixed(trial: &str, rate: f64, before: usize) -> Play {
 fn killed_after_any_write_the_end_is_that_of_an_undisturbed_run() {
     block_on(async {
         let space = Space::new("kill-0").await;
-        let _player = space.play(mixed);
+        let player = space.play(mixed);
         let operator = space.operator();
         space.apply(&manifest("job", 4, 1)).await.unwrap();
         space.complete("job").await;
         until("it rests", async || space.kube_job_names().await == ["job-0002"]).await;
-        let (expected, n_writes) = (outcome(&space, "job").await, operator.writes());
+        let (expected, n_writes) = (outcome(&space, "job", &player).await, operator.writes());
         println!("{n_writes} writes: {:#?}", operator.log());
         assert!(n_writes > 15);
         let ks: Vec<usize> = (1..=n_writes).collect();
@@ -60,7 +61,7 @@ fn killed_after_any_write_the_end_is_that_of_an_undisturbed_run() {
 
 async fn killed_after(k: usize, expected: Value) {
     let space = Space::new(&format!("kill-{k}")).await;
-    let _player = space.play(mixed);
+    let player = space.play(mixed);
     let mut first = space.operator_dying_after(k);
     space.apply(&manifest("job", 4, 1)).await.unwrap();
     // It may have no write number k: events are written by the way.
@@ -72,5 +73,9 @@ async fn killed_after(k: usize, expected: Value) {
         space.kube_job_names().await == ["job-0002"]
     })
     .await;
-    assert_eq!(outcome(&space, "job").await, expected, "killed after write {k}");
+    assert_eq!(
+        outcome(&space, "job", &player).await,
+        expected,
+        "killed after write {k}"
+    );
 }

@@ -12,7 +12,7 @@ use kube::api::{Api, DynamicObject, ListParams, Patch, PatchParams, PostParams};
 use kube::client::ClientBuilder;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config, ResourceExt};
-pub use pods::Play;
+pub use pods::{Play, Player};
 use serde_json::{Value, json};
 use std::future::Future;
 use std::io::{BufRead, BufReader};

@@ -34,8 +34,8 @@ impl Space {
     /// its learning rate, and how many pods the trial had before.
     pub fn play(&self, play: impl Fn(&str, f64, usize) -> Play + Send + 'static) -> Player {
         let pods = self.pods();
-        let most = Arc::new(AtomicUsize::new(0));
-        let seen = most.clone();
+        let (most, all) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let (seen, count) = (most.clone(), all.clone());
         let task = tokio::spawn(async move {
             let mut known: HashMap<String, Play> = HashMap::new();
             let mut n_pods: HashMap<String, usize> = HashMap::new();
@@ -49,6 +49,7 @@ impl Space {
                 for pod in list.items {
                     let trial = pod.labels()["tuning-operator.io/trial"].clone();
                     let part = known.entry(pod.uid().unwrap()).or_insert_with(|| {
+                        count.fetch_add(1, Ordering::Relaxed);
                         let before = n_pods.entry(trial.clone()).or_default();
                         *before += 1;
                         play(&trial, learning_rate(&pod), *before - 1)
@@ -57,7 +58,7 @@ impl Space {
                 }
             }
         });
-        Player { task, most }
+        Player { task, most, all }
     }
 }
 
@@ -111,9 +112,15 @@ async fn step(pods: &Api<Pod>, pod: &Pod, part: &Play) -> kube::Result<()> {
 pub struct Player {
     task: tokio::task::JoinHandle<()>,
     most: Arc<AtomicUsize>,
+    all: Arc<AtomicUsize>,
 }
 
 impl Player {
+    /// Pods so far.
+    pub fn pods(&self) -> usize {
+        self.all.load(Ordering::Relaxed)
+    }
+
     /// Most pods at once so far.
     pub fn most(&self) -> usize {
         self.most.load(Ordering::Relaxed)
