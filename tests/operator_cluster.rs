@@ -8,7 +8,10 @@ use cluster::{Play, Space, block_on, f1, manifest, until};
 use kube::ResourceExt;
 use kube::api::{DeleteParams, Patch, PatchParams};
 use serde_json::{Value, json};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use tokio::io::AsyncWriteExt;
 use tuning_operator::api::{self, TrialFailure, TrialPhase};
 use tuning_operator::tuning;
 
@@ -314,6 +317,63 @@ fn one_bad_object_does_not_stop_the_others() {
             status.message.contains("spec.metrics.logs.definitions[0].regex"),
             "{}",
             status.message
+        );
+    });
+}
+
+/// Serves one page after the other, the last one for ever; the answer is the port.
+async fn serve(pages: &'static [&'static str]) -> u16 {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        let mut next = pages.iter().copied();
+        let mut page = "";
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            page = next.next().unwrap_or(page);
+            let answer = format!(
+                "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{page}",
+                page.len()
+            );
+            let _ = stream.write_all(answer.as_bytes()).await;
+        }
+    });
+    port
+}
+
+#[test]
+fn a_trials_endpoint_is_followed_while_it_runs_and_its_last_word_stands_in_for_the_report() {
+    block_on(async {
+        let space = Space::new("endpoint").await;
+        let _operator = space.operator();
+        let done = Arc::new(AtomicBool::new(false));
+        let flag = done.clone();
+        let _player = space.play(move |_, _, _| Play::RunsUntil(flag.clone()));
+        let port = serve(&[
+            "not a page {",
+            "tuning_metric{name=\"f1\"} 0.6\ntuning_metric_step 10\ntuning_step 12\ntuning_total_steps 30\n",
+            "tuning_metric{name=\"f1\"} 0.6\ntuning_metric_step 10\ntuning_step 15\n",
+            "tuning_metric{name=\"f1\"} 0.7\ntuning_metric_step 20\ntuning_step 20\n",
+        ])
+        .await;
+        let mut manifest = manifest("job", 1, 1);
+        manifest["spec"]["metrics"] = json!({"prometheus": {"port": port, "path": "/metrics"}});
+        space.apply(&manifest).await.unwrap();
+        let curve = async || {
+            let trials = space.sorted_trials().await;
+            let status = trials.first().and_then(|t| t.status.clone()).unwrap_or_default();
+            status.curve.iter().map(|p| (p.step, p.value)).collect::<Vec<_>>()
+        };
+        until("the curve is told while the trial runs", async || {
+            curve().await == [(10, 0.6), (20, 0.7)]
+        })
+        .await;
+        done.store(true, Ordering::Relaxed);
+        space.complete("job").await;
+        let status = space.sorted_trials().await[0].status.clone().unwrap();
+        assert_eq!(
+            (status.value, status.source),
+            (Some(0.7), Some(api::ValueSource::Prometheus))
         );
     });
 }

@@ -211,3 +211,170 @@ pub fn sentence(text: &str) -> String {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    const SOURCE: Source = Source {
+        mark: ValueSource::Prometheus,
+        place: "its metrics page",
+    };
+
+    fn job() -> Job {
+        let manifest = json!({
+            "apiVersion": "tuning-operator.io/v1alpha1", "kind": "TuningJob", "metadata": {"name": "a"},
+            "spec": {
+                "objective": {"metric": "f1", "goal": "Maximize"},
+                "parameters": [{"name": "lr", "double": {"min": 0.0, "max": 1.0}}],
+                "budget": {"maxTrials": 3},
+                "trial": {"container": {"image": "x"}, "resources": {"limits": {"nvidia.com/gpu": 2}}},
+            },
+        });
+        crate::api::check(&manifest).unwrap().job
+    }
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn pending() -> TrialStatus {
+        TrialStatus {
+            phase: TrialPhase::Pending,
+            attempts: 1,
+            ..TrialStatus::default()
+        }
+    }
+
+    fn ended(exit: Exit, message: &str) -> Sight {
+        Sight::Ended(End {
+            pod: "p".into(),
+            uid: "u".into(),
+            exit,
+            message: Some(message.into()),
+            started: Some(at(100)),
+            finished: Some(at(160)),
+        })
+    }
+
+    fn heard(points: &[(u64, f64)]) -> Heard {
+        Heard {
+            metrics: points.iter().map(|(_, v)| ("f1".to_owned(), *v)).collect(),
+            points: points.to_vec(),
+            ..Heard::default()
+        }
+    }
+
+    #[test]
+    fn the_termination_message_is_the_truth_and_what_was_heard_stands_in() {
+        let told = settle(
+            &job(),
+            SOURCE,
+            &pending(),
+            &ended(Exit::Code(0), "{\"f1\": 0.9}"),
+            &heard(&[(1, 0.5)]),
+            at(200),
+        );
+        assert_eq!(
+            (told.status.value, told.status.source),
+            (Some(0.9), Some(ValueSource::TerminationMessage))
+        );
+        let mute = settle(
+            &job(),
+            SOURCE,
+            &pending(),
+            &ended(Exit::Code(0), ""),
+            &heard(&[(1, 0.5)]),
+            at(200),
+        );
+        assert_eq!(
+            (mute.status.value, mute.status.source),
+            (Some(0.5), Some(ValueSource::Prometheus))
+        );
+        assert_eq!((mute.status.ran_seconds, mute.status.gpu_seconds), (60.0, 120.0));
+        assert_eq!(mute.status.completion_time, Some(at(160)));
+    }
+
+    #[test]
+    fn a_second_pod_of_an_attempt_goes_on_with_the_curve_and_the_clock() {
+        let running = |pod: &str, since: i64| Sight::Running {
+            pod: pod.into(),
+            uid: pod.into(),
+            ip: None,
+            since: at(since),
+        };
+        let first = settle(
+            &job(),
+            SOURCE,
+            &pending(),
+            &running("p1", 100),
+            &heard(&[(10, 0.5), (20, 0.6)]),
+            at(150),
+        );
+        let gone = settle(
+            &job(),
+            SOURCE,
+            &first.status,
+            &Sight::Disrupted("drained".into()),
+            &Heard::default(),
+            at(160),
+        );
+        assert_eq!((gone.status.phase, gone.trouble), (TrialPhase::Pending, None));
+        let second = settle(
+            &job(),
+            SOURCE,
+            &gone.status,
+            &running("p2", 300),
+            &heard(&[(20, 0.7)]),
+            at(310),
+        );
+        let curve: Vec<(u64, f64)> = second.status.curve.iter().map(|p| (p.step, p.value)).collect();
+        assert_eq!(curve, [(10, 0.5), (20, 0.7)]);
+        assert_eq!(
+            (second.status.ran_seconds, second.status.attempt_start_time),
+            (60.0, Some(at(300)))
+        );
+        assert_eq!(second.status.start_time, Some(at(100)));
+    }
+
+    #[test]
+    fn bad_configuration_halts_and_blames_no_trial() {
+        let settled = settle(
+            &job(),
+            SOURCE,
+            &pending(),
+            &ended(Exit::Code(42), "no data"),
+            &Heard::default(),
+            at(200),
+        );
+        assert_eq!(
+            (settled.status.phase, settled.halt.as_deref()),
+            (TrialPhase::Queued, Some("no data"))
+        );
+        assert_eq!(settled.status.completion_time, None);
+    }
+
+    #[test]
+    fn what_was_not_started_or_has_ended_stays_as_it_is() {
+        for phase in [TrialPhase::Queued, TrialPhase::Succeeded, TrialPhase::Cancelled] {
+            let status = TrialStatus { phase, ..pending() };
+            let settled = settle(
+                &job(),
+                SOURCE,
+                &status,
+                &ended(Exit::Code(1), ""),
+                &Heard::default(),
+                at(200),
+            );
+            assert_eq!(settled.status, status);
+        }
+    }
+
+    #[test]
+    fn a_sentence_is_one_line_without_control_characters_and_its_end_is_kept() {
+        assert_eq!(sentence("a\u{1b}[31m\n\tb"), "a [31m b");
+        let long = sentence(&format!("{} the end", "x".repeat(5000)));
+        assert!(long.ends_with("the end") && long.chars().count() <= LONGEST_SENTENCE + 2);
+    }
+}

@@ -197,3 +197,114 @@ fn end(pod: &Pod, terminated: &ContainerStateTerminated) -> End {
         finished: terminated.finished_at.as_ref().map(time),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn job(conditions: Value) -> Job {
+        let status = json!({"conditions": conditions});
+        serde_json::from_value(json!({"metadata": {"name": "a-0001", "uid": "u"}, "status": status})).unwrap()
+    }
+
+    fn pod(name: &str, created: &str, status: Value) -> Pod {
+        let metadata = json!({
+            "name": name, "uid": name, "creationTimestamp": created,
+            "ownerReferences": [{"apiVersion": "batch/v1", "kind": "Job", "name": "a-0001", "uid": "u"}],
+        });
+        serde_json::from_value(json!({"metadata": metadata, "status": status})).unwrap()
+    }
+
+    fn container(state: Value) -> Value {
+        json!([{"name": "trial", "image": "", "imageID": "", "ready": false, "restartCount": 0, "state": state}])
+    }
+
+    fn ended(code: i32, reason: &str) -> Value {
+        json!({"phase": "Failed", "containerStatuses": container(json!({"terminated": {"exitCode": code, "reason": reason}}))})
+    }
+
+    const EARLY: &str = "2026-01-02T03:00:00Z";
+    const LATE: &str = "2026-01-02T04:00:00Z";
+
+    #[test]
+    fn exit_codes_signals_and_memory_are_told_apart() {
+        let cases = [
+            (0, "Completed", Exit::Code(0)),
+            (42, "Error", Exit::Code(42)),
+            (137, "OOMKilled", Exit::OutOfMemory),
+            (139, "Error", Exit::Signal(11)),
+            (128, "StartError", Exit::NotStarted),
+        ];
+        for (code, reason, exit) in cases {
+            let Sight::Ended(end) = see(Some(&job(json!([]))), &[pod("p", EARLY, ended(code, reason))])
+            else {
+                panic!("{code} {reason}");
+            };
+            assert_eq!(end.exit, exit);
+        }
+    }
+
+    #[test]
+    fn the_newest_pod_counts_and_a_strangers_does_not() {
+        let running = json!({"phase": "Running", "podIP": "10.0.0.7", "containerStatuses": container(json!({"running": {"startedAt": LATE}}))});
+        let mut disrupted = ended(143, "Error");
+        disrupted["conditions"] =
+            json!([{"type": "DisruptionTarget", "status": "True", "message": "drained"}]);
+        let old = pod("old", EARLY, disrupted);
+        assert_eq!(
+            see(Some(&job(json!([]))), std::slice::from_ref(&old)),
+            Sight::Disrupted("its pod was disrupted: drained".into())
+        );
+        let mut stranger = pod("stranger", "2026-01-02T05:00:00Z", ended(1, "Error"));
+        stranger.metadata.owner_references = None;
+        let seen = see(Some(&job(json!([]))), &[pod("new", LATE, running), stranger, old]);
+        assert!(
+            matches!(seen, Sight::Running { ref pod, .. } if pod == "new"),
+            "{seen:?}"
+        );
+    }
+
+    #[test]
+    fn waiting_says_what_a_person_has_to_mend() {
+        let pulling = json!({"phase": "Pending", "containerStatuses": container(json!({"waiting": {"reason": "ContainerCreating"}}))});
+        let stuck = json!({"phase": "Pending", "containerStatuses": container(json!({"waiting": {"reason": "ErrImagePull", "message": "not found"}}))});
+        let unschedulable = json!({"phase": "Pending", "conditions": [
+            {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/1 nodes are available"},
+        ]});
+        let cases = [
+            (pulling, None),
+            (stuck, Some("ErrImagePull: not found".to_owned())),
+            (
+                unschedulable,
+                Some("Unschedulable: 0/1 nodes are available".to_owned()),
+            ),
+        ];
+        for (status, why) in cases {
+            assert_eq!(
+                see(Some(&job(json!([]))), &[pod("p", EARLY, status)]),
+                Sight::Waiting(why)
+            );
+        }
+    }
+
+    #[test]
+    fn a_job_that_ended_without_a_pod_to_be_seen_is_unclear() {
+        let failed = json!([{"type": "Failed", "status": "True", "message": "pod failed"}]);
+        assert_eq!(
+            see(Some(&job(failed)), &[]),
+            Sight::Unclear("its Job is Failed: pod failed".into())
+        );
+        assert_eq!(see(None, &[]), Sight::Absent);
+    }
+
+    #[test]
+    fn a_pod_that_a_person_deleted_is_lost_and_not_to_blame() {
+        let mut taken = pod("p", EARLY, ended(143, "Error"));
+        taken.metadata.deletion_timestamp = serde_json::from_value(json!(LATE)).unwrap();
+        assert_eq!(
+            see(Some(&job(json!([]))), &[taken]),
+            Sight::Lost("its pod was deleted".into())
+        );
+    }
+}
