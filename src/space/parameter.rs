@@ -71,6 +71,10 @@ impl Parameter {
     /// Most values that a discrete or categorical parameter may list.
     pub const MAX_VALUES: usize = 100;
 
+    /// How far from its position, as a share of the range, a double may lie for the sake of fewer digits: far below what
+    /// any training run could tell apart, and people read, type and compare `6.471e-5`.
+    pub const RESOLUTION: f64 = 2e-4;
+
     /// Builds a parameter, or says everything that is wrong with it.
     pub fn new(name: impl Into<String>, domain: Domain) -> Result<Self, Vec<InvalidParameter>> {
         let name = name.into();
@@ -140,12 +144,12 @@ impl Parameter {
     }
 
     /// The value nearest to a position; positions outside `[0, 1]` are clamped.
+    ///
+    /// Doubles are rounded to as many digits as keep them within [`Self::RESOLUTION`] of the position.
     pub fn from_unit(&self, u: f64) -> Value {
         let u = u.clamp(0.0, 1.0);
         match &self.domain {
-            Domain::Double { min, max, scale } => {
-                Value::Double(scale.value_at(u, *min, *max).clamp(*min, *max))
-            }
+            Domain::Double { min, max, scale } => Value::Double(scale.rounded_at(u, *min, *max)),
             Domain::Integer { .. } => Value::Integer(self.nearest_integer(u)),
             Domain::Discrete { values } => Value::Double(values[nearest_level(u, values.len())]),
             Domain::Categorical { values } => Value::Text(values[nearest_level(u, values.len())].clone()),
@@ -195,6 +199,30 @@ impl Scale {
         ((warp(x) - warp(min)) / (warp(max) - warp(min))).clamp(0.0, 1.0)
     }
 
+    /// The value at a position, rounded within [`Parameter::RESOLUTION`]; the ends of the range are themselves, and a
+    /// rounded value stays where it is when it is rounded again.
+    fn rounded_at(self, u: f64, min: f64, max: f64) -> f64 {
+        let exact = self.value_at(u, min, max).clamp(min, max);
+        // A change by this much, of the value or in proportion to it, moves the position by the resolution.
+        let twice = 2.0 * Parameter::RESOLUTION;
+        let decimals = |tolerance: f64| libm::ceil(-libm::log10(tolerance)).clamp(0.0, 300.0) as usize;
+        let exponent = |x: f64| libm::floor(libm::log10(x));
+        let rounded = match self {
+            Self::Linear => format!("{exact:.*}", decimals(twice * (max - min))),
+            Self::Log => format!("{exact:.*e}", decimals(twice * libm::log(max / min))),
+            Self::ReverseLog => {
+                let digits = decimals(twice * libm::log((1.0 - min) / (1.0 - max)));
+                format!("{exact:.*}", digits + (-exponent(1.0 - exact)).max(0.0) as usize)
+            }
+        };
+        let inside = 0.0 < u && u < 1.0;
+        rounded.parse().ok().filter(|x| inside && min <= *x && *x <= max).unwrap_or(match u {
+            0.0 => min,
+            1.0 => max,
+            _ => exact,
+        })
+    }
+
     fn value_at(self, u: f64, min: f64, max: f64) -> f64 {
         match self {
             Self::Linear => min + u * (max - min),
@@ -233,6 +261,23 @@ mod tests {
             panic!()
         };
         assert!((x - 1e-4).abs() < 1e-12, "{x}");
+    }
+
+    #[test]
+    fn values_have_few_digits_and_stay_where_they_were() {
+        let lr = double(5e-6, 5e-4, Scale::Log);
+        assert_eq!(lr.from_unit(0.5), Value::Double(5e-5));
+        assert_eq!(lr.from_unit(0.556), Value::Double(6.471e-5));
+        assert_eq!(lr.from_unit(1.0), Value::Double(5e-4));
+        assert_eq!(double(0.9, 0.999, Scale::ReverseLog).from_unit(0.5), Value::Double(0.99));
+        let third = 1.0 / 3.0;
+        assert_eq!(double(third, 1.0, Scale::Linear).from_unit(0.0), Value::Double(third));
+        for i in 0..=1000 {
+            let u = f64::from(i) / 1000.0;
+            let x = lr.from_unit(u);
+            assert!((lr.to_unit(&x).unwrap() - u).abs() <= Parameter::RESOLUTION);
+            assert!(x.to_string().len() <= 10, "{x}");
+        }
     }
 
     #[test]

@@ -140,10 +140,7 @@ mod tests {
             prop_assert!(place.iter().all(|x| (0.0..=1.0).contains(x)));
             let again = space.from_unit(&place);
             for (a, b) in again.0.iter().zip(&point.0) {
-                match (a, b) {
-                    (Value::Double(a), Value::Double(b)) => prop_assert!((a - b).abs() <= 1e-12 * b.abs().max(1e-3)),
-                    _ => prop_assert_eq!(a, b),
-                }
+                prop_assert_eq!(a, b);
             }
         }
     }
