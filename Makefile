@@ -11,7 +11,7 @@ OPERATOR := --no-default-features --features operator
 export CARGO_TERM_COLOR ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test test-operator lint fmt bench-optimizer bench-trainer clean \
+.PHONY: help setup build demo test test-operator lint fmt bench-optimizer bench-trainer clean images cluster-up cluster-down e2e \
 	lint-fmt lint-clippy lint-core lint-doc lint-deny
 
 help: ## this list
@@ -39,7 +39,19 @@ test: setup ## every test: the core and the local runner, the operator, the trai
 test-operator: ## the operator on a real API server
 	@$(STAGE) "Kubernetes" tests/cluster/build control
 	@$(STAGE) "tests: operator" $(CARGO) test --locked $(OPERATOR) --lib --test crds --test operator_cluster \
-		--test operator_crash
+		--test operator_crash --test operator_lease
+
+images: setup ## both images, with docker or buildah
+	@scripts/images
+
+cluster-up: ## a Kubernetes with one real node on this machine (root); prints its kubeconfig
+	@tests/cluster/node up
+
+cluster-down: ## end it and remove every trace
+	@tests/cluster/node down
+
+e2e: setup ## the operator on a real node: its images, its chart, the real trainer (root)
+	@$(STAGE) "e2e" tests/cluster/e2e
 
 lint: lint-fmt lint-deny lint-core lint-clippy lint-doc ## format, clippy on every feature set, licences, docs
 	@$(STAGE) "tidy" $(CARGO) test --locked --test tidy --quiet
@@ -69,7 +81,7 @@ lint-core:
 lint-clippy: setup
 	@$(STAGE) "clippy: default" $(CARGO) clippy --locked --all-targets -- -D warnings
 	@$(STAGE) "clippy: core" $(CARGO) clippy --locked --all-targets --no-default-features -- -D warnings
-	@$(STAGE) "clippy: operator" $(CARGO) clippy --locked --all-targets --no-default-features --features operator \
+	@$(STAGE) "clippy: operator" $(CARGO) clippy --locked --all-targets --no-default-features --features e2e \
 		-- -D warnings
 	@$(STAGE) "clippy: trainer" $(TORCH) clippy --locked --all-targets $(TRAINER) -- -D warnings
 

@@ -1,4 +1,4 @@
-//! `crds/` is what the types say: `BLESS=1 cargo test --no-default-features --features operator --test crds` writes it.
+//! `crds/` and the chart's copy are what the types say: `BLESS=1 cargo test --no-default-features --features operator --test crds` writes it.
 #![cfg(feature = "operator")]
 
 #[path = "common/cluster.rs"]
@@ -20,6 +20,12 @@ fn the_files_are_what_the_types_say_and_small_enough_for_client_side_apply() {
         }
         let found = std::fs::read_to_string(&path).unwrap_or_default();
         assert!(found == text, "{path} is not what the types say: bless it");
+        let copy = path.replace("/crds/", "/charts/tuning-operator/files/");
+        if std::env::var_os("BLESS").is_some() {
+            std::fs::write(&copy, &text).unwrap();
+        }
+        let found = std::fs::read_to_string(&copy).unwrap_or_default();
+        assert!(found == text, "{copy} is not what the types say: bless it");
         bytes += text.len();
     }
     assert!(bytes < 150_000, "{bytes} bytes");

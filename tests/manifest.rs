@@ -223,7 +223,7 @@ fn faults_of_other_trials() {
         bert,
         "env: []",
         "spec.trial",
-        "exactly one of bert, container, command",
+        "exactly one of bert, container, sagemaker, command",
     );
     refused(
         bert,
@@ -245,6 +245,61 @@ fn faults_of_other_trials() {
         &logs("f1=[0-9]+"),
         "spec.metrics.logs.definitions[0].regex",
         "exactly one must capture",
+    );
+}
+
+#[test]
+fn faults_of_volumes_and_of_sagemakers_images() {
+    let bert = "bert: {task: mrpc, model: m, data: d}";
+    let sagemaker = |rest: &str| {
+        format!("sagemaker: {{image: i, {rest}}}\n    volumes: [{{name: data, emptyDir: {{}}}}]")
+    };
+    for (rest, path, text) in [
+        (
+            "channels: [{name: a/b, volume: data}]",
+            "channels[0].name",
+            "letters, digits",
+        ),
+        (
+            "channels: [{name: a, volume: data}, {name: a, volume: data}]",
+            "channels[1].name",
+            "an earlier channel",
+        ),
+        (
+            "channels: [{name: a, volume: b}]",
+            "channels[0].volume",
+            "is no volume",
+        ),
+        (
+            "channels: [{name: a, volume: data, subPath: ../x}]",
+            "channels[0].subPath",
+            "inside the volume",
+        ),
+        ("modelVolume: none", "modelVolume", "is no volume"),
+        (
+            "hyperparameters: {learning_rate: '1'}",
+            "hyperparameters.learning_rate",
+            "is a parameter of the job",
+        ),
+        (
+            "hyperparameters: {a: $(params.b)}",
+            "hyperparameters.a",
+            "names no parameter",
+        ),
+    ] {
+        refused(
+            bert,
+            &sagemaker(rest),
+            &format!("spec.trial.sagemaker.{path}"),
+            text,
+        );
+    }
+    let unseen = format!("{bert}\n    volumes: [{{name: data, emptyDir: {{}}}}]");
+    refused(
+        bert,
+        &unseen,
+        "spec.trial.volumes[0].mountPath",
+        "would not see \"data\" anywhere",
     );
 }
 

@@ -4,16 +4,15 @@
 #[path = "common/cluster.rs"]
 mod cluster;
 
-use cluster::{Play, Space, block_on, f1, manifest, until};
+use cluster::{Play, Space, block_on, check_first_proposals, f1, manifest, until};
 use kube::ResourceExt;
 use kube::api::{DeleteParams, Patch, PatchParams};
-use serde_json::{Value, json};
+use serde_json::json;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 use tuning_operator::api::{self, TrialFailure, TrialPhase};
-use tuning_operator::tuning;
 
 fn well(_: &str, learning_rate: f64, _: usize) -> Play {
     Play::reports(f1(learning_rate))
@@ -69,23 +68,6 @@ fn check_trials(trials: &[api::Trial]) {
         assert_eq!(status.value, Some(f1(rate)));
         assert_eq!(status.source, Some(api::ValueSource::TerminationMessage));
         assert_eq!((status.attempts, status.ran_seconds), (1, 600.0));
-    }
-}
-
-/// The same first proposals as on one machine.
-fn check_first_proposals(manifest: &Value, trials: &[api::Trial]) {
-    let job = api::check(manifest).unwrap().job;
-    let empty = tuning::Snapshot {
-        job,
-        trials: vec![],
-        active: Default::default(),
-        ended: None,
-    };
-    for (proposal, trial) in tuning::propose(&empty, 2).iter().zip(trials) {
-        assert_eq!(
-            api::assignment(&empty.job.space, &proposal.point),
-            trial.spec.parameters
-        );
     }
 }
 

@@ -90,6 +90,9 @@ fn check_choice(allowed: &[&str], value: &Value, path: &str, faults: &mut Vec<Fa
 }
 
 fn check_object(schema: &Value, map: &Map<String, Value>, path: &str, faults: &mut Vec<Fault>) {
+    if schema["x-kubernetes-preserve-unknown-fields"] == Value::Bool(true) {
+        return;
+    }
     let empty = Map::new();
     let properties = schema["properties"].as_object().unwrap_or(&empty);
     let others = &schema["additionalProperties"];

@@ -3,9 +3,10 @@
 //! One of several ways to say a thing is a struct of optional fields of which exactly one is set: that is what a
 //! structural schema of Kubernetes can express. Unknown fields are refused by the schema check, not by serde.
 
+use super::metrics_spec::MetricsSpec;
 #[cfg(feature = "operator")]
 use super::status::TuningJobStatus;
-use super::trial_spec::{MetricsSpec, TrialSpec};
+use super::trial_spec::TrialSpec;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

@@ -2,6 +2,7 @@
 
 use super::convert::{exactly_one, section};
 use super::fault::Fault;
+use super::volume_check::{check_sagemaker, check_volumes};
 use super::*;
 use crate::space::{Domain, Parameter, SearchSpace};
 use regex::Regex;
@@ -33,6 +34,7 @@ pub fn check_trial(
     let kinds = [
         ("bert", trial.bert.is_some()),
         ("container", trial.container.is_some()),
+        ("sagemaker", trial.sagemaker.is_some()),
         ("command", trial.command.is_some()),
     ];
     exactly_one("spec.trial", &kinds, faults);
@@ -49,6 +51,9 @@ pub fn check_trial(
     }
     check_env(&trial.env, faults);
     check_volumes(trial, faults);
+    if let Some(sagemaker) = &trial.sagemaker {
+        check_sagemaker(sagemaker, &trial.volumes, &known, faults);
+    }
     let metric = section::<ObjectiveSpec>(spec, "objective")
         .map(|o| o.metric)
         .unwrap_or_default();
@@ -138,6 +143,9 @@ fn check_references(trial: &TrialSpec, known: &[String], faults: &mut Vec<Fault>
             );
         }
     }
+    for (name, text) in trial.sagemaker.iter().flat_map(|s| &s.hyperparameters) {
+        texts.push((format!("spec.trial.sagemaker.hyperparameters.{name}"), text));
+    }
     texts.extend(
         trial
             .env
@@ -176,51 +184,6 @@ fn check_env(env: &[EnvVar], faults: &mut Vec<Fault>) {
                 format!("{:?} is not the name of a variable", var.name),
             ));
         }
-    }
-}
-
-fn check_volumes(trial: &TrialSpec, faults: &mut Vec<Fault>) {
-    for (i, volume) in trial.volumes.iter().enumerate() {
-        let path = format!("spec.trial.volumes[{i}]");
-        let sources = [
-            ("persistentVolumeClaim", volume.persistent_volume_claim.is_some()),
-            ("configMap", volume.config_map.is_some()),
-            ("secret", volume.secret.is_some()),
-            ("emptyDir", volume.empty_dir.is_some()),
-        ];
-        exactly_one(&path, &sources, faults);
-        if trial.volumes[..i].iter().any(|v| v.name == volume.name) {
-            let message = format!("{:?} is the name of an earlier volume", volume.name);
-            faults.push(Fault::new(format!("{path}.name"), message));
-        }
-        if volume.name.starts_with("tuning-") {
-            let message = format!(
-                "{}: names that begin with tuning- are the tuner's own",
-                volume.name
-            );
-            faults.push(Fault::new(format!("{path}.name"), message));
-        }
-        if !volume.mount_path.starts_with('/') {
-            let message = format!("{:?} is not absolute: begin it with '/'", volume.mount_path);
-            faults.push(Fault::new(format!("{path}.mountPath"), message));
-        }
-    }
-    let Some(name) = &trial.checkpoint_volume else {
-        return;
-    };
-    let path = "spec.trial.checkpointVolume";
-    match trial.volumes.iter().find(|v| v.name == *name) {
-        None => faults.push(Fault::new(
-            path,
-            format!("{name:?} is no volume of spec.trial.volumes"),
-        )),
-        Some(v) if v.read_only || v.config_map.is_some() || v.secret.is_some() => {
-            faults.push(Fault::new(
-                path,
-                format!("{name:?} can't be written to: checkpoints need a volume that can"),
-            ));
-        }
-        Some(_) => {}
     }
 }
 

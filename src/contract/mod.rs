@@ -4,7 +4,7 @@
 //! one JSON object.
 #![deny(clippy::disallowed_methods)]
 
-use crate::api::{self, Assignment, BertSpec, Precision, Task};
+use crate::api::{self, Assignment, BertSpec, Precision, SagemakerSpec, Task};
 use crate::tuning::{Job, Trial};
 use std::collections::BTreeMap;
 
@@ -93,6 +93,59 @@ pub fn bert_arguments(bert: &BertSpec, path: impl Fn(&str) -> String) -> Vec<Str
     arguments
 }
 
+/// The files under `/opt/ml/input/config`.
+pub const SAGEMAKER_FILES: [&str; 3] = [
+    "hyperparameters.json",
+    "inputdataconfig.json",
+    "resourceconfig.json",
+];
+
+/// What stands in [`SAGEMAKER_FILES`], as SageMaker writes it for a job on one machine.
+///
+/// Source: "How Amazon SageMaker AI provides training information" in SageMaker's developer guide. Every hyperparameter is a
+/// text, and `_tuning_objective_metric` is the one by which its own tuning jobs tell the metric.
+pub fn sagemaker_files(
+    spec: &SagemakerSpec,
+    metric: &str,
+    parameters: &Parameters,
+) -> [(&'static str, String); 3] {
+    let mut hyperparameters: BTreeMap<&str, String> = spec
+        .hyperparameters
+        .iter()
+        .map(|(name, text)| (name.as_str(), parameters.fill(text)))
+        .collect();
+    hyperparameters.extend(
+        parameters
+            .texts
+            .iter()
+            .map(|(name, text)| (name.as_str(), text.clone())),
+    );
+    hyperparameters.insert("_tuning_objective_metric", metric.to_owned());
+    let channels = spec.channels.iter().map(|channel| {
+        let mut config = serde_json::json!({
+            "TrainingInputMode": "File",
+            "S3DistributionType": "FullyReplicated",
+            "RecordWrapperType": "None",
+        });
+        if let Some(kind) = &channel.content_type {
+            config["ContentType"] = kind.as_str().into();
+        }
+        (channel.name.clone(), config)
+    });
+    let channels: serde_json::Map<String, serde_json::Value> = channels.collect();
+    let hosts = serde_json::json!({
+        "current_host": "algo-1",
+        "hosts": ["algo-1"],
+        "network_interface_name": "eth0",
+    });
+    let [first, second, third] = SAGEMAKER_FILES;
+    [
+        (first, serde_json::json!(hyperparameters).to_string()),
+        (second, serde_json::Value::Object(channels).to_string()),
+        (third, hosts.to_string()),
+    ]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -108,5 +161,26 @@ mod tests {
             "--lr=6.47e-5 $(date) $(params.x"
         );
         assert_eq!(parameters.fill("$(params.lr)$(params.lr)"), "6.47e-56.47e-5");
+    }
+
+    #[test]
+    fn sagemakers_files_hold_texts_only() {
+        let parameters = Parameters {
+            values: Assignment::new(),
+            texts: BTreeMap::from([("lr".to_owned(), "6.47e-5".to_owned())]),
+        };
+        let spec: SagemakerSpec = serde_json::from_value(serde_json::json!({
+            "image": "i", "hyperparameters": {"epochs": "3", "note": "lr $(params.lr)"},
+            "channels": [{"name": "train", "volume": "data", "contentType": "text/csv"}],
+        }))
+        .unwrap();
+        let files = sagemaker_files(&spec, "f1", &parameters).map(|(_, text)| text);
+        assert_eq!(
+            files[0],
+            r#"{"_tuning_objective_metric":"f1","epochs":"3","lr":"6.47e-5","note":"lr 6.47e-5"}"#
+        );
+        let channels: serde_json::Value = serde_json::from_str(&files[1]).unwrap();
+        assert_eq!(channels["train"]["ContentType"], "text/csv");
+        assert_eq!(channels["train"]["TrainingInputMode"], "File");
     }
 }

@@ -64,6 +64,7 @@ pub fn notices(spec: &TuningJobSpec) -> Vec<String> {
             "trial.checkpointVolume",
             "checkpoints are in the run's folder",
         ),
+        (trial.affinity.is_some(), "trial.affinity", pods),
         (!trial.node_selector.is_empty(), "trial.nodeSelector", pods),
         (!trial.tolerations.is_empty(), "trial.tolerations", pods),
         (
@@ -102,6 +103,12 @@ pub fn notices(spec: &TuningJobSpec) -> Vec<String> {
 
 /// What only one machine refuses.
 pub fn refused_here(trial: &TrialSpec, on_host: bool) -> Vec<Fault> {
+    if trial.sagemaker.is_some() {
+        return vec![Fault::new(
+            "spec.trial.sagemaker",
+            "images run on a cluster: use trial.command here, with the program that the image would run",
+        )];
+    }
     match &trial.container {
         Some(_) if !on_host => vec![Fault::new(
             "spec.trial.container",

@@ -1,6 +1,7 @@
 //! The command line of `tuning-operator`.
 
 use super::context::Settings;
+use super::lease::Candidate;
 use clap::{Parser, Subcommand};
 use std::net::SocketAddr;
 use std::process::ExitCode;
@@ -47,6 +48,19 @@ struct Run {
     /// Where /metrics, /healthz and /readyz are served.
     #[arg(long, value_name = "ADDRESS", default_value = "0.0.0.0:8080")]
     listen: SocketAddr,
+    /// Hold a Lease in this namespace while at work, so that of several replicas one works.
+    #[arg(long, value_name = "NAME", env = "TUNING_LEASE_NAMESPACE")]
+    lease_namespace: Option<String>,
+    /// Seconds after which another replica takes over from one that is gone without a word.
+    #[arg(long, value_name = "S", default_value_t = 15, value_parser = clap::value_parser!(u64).range(3..=300))]
+    lease_duration: u64,
+}
+
+/// A name that no other replica has, nor this one had before it was started again.
+fn identity() -> String {
+    let pod = std::env::var("POD_NAME").or_else(|_| std::env::var("HOSTNAME"));
+    let since = jiff::Timestamp::now().as_nanosecond();
+    format!("{}_{:x}_{:x}", pod.unwrap_or_default(), std::process::id(), since)
 }
 
 /// The program.
@@ -94,6 +108,11 @@ fn start(run: Run) -> ExitCode {
             concurrency: run.concurrency,
             scrape_interval: Duration::from_secs(run.scrape_interval),
             listen: Some(run.listen),
+            candidate: run.lease_namespace.map(|namespace| Candidate {
+                namespace,
+                identity: identity(),
+                duration: Duration::from_secs(run.lease_duration),
+            }),
             ..Settings::default()
         };
         let settings = match run.trainer_image {

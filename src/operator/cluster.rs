@@ -3,6 +3,7 @@
 //! Each write is safe to repeat: names are deterministic, statuses carry the resourceVersion that they were decided on,
 //! deletions the uid.
 
+use super::lease::Fence;
 use super::telemetry::Telemetry;
 use crate::api::{Trial, TrialStatus, TuningJob, TuningJobStatus};
 use k8s_openapi::api::batch::v1::Job;
@@ -21,6 +22,7 @@ const LONGEST_LOG: i64 = 8 << 20;
 pub struct Cluster {
     client: Client,
     telemetry: Telemetry,
+    fence: Fence,
 }
 
 /// Whether an object was created, or was there already.
@@ -43,9 +45,13 @@ pub fn trial_resource() -> ApiResource {
 }
 
 impl Cluster {
-    /// Writes with this client.
-    pub fn new(client: Client, telemetry: Telemetry) -> Self {
-        Self { client, telemetry }
+    /// Writes with this client, while the fence is open.
+    pub fn new(client: Client, telemetry: Telemetry, fence: Fence) -> Self {
+        Self {
+            client,
+            telemetry,
+            fence,
+        }
     }
 
     fn trials(&self, namespace: &str) -> Api<DynamicObject> {
@@ -62,6 +68,9 @@ impl Cluster {
         kind: &str,
         call: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, Error> {
+        if !matches!(verb, "get" | "list") && !self.fence.is_open() {
+            return Err(Error::Service("this replica does not hold the Lease".into()));
+        }
         let begin = Instant::now();
         let answer = call.await;
         self.telemetry.called(verb, kind, begin.elapsed());

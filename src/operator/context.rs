@@ -2,6 +2,7 @@
 
 use super::cluster::Cluster;
 use super::events::Events;
+use super::lease::Candidate;
 use super::listen::Listeners;
 use super::telemetry::Telemetry;
 use k8s_openapi::api::batch::v1::Job;
@@ -26,6 +27,8 @@ pub struct Settings {
     pub scrape_interval: Duration,
     /// Where /metrics, /healthz and /readyz are served; `None`: nowhere.
     pub listen: Option<SocketAddr>,
+    /// Who stands for election; `None`: this operator is the only one.
+    pub candidate: Option<Candidate>,
 }
 
 impl Default for Settings {
@@ -36,6 +39,7 @@ impl Default for Settings {
             concurrency: 16,
             scrape_interval: Duration::from_secs(5),
             listen: None,
+            candidate: None,
         }
     }
 }

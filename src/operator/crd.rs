@@ -64,8 +64,8 @@ const RULES: &[Rule] = &[
     ),
     (
         "spec/trial",
-        "[has(self.bert), has(self.container)].filter(x, x).size() == 1",
-        "give exactly one of bert and container",
+        "[has(self.bert), has(self.container), has(self.sagemaker)].filter(x, x).size() == 1",
+        "give exactly one of bert, container and sagemaker",
     ),
     (
         "spec/trial/volumes[]",
@@ -74,7 +74,7 @@ const RULES: &[Rule] = &[
     ),
     (
         "spec/trial/volumes[]",
-        "self.mountPath.startsWith('/')",
+        "!has(self.mountPath) || self.mountPath.startsWith('/')",
         "mountPath must begin with /",
     ),
     (

@@ -1,5 +1,6 @@
 //! What people read in `kubectl describe`.
 
+use super::lease::Fence;
 use super::settle::sentence;
 use kube::api::DynamicObject;
 use kube::runtime::events::{Event, EventType, Recorder, Reporter};
@@ -12,17 +13,19 @@ const LONGEST_NOTE: usize = 250;
 #[derive(Clone)]
 pub struct Events {
     recorder: Recorder,
+    fence: Fence,
 }
 
 impl Events {
-    /// Publishes with this client.
-    pub fn new(client: Client) -> Self {
+    /// Publishes with this client, while the fence is open.
+    pub fn new(client: Client, fence: Fence) -> Self {
         let reporter = Reporter {
             controller: super::MANAGER.into(),
             instance: std::env::var("POD_NAME").ok(),
         };
         Self {
             recorder: Recorder::new(client, reporter),
+            fence,
         }
     }
 
@@ -37,6 +40,9 @@ impl Events {
     }
 
     async fn publish(&self, job: &DynamicObject, type_: EventType, reason: &str, action: &str, note: &str) {
+        if !self.fence.is_open() {
+            return;
+        }
         let note: String = sentence(note).chars().take(LONGEST_NOTE).collect();
         let event = Event {
             type_,

@@ -4,6 +4,7 @@
 //!   follows what running trials tell, `record` turns Trial objects into the core's trials.
 //! - **decide**: `settle` (what an attempt's state makes of its trial) and `tuning::decide`. Pure.
 //! - **apply**: `reconcile` carries plans out through `cluster`, which writes; `trial_job` and `standing` say what is written.
+//!   Of several replicas the holder of the `lease` does so.
 //!
 //! What holds it together when anything dies at any instant: a trial's status is written before its Job is created, and a
 //! Job is deleted only after the status says why; names are deterministic, so a second creation is a 409; every status is
@@ -16,6 +17,7 @@ mod cluster;
 mod context;
 mod crd;
 mod events;
+mod lease;
 mod listen;
 mod prior;
 mod reconcile;
@@ -27,11 +29,13 @@ mod sight;
 mod standing;
 mod telemetry;
 mod trial_job;
+mod trial_volumes;
 
 pub use arguments::{Arguments, main};
 pub use context::Settings;
 pub use crd::crds;
-pub use run::run;
+pub use lease::Candidate;
+pub use run::{StartError, run};
 
 /// Label of everything that belongs to a job: the job's name.
 pub const JOB_LABEL: &str = "tuning-operator.io/job";

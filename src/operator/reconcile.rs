@@ -7,6 +7,7 @@ use super::prior;
 use super::record::Record;
 use super::settle;
 use super::standing::{self, Standing};
+use super::trial_job::affinity;
 use crate::api::{self, Checked, Fault, TrialPhase, TuningJobStatus};
 use crate::tuning::{EndReason, Ended, Snapshot, decide};
 use jiff::{SignedDuration, Timestamp};
@@ -116,12 +117,19 @@ fn check(object: &DynamicObject) -> Result<Checked, Vec<Fault>> {
         "spec": object.data.get("spec").cloned().unwrap_or_default(),
     });
     let checked = api::check(&manifest)?;
-    match checked.spec.trial.command {
-        Some(_) => Err(vec![Fault::new(
-            "spec.trial.command",
-            "programs of one machine can't run on a cluster: use container",
-        )]),
-        None => Ok(checked),
+    let trial = &checked.spec.trial;
+    let mut faults = Vec::new();
+    if trial.command.is_some() {
+        let message = "programs of one machine can't run on a cluster: use container";
+        faults.push(Fault::new("spec.trial.command", message));
+    }
+    if let Some(Err(why)) = trial.affinity.as_ref().map(affinity) {
+        faults.push(Fault::new("spec.trial.affinity", why));
+    }
+    if faults.is_empty() {
+        Ok(checked)
+    } else {
+        Err(faults)
     }
 }
 

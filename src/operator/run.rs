@@ -3,6 +3,7 @@
 use super::cluster::{Cluster, job_resource, trial_resource};
 use super::context::{Context, Index, Owner, Settings, Stores};
 use super::events::Events;
+use super::lease::{self, Fence};
 use super::listen::Listeners;
 use super::reconcile::{self, Error};
 use super::telemetry::Telemetry;
@@ -28,7 +29,7 @@ const LONGEST: Duration = Duration::from_secs(60);
 /// Longest wait after repeated failures.
 const LONGEST_BACKOFF: Duration = Duration::from_secs(300);
 
-/// Why the operator can't begin.
+/// Why the operator can't begin, or can't go on.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// Its metrics could not be set up.
@@ -40,6 +41,9 @@ pub enum StartError {
     /// Its address is taken.
     #[error("{0}: {1}")]
     Listen(std::net::SocketAddr, std::io::Error),
+    /// Another replica may lead now: this one must not go on.
+    #[error("the Lease could not be renewed in time: another replica may lead now")]
+    LeaseLost,
 }
 
 /// Looks after TuningJobs until `stop` is done.
@@ -48,7 +52,8 @@ pub async fn run(
     settings: Settings,
     stop: impl Future<Output = ()> + Send + Sync + 'static,
 ) -> Result<(), StartError> {
-    let (controller, context, watches) = set_up(client, &settings)?;
+    let fence = Fence::default();
+    let (controller, context, watches) = set_up(client.clone(), &settings, &fence)?;
     if let Some(address) = settings.listen {
         serve::start(address, context.clone())
             .await
@@ -60,13 +65,35 @@ pub async fn run(
         () = stop.clone() => return Ok(()),
         _ = futures::future::join_all(watches.listed) => {}
     }
+    let leadership = match &settings.candidate {
+        None => None,
+        Some(candidate) => tokio::select! {
+            () = stop.clone() => return Ok(()),
+            leadership = lease::elected(&client, candidate, &fence) => Some(leadership),
+        },
+    };
+    context.telemetry.leads(true);
+    let lost = leadership.as_ref().map(lease::Leadership::lost);
+    let lost = futures::future::OptionFuture::from(lost).then(|lost| async move {
+        match lost {
+            Some(()) => (),
+            None => std::future::pending().await,
+        }
+    });
     tracing::info!("all kinds are listed, reconciling");
-    controller
+    let work = controller
         .reconcile_on(stream_of(watches.woken))
         .graceful_shutdown_on(stop)
-        .run(guarded, error_policy, context)
-        .for_each(|_| async {})
-        .await;
+        .run(guarded, error_policy, context.clone())
+        .for_each(|_| async {});
+    tokio::select! {
+        () = work => {}
+        () = lost => return Err(StartError::LeaseLost),
+    }
+    context.telemetry.leads(false);
+    if let Some(leadership) = leadership {
+        leadership.release().await;
+    }
     Ok(())
 }
 
@@ -81,9 +108,10 @@ struct Watches {
 fn set_up(
     client: Client,
     settings: &Settings,
+    fence: &Fence,
 ) -> Result<(Controller<DynamicObject>, Arc<Context>, Watches), StartError> {
     let telemetry = Telemetry::new()?;
-    let cluster = Cluster::new(client.clone(), telemetry.clone());
+    let cluster = Cluster::new(client.clone(), telemetry.clone(), fence.clone());
     let namespace = &settings.namespace;
     let (wake, woken) = unbounded_channel();
     let jobs = dynamic(&client, namespace, &job_resource());
@@ -107,7 +135,7 @@ fn set_up(
         listeners: Listeners::new(cluster.clone(), settings.scrape_interval, telemetry.clone(), wake)?,
         cluster,
         stores,
-        events: Events::new(client),
+        events: Events::new(client, fence.clone()),
         telemetry,
         progress_written: Default::default(),
         failures: Default::default(),

@@ -16,6 +16,7 @@ pub struct Telemetry {
     scrapes: IntCounterVec,
     trials: IntGaugeVec,
     jobs: IntGauge,
+    leader: IntGauge,
 }
 
 const SECONDS: [f64; 10] = [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0];
@@ -56,9 +57,13 @@ impl Telemetry {
             )?,
             trials: IntGaugeVec::new(opts!("tuning_operator_trials", "Trials by phase"), &["phase"])?,
             jobs: IntGauge::new("tuning_operator_tuningjobs", "TuningJobs in the cluster")?,
+            leader: IntGauge::new(
+                "tuning_operator_leader",
+                "1 where this replica works, 0 where it stands by",
+            )?,
         };
         let t = &telemetry;
-        let all: [Box<dyn prometheus::core::Collector>; 7] = [
+        let all: [Box<dyn prometheus::core::Collector>; 8] = [
             Box::new(t.reconciliations.clone()),
             Box::new(t.errors.clone()),
             Box::new(t.api_calls.clone()),
@@ -66,6 +71,7 @@ impl Telemetry {
             Box::new(t.scrapes.clone()),
             Box::new(t.trials.clone()),
             Box::new(t.jobs.clone()),
+            Box::new(t.leader.clone()),
         ];
         for collector in all {
             t.registry.register(collector)?;
@@ -104,6 +110,11 @@ impl Telemetry {
         self.scrapes
             .with_label_values(&[if ok { "ok" } else { "failed" }])
             .inc();
+    }
+
+    /// Whether this replica works.
+    pub fn leads(&self, leads: bool) {
+        self.leader.set(i64::from(leads));
     }
 
     /// How many jobs and trials there are.

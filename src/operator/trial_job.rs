@@ -2,27 +2,22 @@
 
 use super::context::Settings;
 use super::record::Record;
+use super::trial_volumes::{self, CONTRACT_DIR, Folders};
 use super::{ATTEMPT_ANNOTATION, CONTAINER, JOB_LABEL, PARAMETERS_ANNOTATION, TRIAL_LABEL};
-use crate::api::{Medium, MetricsSpec, Quantity, Resources, TrialSpec, TuningJobSpec, VolumeSpec};
-use crate::contract::{Parameters, bert_arguments};
+use crate::api::{MetricsSpec, Quantity, Resources, TrialSpec, TuningJobSpec};
+use crate::contract::{Parameters, bert_arguments, sagemaker_files};
 use crate::tuning::{Job, Trial};
 use k8s_openapi::api::batch::v1::{
     Job as KubeJob, JobSpec, PodFailurePolicy, PodFailurePolicyOnPodConditionsPattern, PodFailurePolicyRule,
 };
 use k8s_openapi::api::core::v1::{
-    Capabilities, ConfigMapVolumeSource, Container, ContainerPort, DownwardAPIVolumeFile,
-    DownwardAPIVolumeSource, EmptyDirVolumeSource, EnvVar, LocalObjectReference, ObjectFieldSelector,
-    PersistentVolumeClaimVolumeSource, PodSecurityContext, PodSpec, PodTemplateSpec, ResourceRequirements,
-    SeccompProfile, SecretVolumeSource, SecurityContext, Toleration, Volume, VolumeMount,
+    Affinity, Capabilities, Container, ContainerPort, EnvVar, LocalObjectReference, PodSecurityContext,
+    PodSpec, PodTemplateSpec, ResourceRequirements, SeccompProfile, SecurityContext, Toleration,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity as KubeQuantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 use std::collections::BTreeMap;
 
-/// Where a trial finds its parameters, and where it leaves what it makes.
-const CONTRACT_DIR: &str = "/var/tuning/contract";
-const CHECKPOINT_DIR: &str = "/var/tuning/checkpoint";
-const OUTPUT_DIR: &str = "/var/tuning/output";
 /// Seconds between the request to stop and the end: time to write a checkpoint.
 const GRACE_SECONDS: i64 = 60;
 /// The user of the trainer's image.
@@ -66,7 +61,7 @@ pub fn trial_job(
             template: PodTemplateSpec {
                 metadata: Some(ObjectMeta {
                     labels: Some(pod_labels),
-                    annotations: Some([(PARAMETERS_ANNOTATION.to_owned(), parameters.json())].into()),
+                    annotations: Some(annotations(spec, job, &parameters)),
                     ..ObjectMeta::default()
                 }),
                 spec: Some(pod(settings, spec, &name, &parameters)),
@@ -75,6 +70,19 @@ pub fn trial_job(
         }),
         status: None,
     }
+}
+
+/// What the pod's files are made of: the parameters, and SageMaker's three files where its layout is asked for.
+fn annotations(spec: &TuningJobSpec, job: &Job, parameters: &Parameters) -> BTreeMap<String, String> {
+    let mut annotations = BTreeMap::from([(PARAMETERS_ANNOTATION.to_owned(), parameters.json())]);
+    if let Some(sagemaker) = &spec.trial.sagemaker {
+        let files = sagemaker_files(sagemaker, &job.objective.metric, parameters);
+        let named = files
+            .into_iter()
+            .map(|(name, text)| (trial_volumes::annotation(name), text));
+        annotations.extend(named);
+    }
+    annotations
 }
 
 fn owner(record: &Record) -> OwnerReference {
@@ -103,20 +111,6 @@ fn disruptions_do_not_count() -> PodFailurePolicy {
 
 fn pod(settings: &Settings, spec: &TuningJobSpec, name: &str, parameters: &Parameters) -> PodSpec {
     let trial = &spec.trial;
-    let mut volumes: Vec<Volume> = trial.volumes.iter().map(volume).collect();
-    volumes.push(contract_volume());
-    let scratch = |name: &str| Volume {
-        name: name.into(),
-        empty_dir: Some(EmptyDirVolumeSource::default()),
-        ..Volume::default()
-    };
-    volumes.push(scratch("tuning-output"));
-    if trial.checkpoint_volume.is_none() {
-        volumes.push(scratch("tuning-checkpoint"));
-    }
-    if trial.bert.is_some() {
-        volumes.push(scratch("tuning-tmp"));
-    }
     let secrets = trial.image_pull_secrets.iter();
     let secrets: Vec<_> = secrets
         .map(|s| LocalObjectReference { name: s.name.clone() })
@@ -124,12 +118,14 @@ fn pod(settings: &Settings, spec: &TuningJobSpec, name: &str, parameters: &Param
     PodSpec {
         restart_policy: Some("Never".into()),
         containers: vec![container(settings, spec, name, parameters)],
-        volumes: Some(volumes),
+        volumes: Some(trial_volumes::volumes(trial)),
         // A trial has no business with the API server, unless its own service account says so.
         automount_service_account_token: Some(trial.service_account_name.is_some()),
         service_account_name: trial.service_account_name.clone(),
         enable_service_links: Some(false),
         termination_grace_period_seconds: Some(GRACE_SECONDS),
+        // The operator has refused what is no affinity.
+        affinity: trial.affinity.as_ref().and_then(|a| affinity(a).ok()),
         node_selector: (!trial.node_selector.is_empty()).then(|| trial.node_selector.clone()),
         tolerations: (!trial.tolerations.is_empty()).then(|| tolerations(trial)),
         image_pull_secrets: (!secrets.is_empty()).then_some(secrets),
@@ -154,8 +150,8 @@ fn container(settings: &Settings, spec: &TuningJobSpec, name: &str, parameters: 
     let fill = |texts: &[String]| -> Option<Vec<String>> {
         (!texts.is_empty()).then(|| texts.iter().map(|t| escaped(&parameters.fill(t))).collect())
     };
-    let (image, command, args) = match (&trial.bert, &trial.container) {
-        (Some(bert), _) => {
+    let (image, command, args) = match (&trial.bert, &trial.container, &trial.sagemaker) {
+        (Some(bert), ..) => {
             let mut argv = vec!["bert-trainer".to_owned()];
             argv.extend(bert_arguments(bert, str::to_owned).iter().map(|a| escaped(a)));
             let image = bert
@@ -164,7 +160,8 @@ fn container(settings: &Settings, spec: &TuningJobSpec, name: &str, parameters: 
                 .unwrap_or_else(|| settings.trainer_image.clone());
             (image, Some(argv), None)
         }
-        (_, Some(c)) => (c.image.clone(), fill(&c.command), fill(&c.args)),
+        (_, Some(c), _) => (c.image.clone(), fill(&c.command), fill(&c.args)),
+        (.., Some(s)) => (s.image.clone(), None, Some(vec!["train".into()])),
         _ => (String::new(), None, None),
     };
     Container {
@@ -181,7 +178,8 @@ fn container(settings: &Settings, spec: &TuningJobSpec, name: &str, parameters: 
             }]
         }),
         resources: trial.resources.as_ref().map(resources),
-        volume_mounts: Some(mounts(trial, name)),
+        volume_mounts: Some(trial_volumes::mounts(trial, name)),
+        termination_message_path: Some(Folders::of(trial).message.into()),
         // The last lines of the log stand in for the message of a trial that failed without one.
         termination_message_policy: Some("FallbackToLogsOnError".into()),
         security_context: Some(SecurityContext {
@@ -227,13 +225,17 @@ fn environment(spec: &TuningJobSpec, name: &str, parameters: &Parameters) -> Vec
         .map(|e| plain(&e.name, parameters.fill(&e.value)));
     let mut env: Vec<EnvVar> = own.collect();
     env.push(plain("TUNING_TRIAL", name.to_owned()));
+    let folders = Folders::of(&spec.trial);
     env.push(plain(
         "TUNING_PARAMETERS_FILE",
         format!("{CONTRACT_DIR}/parameters.json"),
     ));
-    env.push(plain("TUNING_CHECKPOINT_DIR", CHECKPOINT_DIR.into()));
-    env.push(plain("TUNING_OUTPUT_DIR", OUTPUT_DIR.into()));
-    env.push(plain("TUNING_TERMINATION_MESSAGE", "/dev/termination-log".into()));
+    env.push(plain("TUNING_CHECKPOINT_DIR", folders.checkpoint.into()));
+    env.push(plain("TUNING_OUTPUT_DIR", folders.output.into()));
+    env.push(plain("TUNING_TERMINATION_MESSAGE", folders.message.into()));
+    if spec.trial.sagemaker.is_some() {
+        env.push(plain("TRAINING_JOB_NAME", name.to_owned()));
+    }
     env.push(plain(
         "TUNING_THREADS",
         threads(spec.trial.resources.as_ref()).to_string(),
@@ -276,6 +278,19 @@ fn resources(resources: &Resources) -> ResourceRequirements {
     }
 }
 
+/// A manifest's affinity as Kubernetes knows it; the error is a sentence.
+pub fn affinity(written: &crate::api::Affinity) -> Result<Affinity, String> {
+    let written = serde_json::Value::Object(written.0.clone());
+    let read: Affinity = serde_json::from_value(written.clone()).map_err(|e| e.to_string())?;
+    // What was not understood is not there any more.
+    match serde_json::to_value(&read) {
+        Ok(again) if again == written => Ok(read),
+        _ => Err(
+            "has fields that no affinity of a pod has; kubectl explain pod.spec.affinity lists them".into(),
+        ),
+    }
+}
+
 fn tolerations(trial: &TrialSpec) -> Vec<Toleration> {
     let word = |v: &dyn erased::Word| v.word();
     let toleration = |t: &crate::api::TolerationSpec| Toleration {
@@ -299,84 +314,4 @@ mod erased {
             format!("{self:?}")
         }
     }
-}
-
-fn contract_volume() -> Volume {
-    let field = format!("metadata.annotations['{PARAMETERS_ANNOTATION}']");
-    Volume {
-        name: "tuning-contract".into(),
-        downward_api: Some(DownwardAPIVolumeSource {
-            items: Some(vec![DownwardAPIVolumeFile {
-                path: "parameters.json".into(),
-                field_ref: Some(ObjectFieldSelector {
-                    field_path: field,
-                    api_version: None,
-                }),
-                ..DownwardAPIVolumeFile::default()
-            }]),
-            ..DownwardAPIVolumeSource::default()
-        }),
-        ..Volume::default()
-    }
-}
-
-fn volume(spec: &VolumeSpec) -> Volume {
-    let claim = |c: &crate::api::ClaimSource| PersistentVolumeClaimVolumeSource {
-        claim_name: c.claim_name.clone(),
-        read_only: spec.read_only.then_some(true),
-    };
-    let config = |c: &crate::api::NameSource| ConfigMapVolumeSource {
-        name: c.name.clone(),
-        ..ConfigMapVolumeSource::default()
-    };
-    let secret = |s: &crate::api::SecretSource| SecretVolumeSource {
-        secret_name: Some(s.secret_name.clone()),
-        ..SecretVolumeSource::default()
-    };
-    let empty = |e: &crate::api::EmptyDirSource| EmptyDirVolumeSource {
-        medium: e.medium.map(|Medium::Memory| "Memory".into()),
-        size_limit: e.size_limit.as_ref().map(|q| match q {
-            Quantity::Number(n) => KubeQuantity(n.to_string()),
-            Quantity::Text(text) => KubeQuantity(text.clone()),
-        }),
-        ..EmptyDirVolumeSource::default()
-    };
-    Volume {
-        name: spec.name.clone(),
-        persistent_volume_claim: spec.persistent_volume_claim.as_ref().map(claim),
-        config_map: spec.config_map.as_ref().map(config),
-        secret: spec.secret.as_ref().map(secret),
-        empty_dir: spec.empty_dir.as_ref().map(empty),
-        ..Volume::default()
-    }
-}
-
-fn mounts(trial: &TrialSpec, name: &str) -> Vec<VolumeMount> {
-    let at = |name: &str, path: &str| VolumeMount {
-        name: name.into(),
-        mount_path: path.into(),
-        ..VolumeMount::default()
-    };
-    let own = trial.volumes.iter().map(|v| VolumeMount {
-        read_only: v.read_only.then_some(true),
-        ..at(&v.name, &v.mount_path)
-    });
-    let mut mounts: Vec<VolumeMount> = own.collect();
-    mounts.push(VolumeMount {
-        read_only: Some(true),
-        ..at("tuning-contract", CONTRACT_DIR)
-    });
-    mounts.push(at("tuning-output", OUTPUT_DIR));
-    mounts.push(match &trial.checkpoint_volume {
-        None => at("tuning-checkpoint", CHECKPOINT_DIR),
-        // Each trial has a folder of its own, which the kubelet makes.
-        Some(volume) => VolumeMount {
-            sub_path: Some(format!("checkpoints/{name}")),
-            ..at(volume, CHECKPOINT_DIR)
-        },
-    });
-    if trial.bert.is_some() {
-        mounts.push(at("tuning-tmp", "/tmp"));
-    }
-    mounts
 }

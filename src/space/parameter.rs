@@ -216,11 +216,15 @@ impl Scale {
             }
         };
         let inside = 0.0 < u && u < 1.0;
-        rounded.parse().ok().filter(|x| inside && min <= *x && *x <= max).unwrap_or(match u {
-            0.0 => min,
-            1.0 => max,
-            _ => exact,
-        })
+        rounded
+            .parse()
+            .ok()
+            .filter(|x| inside && min <= *x && *x <= max)
+            .unwrap_or(match u {
+                0.0 => min,
+                1.0 => max,
+                _ => exact,
+            })
     }
 
     fn value_at(self, u: f64, min: f64, max: f64) -> f64 {
@@ -269,9 +273,15 @@ mod tests {
         assert_eq!(lr.from_unit(0.5), Value::Double(5e-5));
         assert_eq!(lr.from_unit(0.556), Value::Double(6.471e-5));
         assert_eq!(lr.from_unit(1.0), Value::Double(5e-4));
-        assert_eq!(double(0.9, 0.999, Scale::ReverseLog).from_unit(0.5), Value::Double(0.99));
+        assert_eq!(
+            double(0.9, 0.999, Scale::ReverseLog).from_unit(0.5),
+            Value::Double(0.99)
+        );
         let third = 1.0 / 3.0;
-        assert_eq!(double(third, 1.0, Scale::Linear).from_unit(0.0), Value::Double(third));
+        assert_eq!(
+            double(third, 1.0, Scale::Linear).from_unit(0.0),
+            Value::Double(third)
+        );
         for i in 0..=1000 {
             let u = f64::from(i) / 1000.0;
             let x = lr.from_unit(u);

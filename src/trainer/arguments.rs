@@ -78,9 +78,10 @@ pub struct Arguments {
     /// Say how far it is each N steps; 0: never
     #[arg(long, value_name = "N", default_value_t = 20)]
     pub log_every: u64,
-    /// Save the state of the run each so many minutes; 0: only when told to stop
-    #[arg(long, value_name = "MINUTES", default_value_t = 5.0)]
-    pub checkpoint_minutes: f64,
+    /// Save the state of the run each so many minutes; 0: only when told to stop. Without this flag, each half minute,
+    /// or less often where that would take more than a hundredth of the time
+    #[arg(long, value_name = "MINUTES")]
+    pub checkpoint_minutes: Option<f64>,
     /// Folder for the state of the run, from which a later start resumes
     #[arg(long, value_name = "DIR", env = "TUNING_CHECKPOINT_DIR")]
     pub checkpoint_dir: Option<PathBuf>,

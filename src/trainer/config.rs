@@ -79,8 +79,8 @@ pub struct Config {
     pub eval_every: Option<u64>,
     /// Steps between lines of progress; `None`: none.
     pub log_every: Option<u64>,
-    /// Time between saves of the state; `None`: only when told to stop.
-    pub save_every: Option<Duration>,
+    /// When the state is saved.
+    pub saves: Saves,
     /// Folder for the state.
     pub checkpoint_dir: Option<PathBuf>,
     /// Folder for the report.
@@ -89,6 +89,31 @@ pub struct Config {
     pub metrics_port: Option<u16>,
     /// File for the report as Kubernetes reads it.
     pub termination_message: Option<PathBuf>,
+}
+
+/// When the state of a run is saved; in any case when it is told to stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Saves {
+    /// Then only.
+    WhenStopped,
+    /// Each so long.
+    Every(Duration),
+    /// Each [`Saves::LEAST`], or less often where saving would take more than a hundredth of the time.
+    Seldom,
+}
+
+impl Saves {
+    /// Least time between two saves that nobody has asked for.
+    pub const LEAST: Duration = Duration::from_secs(30);
+
+    /// Whether it is time, so long after the last save, which took so long.
+    pub fn are_due(self, since: Duration, took: Duration) -> bool {
+        match self {
+            Self::WhenStopped => false,
+            Self::Every(interval) => since >= interval,
+            Self::Seldom => since >= Self::LEAST.max(100 * took),
+        }
+    }
 }
 
 impl Config {
@@ -113,11 +138,17 @@ impl Config {
         } else {
             Precision::Bf16
         };
-        let minutes = arguments.checkpoint_minutes;
-        if !(0.0..=1e6).contains(&minutes) {
-            let sentence = format!("--checkpoint-minutes is {minutes}; choose a value from 0 to 1000000");
-            return Err(Failure::Configuration(sentence));
-        }
+        let saves = match arguments.checkpoint_minutes {
+            None => Saves::Seldom,
+            Some(0.0) => Saves::WhenStopped,
+            Some(minutes) if (0.0..=1e6).contains(&minutes) => {
+                Saves::Every(Duration::from_secs_f64(minutes * 60.0))
+            }
+            Some(minutes) => {
+                let sentence = format!("--checkpoint-minutes is {minutes}; choose a value from 0 to 1000000");
+                return Err(Failure::Configuration(sentence));
+            }
+        };
         if !(1..=1024).contains(&arguments.threads) {
             let sentence = format!(
                 "--threads is {}; choose a value from 1 to 1024",
@@ -137,7 +168,7 @@ impl Config {
             threads: arguments.threads,
             eval_every: (arguments.eval_every > 0).then_some(arguments.eval_every),
             log_every: (arguments.log_every > 0).then_some(arguments.log_every),
-            save_every: (minutes > 0.0).then(|| Duration::from_secs_f64(minutes * 60.0)),
+            saves,
             checkpoint_dir: arguments.checkpoint_dir,
             output_dir: arguments.output_dir,
             metrics_port: (arguments.metrics_port > 0).then_some(arguments.metrics_port),
@@ -169,4 +200,19 @@ fn default_message() -> Option<PathBuf> {
         .open(path)
         .ok()
         .map(|_| path.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn saving_takes_a_hundredth_of_the_time_at_most() {
+        let seconds = Duration::from_secs;
+        assert!(!Saves::Seldom.are_due(seconds(29), seconds(0)));
+        assert!(Saves::Seldom.are_due(seconds(30), Duration::from_millis(300)));
+        assert!(!Saves::Seldom.are_due(seconds(199), seconds(2)));
+        assert!(Saves::Seldom.are_due(seconds(200), seconds(2)));
+        assert!(!Saves::WhenStopped.are_due(seconds(100_000), seconds(0)));
+    }
 }

@@ -43,6 +43,7 @@ struct Run<'a> {
     steps_per_epoch: u64,
     progress: Progress,
     saved: Instant,
+    save_took: Duration,
 }
 
 impl<'a> Run<'a> {
@@ -100,6 +101,7 @@ impl<'a> Run<'a> {
             steps_per_epoch,
             progress,
             saved,
+            save_took: Duration::ZERO,
         })
     }
 
@@ -158,11 +160,7 @@ impl<'a> Run<'a> {
                 epoch_order = (epoch, batches::order(&self.train, size, parameters.seed, epoch));
             }
             self.step(&epoch_order.1[(step % self.steps_per_epoch) as usize])?;
-            if self
-                .config
-                .save_every
-                .is_some_and(|interval| self.saved.elapsed() >= interval)
-            {
+            if self.config.saves.are_due(self.saved.elapsed(), self.save_took) {
                 self.save()?;
             }
         }
@@ -252,6 +250,7 @@ impl<'a> Run<'a> {
     }
 
     fn save(&mut self) -> Result<()> {
+        let begun = Instant::now();
         if let Some(folder) = &self.config.checkpoint_dir {
             resume::save(folder, &self.model, &self.progress)?;
             say(format_args!(
@@ -261,6 +260,7 @@ impl<'a> Run<'a> {
             ));
         }
         self.saved = Instant::now();
+        self.save_took = self.saved.duration_since(begun);
         Ok(())
     }
 

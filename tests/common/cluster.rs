@@ -17,12 +17,13 @@ use serde_json::{Value, json};
 use std::future::Future;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock, Mutex};
 use std::time::{Duration, Instant};
-use tokio::sync::{Notify, oneshot};
-use tuning_operator::api::{Trial, TuningJob};
-use tuning_operator::operator::{self, Settings};
+use tokio::sync::oneshot;
+use tuning_operator::api::{self, Trial, TuningJob};
+use tuning_operator::operator::{self, Candidate, Settings, StartError};
+use tuning_operator::tuning;
 
 /// The control plane ends when its input is closed: with this process, however that ends.
 struct Plane {
@@ -93,11 +94,15 @@ async fn install(client: Client) {
 }
 
 /// Waits until something holds; fails after three minutes, which no machine that works needs.
-pub async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+pub async fn until(what: &str, holds: impl AsyncFnMut() -> bool) {
+    within(180, what, holds).await;
+}
+
+async fn within(seconds: u64, what: &str, mut holds: impl AsyncFnMut() -> bool) {
     let begin = Instant::now();
     while !holds().await {
         assert!(
-            begin.elapsed() < Duration::from_secs(180),
+            begin.elapsed() < Duration::from_secs(seconds),
             "waited in vain: {what}"
         );
         tokio::time::sleep(Duration::from_millis(50)).await;
@@ -113,7 +118,18 @@ pub struct Space {
 
 impl Space {
     pub async fn new(name: &str) -> Self {
-        let config = load(&PLANE.kubeconfig).await;
+        Self::on(load(&PLANE.kubeconfig).await, name).await
+    }
+
+    /// A namespace of the cluster that `make cluster-up` has brought up, where `$TUNING_CLUSTER_KUBECONFIG` says how to
+    /// reach it.
+    pub async fn on_the_node(name: &str) -> Self {
+        let path = std::env::var("TUNING_CLUSTER_KUBECONFIG").expect("run this by make e2e");
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        Self::on(load(&path).await, name).await
+    }
+
+    async fn on(config: Config, name: &str) -> Self {
         let client = Client::try_from(config.clone()).unwrap();
         let namespace: Namespace = serde_json::from_value(json!({"metadata": {"name": name}})).unwrap();
         Api::all(client.clone())
@@ -167,7 +183,12 @@ impl Space {
 
     /// Waits until a job is complete.
     pub async fn complete(&self, job: &str) {
-        until(&format!("{job} is complete"), async || {
+        self.complete_within(job, 180).await;
+    }
+
+    /// Waits so many seconds at most until a job is complete.
+    pub async fn complete_within(&self, job: &str, seconds: u64) {
+        within(seconds, &format!("{job} is complete"), async || {
             self.holds(job, "Complete").await.is_some()
         })
         .await;
@@ -187,19 +208,31 @@ impl Space {
 
     /// Starts an operator for this namespace.
     pub fn operator(&self) -> Operator {
-        self.operator_dying_after(usize::MAX)
+        self.operator_with(usize::MAX, None)
     }
 
     /// Starts an operator that dies right after its write number `limit`, before it has seen the answer.
     pub fn operator_dying_after(&self, limit: usize) -> Operator {
-        let writes = Arc::new(AtomicUsize::new(0));
-        let log = Arc::new(Mutex::new(Vec::new()));
-        let dead = Arc::new(Notify::new());
+        self.operator_with(limit, None)
+    }
+
+    /// Starts one of several replicas, or the only one; it dies right after its write number `limit`.
+    pub fn operator_with(&self, limit: usize, candidate: Option<Candidate>) -> Operator {
+        self.start(limit, Arc::default(), candidate)
+    }
+
+    /// Starts one of several replicas, whom nobody answers once `cut` is true.
+    pub fn operator_cut_off_by(&self, cut: Arc<AtomicBool>, candidate: Option<Candidate>) -> Operator {
+        self.start(usize::MAX, cut, candidate)
+    }
+
+    fn start(&self, limit: usize, cut: Arc<AtomicBool>, candidate: Option<Candidate>) -> Operator {
         let layer = Counting {
-            writes: writes.clone(),
-            log: log.clone(),
-            dead: dead.clone(),
+            writes: Arc::default(),
+            log: Arc::default(),
+            dead: Arc::default(),
             limit,
+            cut,
         };
         let client = ClientBuilder::try_from(self.config.clone())
             .unwrap()
@@ -208,21 +241,21 @@ impl Space {
         let settings = Settings {
             namespace: Some(self.name.clone()),
             scrape_interval: Duration::from_millis(200),
+            candidate,
             ..Settings::default()
         };
         let (stop, stopped) = oneshot::channel::<()>();
+        let dead = layer.dead.clone();
         let task = tokio::spawn(async move {
             let stopped = async { drop(stopped.await) };
-            let run = operator::run(client, settings, futures_shared(stopped));
             tokio::select! {
-                result = run => result.unwrap(),
-                () = dead.notified() => {}
+                result = operator::run(client, settings, futures_shared(stopped)) => result,
+                () = dead.notified() => Ok(())
             }
         });
         Operator {
-            writes,
-            log,
-            _stop: stop,
+            layer,
+            stop: Mutex::new(Some(stop)),
             task,
         }
     }
@@ -244,27 +277,55 @@ fn futures_shared(
 
 /// An operator at work; dropped, it is killed.
 pub struct Operator {
-    writes: Arc<AtomicUsize>,
-    log: Arc<Mutex<Vec<String>>>,
-    _stop: oneshot::Sender<()>,
-    pub task: tokio::task::JoinHandle<()>,
+    layer: Counting,
+    stop: Mutex<Option<oneshot::Sender<()>>>,
+    pub task: tokio::task::JoinHandle<Result<(), StartError>>,
 }
 
 impl Operator {
     /// Number of writes so far.
     pub fn writes(&self) -> usize {
-        self.writes.load(Ordering::SeqCst)
+        self.layer.writes.load(Ordering::SeqCst)
     }
 
     /// What was written, in order.
     pub fn log(&self) -> Vec<String> {
-        self.log.lock().unwrap().clone()
+        self.times().into_iter().map(|(_, line)| line).collect()
+    }
+
+    /// When what was written.
+    pub fn times(&self) -> Vec<(Instant, String)> {
+        self.layer.log.lock().unwrap().clone()
+    }
+
+    /// Tells it to stop, as SIGTERM does, and waits until it has.
+    pub async fn stop(&self) {
+        drop(self.stop.lock().unwrap().take());
+        until("the operator stops", async || self.task.is_finished()).await;
     }
 }
 
 impl Drop for Operator {
     fn drop(&mut self) {
         self.task.abort();
+    }
+}
+
+/// The same first proposals as on one machine.
+pub fn check_first_proposals(manifest: &Value, trials: &[Trial]) {
+    let job = api::check(manifest).unwrap().job;
+    let parallel = job.budget.parallel;
+    let empty = tuning::Snapshot {
+        job,
+        trials: vec![],
+        active: Default::default(),
+        ended: None,
+    };
+    for (proposal, trial) in tuning::propose(&empty, parallel).iter().zip(trials) {
+        assert_eq!(
+            api::assignment(&empty.job.space, &proposal.point),
+            trial.spec.parameters
+        );
     }
 }
 

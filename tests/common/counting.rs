@@ -4,9 +4,10 @@ use http::{Method, Request, Response};
 use kube::client::Body;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
+use std::time::Instant;
 use tokio::sync::Notify;
 use tower::{Layer, Service};
 
@@ -14,9 +15,11 @@ use tower::{Layer, Service};
 #[derive(Clone)]
 pub struct Counting {
     pub writes: Arc<AtomicUsize>,
-    pub log: Arc<Mutex<Vec<String>>>,
+    pub log: Arc<Mutex<Vec<(Instant, String)>>>,
     pub dead: Arc<Notify>,
     pub limit: usize,
+    /// Nothing is answered any more.
+    pub cut: Arc<AtomicBool>,
 }
 
 #[derive(Clone)]
@@ -58,11 +61,11 @@ where
             0
         };
         if is_write {
-            self.layer.log.lock().unwrap().push(line);
+            self.layer.log.lock().unwrap().push((Instant::now(), line));
         }
         let (answer, layer) = (self.inner.call(request), self.layer.clone());
         Box::pin(async move {
-            if number > layer.limit {
+            if number > layer.limit || layer.cut.load(Ordering::SeqCst) {
                 return std::future::pending().await;
             }
             let answer = answer.await;

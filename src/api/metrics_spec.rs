@@ -1,0 +1,70 @@
+//! Where a trial's metrics are read.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Where a trial's metrics are read: exactly one source.
+///
+/// Whatever the source, the final report that a trial writes (see the trial contract) counts as its final values.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct MetricsSpec {
+    /// The trial's own Prometheus endpoint.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prometheus: Option<PrometheusSpec>,
+    /// The trial's output.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub logs: Option<LogsSpec>,
+}
+
+/// The trial's own Prometheus endpoint.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PrometheusSpec {
+    /// Port in the pod. On one machine each trial is told a free port instead, in `TUNING_METRICS_PORT`.
+    #[serde(default = "metrics_port")]
+    #[schemars(range(min = 1, max = 65535))]
+    pub port: u16,
+    /// Path of the metrics.
+    #[serde(default = "metrics_path")]
+    #[schemars(length(min = 1, max = 1024))]
+    pub path: String,
+}
+
+impl Default for PrometheusSpec {
+    fn default() -> Self {
+        Self {
+            port: metrics_port(),
+            path: metrics_path(),
+        }
+    }
+}
+
+fn metrics_port() -> u16 {
+    9090
+}
+
+fn metrics_path() -> String {
+    "/metrics".into()
+}
+
+/// The trial's output, line by line.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct LogsSpec {
+    /// What to look for: every match is a point of the learning curve, the last one counts.
+    #[schemars(length(min = 1, max = 40))]
+    pub definitions: Vec<MetricDefinition>,
+}
+
+/// A metric in the output.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct MetricDefinition {
+    /// The metric's name.
+    #[schemars(length(min = 1, max = 128))]
+    pub name: String,
+    /// A regular expression with one group, which captures the number: `f1=([0-9.]+)`.
+    #[schemars(length(min = 1, max = 1024))]
+    pub regex: String,
+}

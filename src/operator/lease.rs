@@ -1,0 +1,343 @@
+//! Of several operators one works: the holder of a Lease.
+//!
+//! No replica believes another one's clock. Who waits measures with its own how long the Lease has not changed, and
+//! claims it only then; who holds it stops working a margin before anyone else may claim it, counted from the moment at
+//! which its last successful renewal was sent. Every write carries the resourceVersion that it was decided on, so of two
+//! claims one is a conflict.
+
+use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
+use k8s_openapi::jiff::Timestamp;
+use kube::api::{Api, ObjectMeta, PostParams};
+use kube::{Client, Error, ResourceExt};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::{oneshot, watch};
+
+/// Name of the Lease.
+pub const NAME: &str = "tuning-operator";
+/// Share of the Lease's duration after which a holder that could not renew it stops working.
+const DEADLINE: f64 = 2.0 / 3.0;
+/// Share of the Lease's duration between two looks at it.
+const INTERVAL: f64 = 2.0 / 15.0;
+
+/// Who stands for election, and where.
+#[derive(Clone, Debug)]
+pub struct Candidate {
+    /// Namespace of the Lease.
+    pub namespace: String,
+    /// The candidate, unlike any other that ever was: a pod's name and a number.
+    pub identity: String,
+    /// How long the Lease must not have changed before others may claim it.
+    pub duration: Duration,
+}
+
+/// Until when this replica may write. A process that was frozen finds the fence shut before it knows that its Lease is
+/// gone. Always open where there is no election.
+#[derive(Clone, Debug, Default)]
+pub struct Fence(Arc<Mutex<Option<Instant>>>);
+
+impl Fence {
+    /// Whether a write may be sent now.
+    pub fn is_open(&self) -> bool {
+        let until = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        until.is_none_or(|until| Instant::now() < until)
+    }
+
+    fn open_until(&self, until: Instant) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(until);
+    }
+}
+
+/// What is to be done about the Lease.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    /// It is free, or its holder is gone.
+    Claim,
+    /// It is ours: say that we are alive.
+    Renew,
+    /// It is another's.
+    Wait,
+}
+
+/// The Lease as one candidate has seen it. The times are those of the candidate's own steady clock.
+#[derive(Clone, Debug, Default)]
+struct Seen {
+    lease: Option<Lease>,
+    version: Option<String>,
+    changed: Option<Instant>,
+}
+
+impl Seen {
+    fn update(&mut self, lease: Option<Lease>, now: Instant) {
+        let version = lease.as_ref().and_then(ResourceExt::resource_version);
+        if version != self.version || self.changed.is_none() {
+            self.changed = Some(now);
+        }
+        (self.lease, self.version) = (lease, version);
+    }
+
+    fn holder(&self) -> Option<&str> {
+        let spec = self.lease.as_ref()?.spec.as_ref()?;
+        spec.holder_identity.as_deref().filter(|h| !h.is_empty())
+    }
+
+    fn step(&self, candidate: &Candidate, now: Instant) -> Step {
+        let still = self.changed.map_or(Duration::ZERO, |at| now.duration_since(at));
+        match self.holder() {
+            None => Step::Claim,
+            Some(holder) if holder == candidate.identity => Step::Renew,
+            Some(_) if still > self.duration(candidate) => Step::Claim,
+            Some(_) => Step::Wait,
+        }
+    }
+
+    /// The longer of the holder's word and our own: replicas of two releases may differ.
+    fn duration(&self, candidate: &Candidate) -> Duration {
+        let spec = self.lease.as_ref().and_then(|l| l.spec.as_ref());
+        let said = spec.and_then(|s| s.lease_duration_seconds).unwrap_or(0);
+        candidate.duration.max(Duration::from_secs(said.max(0) as u64))
+    }
+
+    /// The Lease with another holder, or with the same one and a new time.
+    fn held_by(&self, candidate: &Candidate, holder: &str) -> Lease {
+        let mut lease = self.lease.clone().unwrap_or_else(|| Lease {
+            metadata: ObjectMeta {
+                name: Some(NAME.into()),
+                namespace: Some(candidate.namespace.clone()),
+                ..ObjectMeta::default()
+            },
+            spec: None,
+        });
+        let now = MicroTime(Timestamp::now());
+        let previous = lease.spec.take().unwrap_or_default();
+        let changes = self.holder() != Some(holder);
+        let transitions = previous.lease_transitions.unwrap_or(0);
+        lease.spec = Some(LeaseSpec {
+            holder_identity: Some(holder.into()),
+            lease_duration_seconds: Some(candidate.duration.as_secs().max(1) as i32),
+            acquire_time: if changes {
+                Some(now.clone())
+            } else {
+                previous.acquire_time
+            },
+            renew_time: Some(now),
+            lease_transitions: Some(transitions + i32::from(changes && !holder.is_empty())),
+            ..previous
+        });
+        lease
+    }
+}
+
+/// A Lease that is held, and renewed until it is given back.
+pub struct Leadership {
+    lost: watch::Receiver<bool>,
+    release: Option<oneshot::Sender<()>>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Leadership {
+    /// Done when the Lease is lost: nothing may be written any more.
+    pub fn lost(&self) -> impl Future<Output = ()> + Send + use<> {
+        let mut lost = self.lost.clone();
+        async move {
+            // The sender goes only after it has said so.
+            let _ = lost.wait_for(|lost| *lost).await;
+        }
+    }
+
+    /// Gives the Lease back, so that another replica need not wait for its end.
+    pub async fn release(mut self) {
+        if let Some(release) = self.release.take() {
+            let _ = release.send(());
+        }
+        let _ = (&mut self.task).await;
+    }
+}
+
+impl Drop for Leadership {
+    fn drop(&mut self) {
+        // Who is gone without a word renews nothing.
+        self.task.abort();
+    }
+}
+
+struct Campaign {
+    api: Api<Lease>,
+    candidate: Candidate,
+    seen: Seen,
+    /// When the last write that went through was sent.
+    held_since: Instant,
+    fence: Fence,
+}
+
+/// Waits until the Lease is ours; the fence is open from then on for as long as it stays ours.
+pub async fn elected(client: &Client, candidate: &Candidate, fence: &Fence) -> Leadership {
+    fence.open_until(Instant::now());
+    let mut campaign = Campaign {
+        api: Api::namespaced(client.clone(), &candidate.namespace),
+        candidate: candidate.clone(),
+        seen: Seen::default(),
+        held_since: Instant::now(),
+        fence: fence.clone(),
+    };
+    while !campaign.try_once().await {
+        tokio::time::sleep(campaign.interval()).await;
+    }
+    tracing::info!(identity = candidate.identity, "this replica leads");
+    let (say_lost, lost) = watch::channel(false);
+    let (release, released) = oneshot::channel();
+    let task = tokio::spawn(async move {
+        campaign.keep(released).await;
+        let _ = say_lost.send(true);
+    });
+    Leadership {
+        lost,
+        release: Some(release),
+        task,
+    }
+}
+
+impl Campaign {
+    fn interval(&self) -> Duration {
+        self.candidate.duration.mul_f64(INTERVAL)
+    }
+
+    fn deadline(&self) -> Instant {
+        self.held_since + self.candidate.duration.mul_f64(DEADLINE)
+    }
+
+    /// Looks once; true once the Lease is ours.
+    async fn try_once(&mut self) -> bool {
+        let limit = self.candidate.duration.mul_f64(DEADLINE);
+        match tokio::time::timeout(limit, self.look_and_write()).await {
+            Ok(Ok(ours)) => ours,
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "the Lease could not be read or written");
+                false
+            }
+            Err(_) => false,
+        }
+    }
+
+    async fn look_and_write(&mut self) -> Result<bool, Error> {
+        let lease = self.api.get_opt(NAME).await?;
+        self.seen.update(lease, Instant::now());
+        match self.seen.step(&self.candidate, Instant::now()) {
+            Step::Wait => Ok(false),
+            Step::Claim | Step::Renew => {
+                let identity = self.candidate.identity.clone();
+                self.write(&identity).await
+            }
+        }
+    }
+
+    /// Writes the Lease; false where someone else has written first.
+    async fn write(&mut self, holder: &str) -> Result<bool, Error> {
+        let lease = self.seen.held_by(&self.candidate, holder);
+        let sent = Instant::now();
+        let answer = match lease.resource_version() {
+            None => self.api.create(&PostParams::default(), &lease).await,
+            Some(_) => self.api.replace(NAME, &PostParams::default(), &lease).await,
+        };
+        match answer {
+            Ok(written) => {
+                self.seen.update(Some(written), Instant::now());
+                self.held_since = sent;
+                let ours = !holder.is_empty();
+                self.fence.open_until(if ours { self.deadline() } else { sent });
+                Ok(true)
+            }
+            Err(Error::Api(status)) if status.code == 409 => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Renews until the Lease is lost, or to be given back.
+    async fn keep(mut self, mut released: oneshot::Receiver<()>) {
+        loop {
+            tokio::select! {
+                answer = &mut released => {
+                    if answer.is_ok() {
+                        let _ = tokio::time::timeout_at(self.deadline().into(), self.write("")).await;
+                    }
+                    return;
+                }
+                () = tokio::time::sleep(self.interval()) => {}
+            }
+            let renewed = tokio::time::timeout_at(self.deadline().into(), self.look_and_write()).await;
+            let is_ours = self.seen.holder() == Some(self.candidate.identity.as_str());
+            if !is_ours || Instant::now() >= self.deadline() {
+                tracing::error!("the Lease is lost: this replica stops");
+                return;
+            }
+            if let Ok(Err(error)) = renewed {
+                tracing::warn!(%error, "the Lease could not be renewed yet");
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DURATION: Duration = Duration::from_secs(15);
+
+    fn candidate(identity: &str) -> Candidate {
+        Candidate {
+            namespace: "tuning".into(),
+            identity: identity.into(),
+            duration: DURATION,
+        }
+    }
+
+    fn lease(holder: &str, version: &str, renewed: &str) -> Lease {
+        let text = serde_json::json!({
+            "metadata": {"name": NAME, "resourceVersion": version},
+            "spec": {"holderIdentity": holder, "renewTime": renewed, "leaseTransitions": 3},
+        });
+        serde_json::from_value(text).unwrap()
+    }
+
+    #[test]
+    fn a_free_lease_is_claimed_and_an_own_one_renewed() {
+        let (mut seen, now) = (Seen::default(), Instant::now());
+        seen.update(None, now);
+        assert_eq!(seen.step(&candidate("a"), now), Step::Claim);
+        seen.update(Some(lease("", "1", "2026-01-01T00:00:00.000000Z")), now);
+        assert_eq!(seen.step(&candidate("a"), now), Step::Claim);
+        seen.update(Some(lease("a", "2", "2026-01-01T00:00:00.000000Z")), now);
+        assert_eq!(seen.step(&candidate("a"), now), Step::Renew);
+    }
+
+    #[test]
+    fn the_holders_clock_is_not_believed() {
+        // Renewed a century ago or in a century by the holder's clock: it counts how long we saw no change.
+        for renewed in ["1926-01-01T00:00:00.000000Z", "2126-01-01T00:00:00.000000Z"] {
+            let (mut seen, begin) = (Seen::default(), Instant::now());
+            seen.update(Some(lease("other", "7", renewed)), begin);
+            assert_eq!(seen.step(&candidate("a"), begin + DURATION), Step::Wait);
+            seen.update(Some(lease("other", "8", renewed)), begin + DURATION);
+            assert_eq!(seen.step(&candidate("a"), begin + 2 * DURATION), Step::Wait);
+            let later = begin + 2 * DURATION + Duration::from_millis(1);
+            seen.update(Some(lease("other", "8", renewed)), later);
+            assert_eq!(seen.step(&candidate("a"), later), Step::Claim);
+        }
+    }
+
+    #[test]
+    fn a_holder_stops_before_anyone_may_claim() {
+        const { assert!(DEADLINE + INTERVAL < 1.0) };
+    }
+
+    #[test]
+    fn changes_of_holder_are_counted() {
+        let (mut seen, now) = (Seen::default(), Instant::now());
+        seen.update(Some(lease("other", "1", "2026-01-01T00:00:00.000000Z")), now);
+        let transitions = |lease: Lease| lease.spec.unwrap().lease_transitions.unwrap();
+        assert_eq!(transitions(seen.held_by(&candidate("a"), "a")), 4);
+        assert_eq!(transitions(seen.held_by(&candidate("other"), "other")), 3);
+        assert_eq!(transitions(seen.held_by(&candidate("other"), "")), 3);
+    }
+}

@@ -1,0 +1,229 @@
+//! The volumes of a trial's pod and where the trial sees them. Pure.
+
+use super::PARAMETERS_ANNOTATION;
+use crate::api::{Medium, Quantity, TrialSpec, VolumeSpec};
+use crate::contract::SAGEMAKER_FILES;
+use k8s_openapi::api::core::v1::{
+    ConfigMapVolumeSource, DownwardAPIVolumeFile, DownwardAPIVolumeSource, EmptyDirVolumeSource,
+    ObjectFieldSelector, PersistentVolumeClaimVolumeSource, SecretVolumeSource, Volume, VolumeMount,
+};
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity as KubeQuantity;
+
+/// Where a trial finds its parameters.
+pub const CONTRACT_DIR: &str = "/var/tuning/contract";
+
+/// Where a trial leaves what it makes.
+pub struct Folders {
+    /// Its checkpoints.
+    pub checkpoint: &'static str,
+    /// Everything else.
+    pub output: &'static str,
+    /// The file of its last word: its report, or why it failed.
+    pub message: &'static str,
+}
+
+impl Folders {
+    /// An image of SageMaker's looks where it always did.
+    pub fn of(trial: &TrialSpec) -> Self {
+        match trial.sagemaker {
+            Some(_) => Self {
+                checkpoint: "/opt/ml/checkpoints",
+                output: "/opt/ml/output/data",
+                message: "/opt/ml/output/failure",
+            },
+            None => Self {
+                checkpoint: "/var/tuning/checkpoint",
+                output: "/var/tuning/output",
+                message: "/dev/termination-log",
+            },
+        }
+    }
+}
+
+/// The annotation that is a file of SageMaker's.
+pub fn annotation(file: &str) -> String {
+    format!("tuning-operator.io/sagemaker-{}", file.trim_end_matches(".json"))
+}
+
+/// A volume whose files are annotations of the pod.
+fn of_annotations<'a>(name: &str, files: impl IntoIterator<Item = (&'a str, String)>) -> Volume {
+    let file = |(path, annotation): (&str, String)| DownwardAPIVolumeFile {
+        path: path.into(),
+        field_ref: Some(ObjectFieldSelector {
+            field_path: format!("metadata.annotations['{annotation}']"),
+            api_version: None,
+        }),
+        ..DownwardAPIVolumeFile::default()
+    };
+    Volume {
+        name: name.into(),
+        downward_api: Some(DownwardAPIVolumeSource {
+            items: Some(files.into_iter().map(file).collect()),
+            ..DownwardAPIVolumeSource::default()
+        }),
+        ..Volume::default()
+    }
+}
+
+fn volume(spec: &VolumeSpec) -> Volume {
+    let claim = |c: &crate::api::ClaimSource| PersistentVolumeClaimVolumeSource {
+        claim_name: c.claim_name.clone(),
+        read_only: spec.read_only.then_some(true),
+    };
+    let config = |c: &crate::api::NameSource| ConfigMapVolumeSource {
+        name: c.name.clone(),
+        ..ConfigMapVolumeSource::default()
+    };
+    let secret = |s: &crate::api::SecretSource| SecretVolumeSource {
+        secret_name: Some(s.secret_name.clone()),
+        ..SecretVolumeSource::default()
+    };
+    let empty = |e: &crate::api::EmptyDirSource| EmptyDirVolumeSource {
+        medium: e.medium.map(|Medium::Memory| "Memory".into()),
+        size_limit: e.size_limit.as_ref().map(|q| match q {
+            Quantity::Number(n) => KubeQuantity(n.to_string()),
+            Quantity::Text(text) => KubeQuantity(text.clone()),
+        }),
+        ..EmptyDirVolumeSource::default()
+    };
+    Volume {
+        name: spec.name.clone(),
+        persistent_volume_claim: spec.persistent_volume_claim.as_ref().map(claim),
+        config_map: spec.config_map.as_ref().map(config),
+        secret: spec.secret.as_ref().map(secret),
+        empty_dir: spec.empty_dir.as_ref().map(empty),
+        ..Volume::default()
+    }
+}
+
+/// The volumes of a trial's pod: the manifest's, and those of the contract.
+pub fn volumes(trial: &TrialSpec) -> Vec<Volume> {
+    let mut volumes: Vec<Volume> = trial.volumes.iter().map(volume).collect();
+    let parameters = ("parameters.json", PARAMETERS_ANNOTATION.to_owned());
+    volumes.push(of_annotations("tuning-contract", [parameters]));
+    let mut scratch = |name: &str, wanted: bool| {
+        volumes.extend(wanted.then(|| Volume {
+            name: name.into(),
+            empty_dir: Some(EmptyDirVolumeSource::default()),
+            ..Volume::default()
+        }));
+    };
+    let sagemaker = trial.sagemaker.as_ref();
+    scratch("tuning-output", true);
+    scratch("tuning-checkpoint", trial.checkpoint_volume.is_none());
+    scratch("tuning-tmp", trial.bert.is_some());
+    scratch(
+        "tuning-model",
+        sagemaker.is_some_and(|s| s.model_volume.is_none()),
+    );
+    if sagemaker.is_some() {
+        let files = SAGEMAKER_FILES.map(|name| (name, annotation(name)));
+        volumes.push(of_annotations("tuning-sagemaker", files));
+    }
+    volumes
+}
+
+/// Where a trial sees its volumes.
+pub fn mounts(trial: &TrialSpec, name: &str) -> Vec<VolumeMount> {
+    let at = |volume: &str, path: &str| VolumeMount {
+        name: volume.into(),
+        mount_path: path.into(),
+        ..VolumeMount::default()
+    };
+    // Each trial has a folder of its own, which the kubelet makes.
+    let own_folder = |volume: &Option<String>, kind: &str, otherwise: &str, path: &str| match volume {
+        None => at(otherwise, path),
+        Some(volume) => VolumeMount {
+            sub_path: Some(format!("{kind}/{name}")),
+            ..at(volume, path)
+        },
+    };
+    let only_read = |volume: &str| trial.volumes.iter().any(|v| v.name == volume && v.read_only);
+    let folders = Folders::of(trial);
+    let shown = trial
+        .volumes
+        .iter()
+        .filter_map(|v| Some((v, v.mount_path.as_ref()?)));
+    let mut mounts: Vec<VolumeMount> = shown
+        .map(|(v, path)| VolumeMount {
+            read_only: v.read_only.then_some(true),
+            ..at(&v.name, path)
+        })
+        .collect();
+    mounts.push(VolumeMount {
+        read_only: Some(true),
+        ..at("tuning-contract", CONTRACT_DIR)
+    });
+    mounts.push(at("tuning-output", folders.output));
+    let checkpoint = &trial.checkpoint_volume;
+    mounts.push(own_folder(
+        checkpoint,
+        "checkpoints",
+        "tuning-checkpoint",
+        folders.checkpoint,
+    ));
+    if trial.bert.is_some() {
+        mounts.push(at("tuning-tmp", "/tmp"));
+    }
+    if let Some(sagemaker) = &trial.sagemaker {
+        mounts.push(at("tuning-sagemaker", "/opt/ml/input/config"));
+        mounts.push(own_folder(
+            &sagemaker.model_volume,
+            "models",
+            "tuning-model",
+            "/opt/ml/model",
+        ));
+        mounts.extend(sagemaker.channels.iter().map(|channel| VolumeMount {
+            read_only: only_read(&channel.volume).then_some(true),
+            sub_path: channel.sub_path.clone(),
+            ..at(&channel.volume, &format!("/opt/ml/input/data/{}", channel.name))
+        }));
+    }
+    mounts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_image_of_sagemakers_finds_its_folders() {
+        let trial: TrialSpec = serde_json::from_value(serde_json::json!({
+            "sagemaker": {"image": "i", "modelVolume": "work", "channels": [
+                {"name": "train", "volume": "data", "subPath": "mrpc/train"}]},
+            "volumes": [
+                {"name": "data", "readOnly": true, "persistentVolumeClaim": {"claimName": "data"}},
+                {"name": "work", "persistentVolumeClaim": {"claimName": "work"}}],
+        }))
+        .unwrap();
+        let found: Vec<String> = mounts(&trial, "job-0001")
+            .into_iter()
+            .map(|m| {
+                let sub = m.sub_path.map(|s| format!("/{s}")).unwrap_or_default();
+                let mode = if m.read_only == Some(true) { " ro" } else { "" };
+                format!("{} {}{sub}{mode}", m.mount_path, m.name)
+            })
+            .collect();
+        assert_eq!(
+            found,
+            [
+                "/var/tuning/contract tuning-contract ro",
+                "/opt/ml/output/data tuning-output",
+                "/opt/ml/checkpoints tuning-checkpoint",
+                "/opt/ml/input/config tuning-sagemaker",
+                "/opt/ml/model work/models/job-0001",
+                "/opt/ml/input/data/train data/mrpc/train ro",
+            ]
+        );
+        let names: Vec<String> = volumes(&trial).into_iter().map(|v| v.name).collect();
+        let own = [
+            "data",
+            "work",
+            "tuning-contract",
+            "tuning-output",
+            "tuning-checkpoint",
+            "tuning-sagemaker",
+        ];
+        assert_eq!(names, own);
+    }
+}

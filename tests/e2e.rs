@@ -1,0 +1,331 @@
+//! The operator as people get it, its image installed by its chart, on a real node with real containers: make e2e.
+#![cfg(feature = "e2e")]
+
+#[path = "common/cluster.rs"]
+mod cluster;
+
+use cluster::{Space, block_on, check_first_proposals, manifest, until};
+use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim, Pod};
+use kube::ResourceExt;
+use kube::api::{Api, EvictParams, ListParams, PostParams};
+use serde_json::{Value, json};
+use tuning_operator::api::{Trial, TrialFailure, TrialPhase, ValueSource};
+
+/// MiniLM and MRPC on a volume that tests/cluster/e2e has made for the namespace.
+fn bert(name: &str, trials: u32, parallel: u32) -> Value {
+    let mut manifest = manifest(name, trials, parallel);
+    manifest["spec"]["trial"] = json!({
+        "bert": {"task": "mrpc", "model": "/work/minilm", "data": "/work/mrpc", "epochs": 1, "batchSize": 32},
+        "volumes": [{"name": "work", "mountPath": "/work", "persistentVolumeClaim": {"claimName": "work"}}],
+        "checkpointVolume": "work",
+        "resources": {"requests": {"cpu": "500m"}, "limits": {"nvidia.com/gpu": 1, "memory": "3Gi"}},
+    });
+    manifest
+}
+
+/// A claim of the namespace, on the folder that is prepared for it.
+async fn work_volume(space: &Space) {
+    let folder = format!(
+        "{}/{}",
+        std::env::var("TUNING_CLUSTER_VOLUME").unwrap(),
+        space.name
+    );
+    let (name, size) = (format!("work-{}", space.name), json!({"storage": "1Gi"}));
+    let volume = json!({"metadata": {"name": name}, "spec": {"capacity": size, "accessModes": ["ReadWriteMany"],
+        "storageClassName": "none", "hostPath": {"path": folder}}});
+    let claim = json!({"metadata": {"name": "work"}, "spec": {"resources": {"requests": size}, "volumeName": name,
+        "accessModes": ["ReadWriteMany"], "storageClassName": "none"}});
+    let volumes: Api<PersistentVolume> = Api::all(space.client.clone());
+    let claims: Api<PersistentVolumeClaim> = Api::namespaced(space.client.clone(), &space.name);
+    let params = PostParams::default();
+    volumes
+        .create(&params, &serde_json::from_value(volume).unwrap())
+        .await
+        .unwrap();
+    claims
+        .create(&params, &serde_json::from_value(claim).unwrap())
+        .await
+        .unwrap();
+}
+
+/// One trial after another runs this in a shell.
+fn shell(name: &str, trials: u32, script: &str) -> Value {
+    let mut manifest = manifest(name, trials, 1);
+    manifest["spec"]["trial"]["container"] = json!({
+        "image": "localhost/tuning-operator/shell:test", "command": ["/bin/sh", "-c"], "args": [script],
+    });
+    manifest
+}
+
+fn in_log(mut manifest: Value) -> Value {
+    manifest["spec"]["metrics"] =
+        json!({"logs": {"definitions": [{"name": "f1", "regex": "f1=([0-9.naN]+)"}]}});
+    manifest
+}
+
+async fn trial(space: &Space, name: &str) -> Trial {
+    space.trials().get(name).await.unwrap()
+}
+
+/// Waits until a trial has ended, and says how.
+async fn ended(space: &Space, name: &str) -> (TrialPhase, Option<TrialFailure>, Option<f64>, String) {
+    until(&format!("{name} ends"), async || {
+        let trial = space.trials().get_opt(name).await.unwrap();
+        trial
+            .and_then(|t| t.status)
+            .is_some_and(|s| s.completion_time.is_some())
+    })
+    .await;
+    let status = trial(space, name).await.status.unwrap();
+    println!(
+        "{name}: {:?} {:?} {:?}: {}",
+        status.phase, status.failure, status.value, status.message
+    );
+    (status.phase, status.failure, status.value, status.message)
+}
+
+#[test]
+fn a_learning_rate_is_tuned_by_the_real_trainer() {
+    block_on(async {
+        let space = Space::on_the_node("main-path").await;
+        work_volume(&space).await;
+        let manifest = bert("mrpc", 6, 2);
+        space.apply(&manifest).await.unwrap();
+        space.complete_within("mrpc", 1200).await;
+        let trials = space.sorted_trials().await;
+        check_first_proposals(&manifest, &trials);
+        for trial in &trials {
+            let status = trial.status.as_ref().unwrap();
+            assert_eq!(status.phase, TrialPhase::Succeeded, "{}", status.message);
+            assert_eq!(status.source, Some(ValueSource::TerminationMessage));
+            let f1 = status.value.unwrap();
+            assert!((0.7..1.0).contains(&f1), "{f1}");
+            assert!(!status.curve.is_empty() && status.gpu_seconds > 0.0);
+        }
+        let status = space.jobs().get("mrpc").await.unwrap().status.unwrap();
+        let recommended = status.recommended.unwrap();
+        assert!((0.7..1.0).contains(&recommended.mean));
+    });
+}
+
+#[test]
+fn an_evicted_trial_goes_on_from_its_checkpoint() {
+    block_on(async {
+        let space = Space::on_the_node("evicted").await;
+        work_volume(&space).await;
+        space.apply(&bert("mrpc", 1, 1)).await.unwrap();
+        let running = async || -> Option<Pod> {
+            let status = space.trials().get_opt("mrpc-0001").await.unwrap()?.status?;
+            let step = status.step.filter(|step| *step > 0);
+            step.and(space.pods().get_opt(&status.pod?).await.unwrap())
+        };
+        until("it is in the middle", async || running().await.is_some()).await;
+        let pod = running().await.unwrap().name_any();
+        space.pods().evict(&pod, &EvictParams::default()).await.unwrap();
+        let (phase, _, value, message) = ended(&space, "mrpc-0001").await;
+        assert_eq!(phase, TrialPhase::Succeeded, "{message}");
+        assert!(value.unwrap() > 0.7);
+        let pods = space.pods().list(&ListParams::default()).await.unwrap();
+        let last = pods
+            .items
+            .iter()
+            .find(|p| p.name_any() != pod)
+            .expect("a second pod");
+        let log = space
+            .pods()
+            .logs(&last.name_any(), &Default::default())
+            .await
+            .unwrap();
+        assert!(log.contains("goes on") || log.contains("resum"), "{log}");
+    });
+}
+
+#[test]
+fn every_end_on_the_node_means_what_the_table_says() {
+    use TrialFailure::*;
+    let report = r#"echo '{"f1": 0.5}' > /dev/termination-log"#;
+    let cases = [
+        ("memory", "head -c 300000000 /dev/zero | tail", Some(OutOfMemory)),
+        (
+            "nan",
+            r#"echo '{"f1": NaN}' > /dev/termination-log"#,
+            Some(Diverged),
+        ),
+        ("mute", "true", Some(MetricMissing)),
+        ("crash", "echo 'no such file: x.tsv'; exit 1", Some(Crashed)),
+        ("hung", "sleep 100000", Some(TimedOut)),
+        ("well", report, None),
+    ];
+    block_on(async {
+        let space = Space::on_the_node("triage").await;
+        for (name, script, _) in cases {
+            let mut manifest = shell(name, 1, script);
+            manifest["spec"]["budget"]["maxTrialDuration"] = json!("15s");
+            manifest["spec"]["retain"] = json!("All");
+            manifest["spec"]["trial"]["resources"] = json!({"limits": {"memory": "64Mi"}});
+            space.apply(&manifest).await.unwrap();
+        }
+        for (name, _, failure) in cases {
+            let (_, found, value, message) = ended(&space, &format!("{name}-0001")).await;
+            assert_eq!(found, failure, "{name}: {message}");
+            assert_eq!(value, failure.is_none().then_some(0.5), "{name}");
+            assert!(
+                failure != Some(Crashed) || message.contains("no such file: x.tsv"),
+                "{message}"
+            );
+        }
+    });
+}
+
+#[test]
+fn logs_are_read_even_where_they_flood() {
+    block_on(async {
+        let space = Space::on_the_node("logs").await;
+        let few = "for i in 1 2 3; do echo epoch $i f1=0.6$i; sleep 2; done";
+        let flood = "yes 'nothing to see here' | head -c 60000000; echo f1=0.71; yes more | head -n 3000";
+        space.apply(&in_log(shell("few", 1, few))).await.unwrap();
+        space.apply(&in_log(shell("flood", 1, flood))).await.unwrap();
+        space
+            .apply(&in_log(shell("nan", 1, "echo f1=0.5; echo f1=nan")))
+            .await
+            .unwrap();
+        assert_eq!(ended(&space, "few-0001").await.2, Some(0.63));
+        assert_eq!(trial(&space, "few-0001").await.status.unwrap().curve.len(), 3);
+        assert_eq!(ended(&space, "flood-0001").await.2, Some(0.71));
+        assert_eq!(ended(&space, "nan-0001").await.1, Some(TrialFailure::Diverged));
+    });
+}
+
+#[test]
+fn what_no_trial_can_mend_stops_the_job_or_stalls_it() {
+    block_on(async {
+        let space = Space::on_the_node("stalled").await;
+        space
+            .apply(&shell("bad", 3, "echo 'train.tsv: not there'; exit 42"))
+            .await
+            .unwrap();
+        let mut no_image = shell("image", 3, "true");
+        no_image["spec"]["trial"]["container"]["image"] = json!("localhost/tuning-operator/none:1");
+        space.apply(&no_image).await.unwrap();
+        let mut nowhere = shell("nowhere", 3, "true");
+        nowhere["spec"]["trial"]["nodeSelector"] = json!({"there": "is-none"});
+        space.apply(&nowhere).await.unwrap();
+        for (job, says) in [
+            ("bad", "train.tsv: not there"),
+            ("image", "none:1"),
+            ("nowhere", "didn't match"),
+        ] {
+            until(&format!("{job} is stalled"), async || {
+                space.holds(job, "Stalled").await.is_some()
+            })
+            .await;
+            let status = space.jobs().get(job).await.unwrap().status.unwrap();
+            println!("{job}: {}", status.message);
+            assert!(status.message.contains(says), "{}", status.message);
+        }
+        assert_eq!(
+            space.holds("bad", "Failed").await.as_deref(),
+            Some("BadConfiguration")
+        );
+        assert_eq!(
+            space
+                .trials()
+                .list(&ListParams::default())
+                .await
+                .unwrap()
+                .items
+                .len(),
+            3
+        );
+    });
+}
+
+#[test]
+fn an_unchanged_image_of_sagemakers_is_tuned() {
+    block_on(async {
+        let space = Space::on_the_node("sagemaker").await;
+        let mut manifest = in_log(manifest("job", 3, 2));
+        manifest["spec"]["trial"] = json!({
+            "sagemaker": {
+                "image": "localhost/tuning-operator/sagemaker:test",
+                "hyperparameters": {"epochs": "3"},
+                "channels": [{"name": "train", "volume": "data"}],
+            },
+            "volumes": [{"name": "data", "emptyDir": {}}],
+        });
+        space.apply(&manifest).await.unwrap();
+        space.complete("job").await;
+        for trial in space.sorted_trials().await {
+            let status = trial.status.unwrap();
+            assert_eq!(
+                (status.phase, status.value),
+                (TrialPhase::Succeeded, Some(0.83)),
+                "{}",
+                status.message
+            );
+        }
+        manifest["metadata"]["name"] = json!("fails");
+        manifest["spec"]["trial"]["sagemaker"]["hyperparameters"]["epochs"] = json!("none");
+        space.apply(&manifest).await.unwrap();
+        let (_, failure, _, message) = ended(&space, "fails-0001").await;
+        assert_eq!(failure, Some(TrialFailure::Crashed));
+        assert!(message.contains("epochs is none"), "{message}");
+    });
+}
+
+#[test]
+fn an_endpoint_that_lies_spoils_nothing() {
+    let page = |lines: &str| {
+        format!(
+            "mkdir -p /tmp/www; printf '{lines}' > /tmp/www/metrics; httpd -p 9090 -h /tmp/www; sleep 8; "
+        )
+    };
+    let report = r#"echo '{"f1": 0.66}' > /dev/termination-log"#;
+    let nan = page(r#"tuning_metric{name="f1"} NaN\ntuning_step 1\n"#);
+    let two = page(r#"tuning_metric{name="f1"} 0.1\ntuning_metric{name="f1"} 0.9\n"#);
+    let torn = page(r#"tuning_metric{name="f1} 0.1\n{{{\n"#);
+    let large = "mkdir -p /tmp/www; yes '# comment' | head -c 50000000 > /tmp/www/metrics; httpd -p 9090 -h /tmp/www; sleep 8; ";
+    let silent = "nc -l -p 9090 >/dev/null & sleep 8; kill $!; ";
+    block_on(async {
+        let space = Space::on_the_node("lies").await;
+        let cases = [
+            ("nan", nan.as_str()),
+            ("two", &two),
+            ("torn", &torn),
+            ("large", large),
+            ("silent", silent),
+        ];
+        for (name, script) in cases {
+            space
+                .apply(&shell(name, 1, &format!("{script}{report}")))
+                .await
+                .unwrap();
+        }
+        for (name, _) in cases {
+            let (phase, _, value, message) = ended(&space, &format!("{name}-0001")).await;
+            assert_eq!(
+                (phase, value),
+                (TrialPhase::Succeeded, Some(0.66)),
+                "{name}: {message}"
+            );
+            let curve = trial(&space, &format!("{name}-0001")).await.status.unwrap().curve;
+            assert!(curve.iter().all(|p| p.value.is_finite()), "{name}");
+        }
+    });
+}
+
+#[test]
+fn a_trial_that_tells_only_by_its_endpoint_is_heard() {
+    block_on(async {
+        let space = Space::on_the_node("endpoint").await;
+        let script = r#"mkdir -p /tmp/www; httpd -p 9090 -h /tmp/www
+            for i in 1 2 3; do printf 'tuning_metric{name="f1"} 0.8%s\ntuning_step %s\n' $i $i > /tmp/www/new
+            mv /tmp/www/new /tmp/www/metrics; sleep 5; done"#;
+        space.apply(&shell("job", 1, script)).await.unwrap();
+        let (_, _, value, message) = ended(&space, "job-0001").await;
+        assert_eq!(value, Some(0.83), "{message}");
+        let status = trial(&space, "job-0001").await.status.unwrap();
+        assert_eq!(status.source, Some(ValueSource::Prometheus));
+        assert!(status.curve.len() >= 2, "{:?}", status.curve);
+    });
+}
