@@ -315,6 +315,32 @@ fn an_endpoint_that_lies_spoils_nothing() {
 }
 
 #[test]
+fn a_prometheus_server_is_asked() {
+    block_on(async {
+        let space = Space::on_the_node("server").await;
+        let script = r#"mkdir -p /tmp/www; httpd -p 9090 -h /tmp/www
+            for i in 1 2 3; do printf 'eval_f1{split="dev"} 0.7%s\neval_f1{split="train"} 0.9\n' $i > /tmp/www/new
+            mv /tmp/www/new /tmp/www/metrics; sleep 7; done"#;
+        let mut clear = shell("clear", 1, script);
+        clear["spec"]["metrics"] = json!({"promQuery": {"metric": "eval_f1", "labels": {"split": "dev"}}});
+        let mut ambiguous = shell("ambiguous", 1, script);
+        ambiguous["spec"]["metrics"] = json!({"promQuery": {"metric": "eval_f1"}});
+        space.apply(&clear).await.unwrap();
+        space.apply(&ambiguous).await.unwrap();
+        let (_, _, value, message) = ended(&space, "clear-0001").await;
+        assert_eq!(value, Some(0.73), "{message}");
+        let status = trial(&space, "clear-0001").await.status.unwrap();
+        assert_eq!(status.source, Some(ValueSource::PromQuery));
+        let values: Vec<f64> = status.curve.iter().map(|p| p.value).collect();
+        assert_eq!(values, [0.71, 0.72, 0.73]);
+        assert_eq!(
+            ended(&space, "ambiguous-0001").await.1,
+            Some(TrialFailure::MetricMissing)
+        );
+    });
+}
+
+#[test]
 fn a_trial_that_tells_only_by_its_endpoint_is_heard() {
     block_on(async {
         let space = Space::on_the_node("endpoint").await;

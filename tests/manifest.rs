@@ -252,7 +252,9 @@ fn faults_of_other_trials() {
 fn faults_of_volumes_and_of_sagemakers_images() {
     let bert = "bert: {task: mrpc, model: m, data: d}";
     let sagemaker = |rest: &str| {
-        format!("sagemaker: {{image: i, {rest}}}\n    volumes: [{{name: data, emptyDir: {{}}}}]")
+        format!(
+            "sagemaker: {{image: i, {rest}}}\n    volumes: [{{name: data, mountPath: /data, emptyDir: {{}}}}]"
+        )
     };
     for (rest, path, text) in [
         (

@@ -2,6 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// Where a trial's metrics are read: exactly one source.
 ///
@@ -12,6 +13,9 @@ pub struct MetricsSpec {
     /// The trial's own Prometheus endpoint.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prometheus: Option<PrometheusSpec>,
+    /// A Prometheus server that scrapes the trials' pods: the one of the operator's own configuration; refused on one machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prom_query: Option<PromQuerySpec>,
     /// The trial's output.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub logs: Option<LogsSpec>,
@@ -46,6 +50,20 @@ fn metrics_port() -> u16 {
 
 fn metrics_path() -> String {
     "/metrics".into()
+}
+
+/// One series on a Prometheus server. The operator adds the labels `namespace` and `pod`; the steps of the learning curve are
+/// seconds since the pod began.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PromQuerySpec {
+    /// Name of the series that holds the objective, such as `eval_f1`.
+    #[schemars(length(min = 1, max = 256))]
+    pub metric: String,
+    /// Labels that tell it from others of this name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("maxProperties" = 20))]
+    pub labels: BTreeMap<String, String>,
 }
 
 /// The trial's output, line by line.

@@ -187,15 +187,45 @@ fn check_env(env: &[EnvVar], faults: &mut Vec<Fault>) {
     }
 }
 
+/// Names of Prometheus' data model: they stand outside quotes in a question, so nothing else may.
+fn check_query(query: &PromQuerySpec, faults: &mut Vec<Fault>) {
+    let path = "spec.metrics.promQuery";
+    let is_name = |text: &str, colons: bool| {
+        let inner = |c: char| c.is_ascii_alphanumeric() || c == '_' || colons && c == ':';
+        !text.starts_with(|c: char| c.is_ascii_digit()) && !text.is_empty() && text.chars().all(inner)
+    };
+    if !is_name(&query.metric, true) {
+        let message = format!(
+            "{:?} is no name of a metric: letters, digits, '_' and ':'",
+            query.metric
+        );
+        faults.push(Fault::new(format!("{path}.metric"), message));
+    }
+    for name in query.labels.keys() {
+        let why = match name.as_str() {
+            "namespace" | "pod" => "the operator sets this label for each trial: remove it",
+            name if name.starts_with("__") || !is_name(name, false) => {
+                "is no name of a label: letters, digits and '_', no '__' at the beginning"
+            }
+            _ => continue,
+        };
+        faults.push(Fault::new(format!("{path}.labels.{name}"), why));
+    }
+}
+
 fn check_metrics(metrics: &MetricsSpec, metric: &str, faults: &mut Vec<Fault>) {
     let kinds = [
         ("prometheus", metrics.prometheus.is_some()),
+        ("promQuery", metrics.prom_query.is_some()),
         ("logs", metrics.logs.is_some()),
     ];
     exactly_one("spec.metrics", &kinds, faults);
     if let Some(prometheus) = metrics.prometheus.as_ref().filter(|p| !p.path.starts_with('/')) {
         let message = format!("{:?} is not a path: begin it with '/'", prometheus.path);
         faults.push(Fault::new("spec.metrics.prometheus.path", message));
+    }
+    if let Some(query) = &metrics.prom_query {
+        check_query(query, faults);
     }
     let Some(logs) = &metrics.logs else { return };
     for (i, definition) in logs.definitions.iter().enumerate() {

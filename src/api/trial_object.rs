@@ -146,6 +146,8 @@ pub enum ValueSource {
     TerminationMessage,
     /// The trial's own Prometheus endpoint.
     Prometheus,
+    /// The Prometheus server of the operator's configuration.
+    PromQuery,
     /// The trial's output.
     Logs,
 }

@@ -60,7 +60,7 @@ fn read(args: &ManifestArgs) -> Result<Checked, String> {
         bert.insert(key.to_owned(), folder.display().to_string().into());
     }
     let checked = api::check(&manifest).map_err(explain)?;
-    let refused = local::refused_here(&checked.spec.trial, args.on_host);
+    let refused = local::refused_here(&checked.spec, args.on_host);
     if refused.is_empty() {
         Ok(checked)
     } else {

@@ -4,7 +4,7 @@ use super::event::{Event, Happening};
 use super::journal::{Journal, JournalError};
 use super::ledger::Ledger;
 use super::{RunDir, prior, process, run_dir};
-use crate::api::{self, Checked, Fault, TrialSpec, TuningJobSpec};
+use crate::api::{self, Checked, Fault, TuningJobSpec};
 use crate::tuning::{EndReason, Phase};
 use jiff::Timestamp;
 use std::io;
@@ -102,7 +102,14 @@ pub fn notices(spec: &TuningJobSpec) -> Vec<String> {
 }
 
 /// What only one machine refuses.
-pub fn refused_here(trial: &TrialSpec, on_host: bool) -> Vec<Fault> {
+pub fn refused_here(spec: &TuningJobSpec, on_host: bool) -> Vec<Fault> {
+    let trial = &spec.trial;
+    if spec.metrics.as_ref().is_some_and(|m| m.prom_query.is_some()) {
+        return vec![Fault::new(
+            "spec.metrics.promQuery",
+            "one machine has no Prometheus server that knows its trials: use prometheus or logs here",
+        )];
+    }
     if trial.sagemaker.is_some() {
         return vec![Fault::new(
             "spec.trial.sagemaker",

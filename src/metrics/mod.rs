@@ -6,12 +6,14 @@
 
 mod listener;
 mod log_regex;
+mod prom_query;
 mod prometheus_text;
 mod trial_reading;
 mod trial_report;
 
 pub use listener::{Listener, Point};
 pub use log_regex::{LogMetrics, MAX_LINE_BYTES, MetricDefinition};
+pub use prom_query::{MAX_ANSWER_BYTES, selector, series};
 pub use prometheus_text::{Exposition, MAX_EXPOSITION_BYTES, Sample, TooLarge, parse};
 pub use trial_reading::TrialReading;
 pub use trial_report::{MAX_REPORT_BYTES, ReportPoint, TrialReport};

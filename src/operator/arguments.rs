@@ -45,6 +45,9 @@ struct Run {
     /// Seconds between two readings of a trial's metrics.
     #[arg(long, value_name = "S", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=3600))]
     scrape_interval: u64,
+    /// Address of a Prometheus server that scrapes the trials' pods, for spec.metrics.promQuery.
+    #[arg(long, value_name = "URL", env = "TUNING_PROMETHEUS_URL")]
+    prometheus_url: Option<reqwest::Url>,
     /// Where /metrics, /healthz and /readyz are served.
     #[arg(long, value_name = "ADDRESS", default_value = "0.0.0.0:8080")]
     listen: SocketAddr,
@@ -107,6 +110,7 @@ fn start(run: Run) -> ExitCode {
             namespace: run.namespace,
             concurrency: run.concurrency,
             scrape_interval: Duration::from_secs(run.scrape_interval),
+            prometheus: run.prometheus_url,
             listen: Some(run.listen),
             candidate: run.lease_namespace.map(|namespace| Candidate {
                 namespace,

@@ -1,14 +1,14 @@
 //! The attempts of a job's trials in one pass: what their Jobs and pods say, and which Jobs are to come and go.
 
 use super::cluster::Created;
-use super::listen::{Ear, Heard, heard_in};
+use super::listen::{Ear, Heard, Question, heard_in};
 use super::reconcile::{Error, Pass};
 use super::record::Record;
 use super::settle::{Source, settle};
 use super::sight::{self, Sight, see};
 use super::{TRIAL_LABEL, trial_job};
 use crate::api::{MetricsSpec, Retain, TrialPhase, TrialStatus, ValueSource};
-use crate::metrics::MetricDefinition;
+use crate::metrics::{self, MetricDefinition};
 use jiff::Timestamp;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::Pod;
@@ -102,8 +102,9 @@ async fn listen(pass: &Pass<'_>, record: &Record, seen: &Sight) -> Result<Heard,
     let objective = &pass.checked.job.objective.metric;
     let definitions = definitions(pass.checked.spec.metrics.as_ref());
     match seen {
-        Sight::Running { pod, uid, ip, .. } => {
+        Sight::Running { pod, uid, ip, since } => {
             let ear = match (trial_job::port(pass.checked.spec.metrics.as_ref()), ip) {
+                _ if question(pass, pod, *since).is_some() => question(pass, pod, *since).map(Ear::Server),
                 (None, _) => Some(Ear::Log {
                     namespace: pass.owner.0.clone(),
                     pod: pod.clone(),
@@ -129,6 +130,13 @@ async fn listen(pass: &Pass<'_>, record: &Record, seen: &Sight) -> Result<Heard,
                     heard = heard_in(&log, &definitions, objective);
                 }
             }
+            if let Some(question) = end.started.and_then(|since| question(pass, &end.pod, since)) {
+                let until = end.finished.unwrap_or_else(Timestamp::now);
+                // What was heard while it ran stands in for a server that does not answer now.
+                if let Ok(news) = pass.ctx.listeners.ask_server(&question, objective, until).await {
+                    heard = news;
+                }
+            }
             pass.ctx.listeners.forget(&end.uid);
             // What was heard before this operator began is in the status.
             if heard.metrics.is_empty() {
@@ -138,6 +146,17 @@ async fn listen(pass: &Pass<'_>, record: &Record, seen: &Sight) -> Result<Heard,
         }
         _ => Ok(Heard::default()),
     }
+}
+
+/// What a Prometheus server is asked about a pod, if it is to be asked.
+fn question(pass: &Pass, pod: &str, since: Timestamp) -> Option<Question> {
+    let query = pass.checked.spec.metrics.as_ref()?.prom_query.as_ref()?;
+    let labels = query
+        .labels
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()));
+    let selector = metrics::selector(&query.metric, labels, &pass.owner.0, pod);
+    Some(Question { selector, since })
 }
 
 fn definitions(metrics: Option<&MetricsSpec>) -> Vec<MetricDefinition> {
@@ -156,12 +175,21 @@ fn path(metrics: Option<&MetricsSpec>) -> String {
 }
 
 fn source(pass: &Pass) -> Source {
-    match pass.checked.spec.metrics.as_ref().and_then(|m| m.logs.as_ref()) {
-        Some(_) => Source {
+    let metrics = pass.checked.spec.metrics.as_ref();
+    let (logs, query) = (
+        metrics.and_then(|m| m.logs.as_ref()),
+        metrics.and_then(|m| m.prom_query.as_ref()),
+    );
+    match (logs, query) {
+        (Some(_), _) => Source {
             mark: ValueSource::Logs,
             place: "its log",
         },
-        None => Source {
+        (_, Some(_)) => Source {
+            mark: ValueSource::PromQuery,
+            place: "the series of spec.metrics.promQuery",
+        },
+        _ => Source {
             mark: ValueSource::Prometheus,
             place: "its metrics page",
         },

@@ -25,6 +25,8 @@ pub struct Settings {
     pub concurrency: u16,
     /// Time between two readings of a trial's metrics.
     pub scrape_interval: Duration,
+    /// Address of the Prometheus server that `spec.metrics.promQuery` is about; `None`: such jobs are refused.
+    pub prometheus: Option<reqwest::Url>,
     /// Where /metrics, /healthz and /readyz are served; `None`: nowhere.
     pub listen: Option<SocketAddr>,
     /// Who stands for election; `None`: this operator is the only one.
@@ -38,6 +40,7 @@ impl Default for Settings {
             namespace: None,
             concurrency: 16,
             scrape_interval: Duration::from_secs(5),
+            prometheus: None,
             listen: None,
             candidate: None,
         }

@@ -79,8 +79,8 @@ const RULES: &[Rule] = &[
     ),
     (
         "spec/metrics",
-        "[has(self.prometheus), has(self.logs)].filter(x, x).size() == 1",
-        "give exactly one of prometheus and logs",
+        "[has(self.prometheus), has(self.promQuery), has(self.logs)].filter(x, x).size() == 1",
+        "give exactly one of prometheus, promQuery and logs",
     ),
     (
         "spec/metrics/prometheus",

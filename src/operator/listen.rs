@@ -1,8 +1,10 @@
 //! Follows what running trials tell: a task for each pod, which asks its endpoint or reads its log at intervals.
 
 use super::cluster::Cluster;
+use super::context::Settings;
 use super::telemetry::Telemetry;
 use crate::metrics::{self, Listener, LogMetrics, TrialReading};
+use jiff::Timestamp;
 use kube::api::DynamicObject;
 use kube::runtime::reflector::ObjectRef;
 use std::collections::{BTreeMap, HashMap};
@@ -49,6 +51,17 @@ pub enum Ear {
         /// What to look for.
         definitions: Vec<metrics::MetricDefinition>,
     },
+    /// On the Prometheus server of the operator's configuration.
+    Server(Question),
+}
+
+/// What a Prometheus server is asked about a pod.
+#[derive(Clone, Debug)]
+pub struct Question {
+    /// Which series.
+    pub selector: String,
+    /// When the pod began: the steps of the curve are counted from here.
+    pub since: Timestamp,
 }
 
 /// All pods that are followed.
@@ -57,6 +70,7 @@ pub struct Listeners {
     cluster: Cluster,
     http: reqwest::Client,
     interval: Duration,
+    prometheus: Option<reqwest::Url>,
     telemetry: Telemetry,
     wake: UnboundedSender<ObjectRef<DynamicObject>>,
     pods: Arc<Mutex<HashMap<String, Followed>>>,
@@ -74,10 +88,10 @@ impl Drop for Followed {
 }
 
 impl Listeners {
-    /// Asks every `interval`; who is to look when there is news goes to `wake`.
+    /// Asks as often as the settings say; who is to look when there is news goes to `wake`.
     pub fn new(
         cluster: Cluster,
-        interval: Duration,
+        settings: &Settings,
         telemetry: Telemetry,
         wake: UnboundedSender<ObjectRef<DynamicObject>>,
     ) -> reqwest::Result<Self> {
@@ -89,7 +103,8 @@ impl Listeners {
         Ok(Self {
             cluster,
             http,
-            interval,
+            interval: settings.scrape_interval,
+            prometheus: settings.prometheus.clone(),
             telemetry,
             wake,
             pods: Arc::default(),
@@ -135,6 +150,19 @@ impl Listeners {
     ) {
         let mut listener = Listener::new(&objective);
         loop {
+            if let Ear::Server(question) = &ear {
+                let answer = self.ask_server(question, &objective, Timestamp::now()).await;
+                self.telemetry.scraped(answer.is_ok());
+                match answer {
+                    Ok(news) => {
+                        *heard.lock().unwrap_or_else(PoisonError::into_inner) = news;
+                        let _ = self.wake.send(job.clone());
+                    }
+                    Err(why) => tracing::warn!(job = %job, why, "a Prometheus server could not be asked"),
+                }
+                tokio::time::sleep(self.interval).await;
+                continue;
+            }
             let answered = self.ask(&ear, &mut listener, &objective).await;
             self.telemetry.scraped(answered.is_some());
             let news = listener.take_news();
@@ -179,8 +207,51 @@ impl Listeners {
                 let log = self.cluster.log(namespace, pod).await.ok()?;
                 *listener = read_log(&log, definitions, objective);
             }
+            Ear::Server(_) => return None,
         }
         Some(())
+    }
+
+    /// All that a Prometheus server has of a pod up to a time.
+    ///
+    /// # Errors
+    /// A sentence: it can't be reached, refuses, or knows more than one such series.
+    pub async fn ask_server(
+        &self,
+        question: &Question,
+        objective: &str,
+        until: Timestamp,
+    ) -> Result<Heard, String> {
+        let server = self
+            .prometheus
+            .as_ref()
+            .ok_or("no Prometheus server is configured")?;
+        let seconds = |t: Timestamp| t.as_duration().as_secs_f64();
+        let (start, end) = (seconds(question.since), seconds(until));
+        // Prometheus answers with 11,000 points at most; the status keeps fewer.
+        let step = ((end - start) / MOST_POINTS as f64)
+            .max(self.interval.as_secs_f64())
+            .max(1.0);
+        let mut url = server.clone();
+        url.set_path(&format!(
+            "{}/api/v1/query_range",
+            server.path().trim_end_matches('/')
+        ));
+        url.query_pairs_mut()
+            .append_pair("query", &question.selector)
+            .append_pair("start", &format!("{start:.3}"))
+            .append_pair("end", &format!("{:.3}", end.max(start)))
+            .append_pair("step", &format!("{step:.3}"));
+        let mut response = self.http.get(url).send().await.map_err(|e| e.to_string())?;
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(|e| e.to_string())? {
+            body.extend_from_slice(&chunk);
+            if body.len() > metrics::MAX_ANSWER_BYTES {
+                return Err("the Prometheus server's answer is too long".into());
+            }
+        }
+        let points = metrics::series(&String::from_utf8_lossy(&body))?;
+        Ok(heard_of(&points, objective, start))
     }
 
     async fn page(&self, url: &str) -> Option<String> {
@@ -194,6 +265,20 @@ impl Listeners {
         }
         Some(String::from_utf8_lossy(&body).into_owned())
     }
+}
+
+/// A series as a learning curve over the seconds since `start`: a value that stays is one point.
+fn heard_of(points: &[(f64, f64)], objective: &str, start: f64) -> Heard {
+    let mut heard = Heard::default();
+    for (at, value) in points {
+        if heard.points.last().is_none_or(|(_, last)| last != value) {
+            heard.points.push(((at - start).max(0.0) as u64, *value));
+        }
+    }
+    heard
+        .metrics
+        .extend(points.last().map(|(_, value)| (objective.to_owned(), *value)));
+    heard
 }
 
 /// A whole log.

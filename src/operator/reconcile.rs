@@ -2,7 +2,7 @@
 
 use super::attempts::{self, Attempts};
 use super::cluster::is_conflict;
-use super::context::{Context, Owner};
+use super::context::{Context, Owner, Settings};
 use super::prior;
 use super::record::Record;
 use super::settle;
@@ -78,7 +78,7 @@ async fn pass(object: &DynamicObject, ctx: &Context) -> Result<Action, Error> {
     let owner = (object.namespace().unwrap_or_default(), object.name_any());
     let previous = object.data.get("status").cloned().unwrap_or_default();
     let previous: TuningJobStatus = serde_json::from_value(previous).unwrap_or_default();
-    let checked = match check(object) {
+    let checked = match check(object, &ctx.settings) {
         Ok(checked) => checked,
         Err(faults) => return refuse(ctx, object, previous, &faults).await,
     };
@@ -109,7 +109,7 @@ async fn pass(object: &DynamicObject, ctx: &Context) -> Result<Action, Error> {
 }
 
 /// The manifest's own check, and what only a cluster refuses.
-fn check(object: &DynamicObject) -> Result<Checked, Vec<Fault>> {
+fn check(object: &DynamicObject, settings: &Settings) -> Result<Checked, Vec<Fault>> {
     let manifest = serde_json::json!({
         "apiVersion": format!("{}/{}", api::GROUP, api::VERSION),
         "kind": api::KIND,
@@ -125,6 +125,16 @@ fn check(object: &DynamicObject) -> Result<Checked, Vec<Fault>> {
     }
     if let Some(Err(why)) = trial.affinity.as_ref().map(affinity) {
         faults.push(Fault::new("spec.trial.affinity", why));
+    }
+    let asks = checked
+        .spec
+        .metrics
+        .as_ref()
+        .is_some_and(|m| m.prom_query.is_some());
+    if asks && settings.prometheus.is_none() {
+        let message = "this operator was told no Prometheus server: set its --prometheus-url (prometheusUrl in the chart), \
+                       or use prometheus or logs";
+        faults.push(Fault::new("spec.metrics.promQuery", message));
     }
     if faults.is_empty() {
         Ok(checked)

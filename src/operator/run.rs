@@ -132,7 +132,7 @@ fn set_up(
         follow(pods, stores.pods.clone(), wake.clone(), owner_by_label),
     ];
     let context = Context {
-        listeners: Listeners::new(cluster.clone(), settings.scrape_interval, telemetry.clone(), wake)?,
+        listeners: Listeners::new(cluster.clone(), settings, telemetry.clone(), wake)?,
         cluster,
         stores,
         events: Events::new(client, fence.clone()),
