@@ -11,7 +11,7 @@ OPERATOR := --no-default-features --features operator
 export CARGO_TERM_COLOR ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test test-operator lint fmt bench-optimizer bench-trainer clean images cluster-up cluster-down e2e \
+.PHONY: help setup build demo test test-operator lint fmt bench-operator bench-optimizer bench-trainer clean images cluster-up cluster-down e2e \
 	lint-fmt lint-clippy lint-core lint-doc lint-deny
 
 help: ## this list
@@ -61,6 +61,11 @@ fmt: ## format the code
 
 bench-optimizer: ## the optimizer against its peers
 	@benches/optimizer/run.sh
+
+bench-operator: ## the operator under a load of 1,000 TuningJobs of 5 trials
+	@$(STAGE) "Kubernetes" tests/cluster/build control
+	@$(STAGE) "build tuning-operator" $(CARGO) build --release --locked $(OPERATOR) --bin tuning-operator
+	@TUNING_OPERATOR=$$(scripts/target-dir)/release/tuning-operator $(CARGO) bench --locked $(OPERATOR) --bench operator
 
 bench-trainer: build ## the trainer beside Hugging Face transformers, in the same run
 	@scripts/with-libtorch python3 benches/trainer/compare.py

@@ -113,7 +113,10 @@ fn an_evicted_trial_goes_on_from_its_checkpoint() {
     block_on(async {
         let space = Space::on_the_node("evicted").await;
         work_volume(&space).await;
-        space.apply(&bert("mrpc", 1, 1)).await.unwrap();
+        let mut manifest = bert("mrpc", 1, 1);
+        // Both of the node's are taken by another test.
+        manifest["spec"]["trial"]["resources"] = json!({"limits": {"memory": "3Gi"}});
+        space.apply(&manifest).await.unwrap();
         let running = async || -> Option<Pod> {
             let status = space.trials().get_opt("mrpc-0001").await.unwrap()?.status?;
             let step = status.step.filter(|step| *step > 0);

@@ -280,6 +280,27 @@ fn deleted_midway_nothing_is_left_and_the_name_is_free_again() {
 }
 
 #[test]
+fn a_watch_that_lags_half_a_minute_runs_no_trial_twice() {
+    block_on(async {
+        let space = Space::new("stale").await;
+        let player = space.play(|trial, rate, before| match (trial, before) {
+            ("job-0001", 0) => Play::Evicted,
+            _ => Play::reports(f1(rate)),
+        });
+        let operator = space.operator_lagging(Duration::from_secs(30));
+        space.apply(&manifest("job", 3, 2)).await.unwrap();
+        space.complete_within("job", 600).await;
+        let trials = space.sorted_trials().await;
+        assert_eq!(trials.len(), 3);
+        let attempts: Vec<u32> = trials
+            .iter()
+            .map(|t| t.status.as_ref().unwrap().attempts)
+            .collect();
+        assert_eq!(player.pods(), 4, "{attempts:?} {:#?}", operator.log());
+    });
+}
+
+#[test]
 fn one_bad_object_does_not_stop_the_others() {
     block_on(async {
         let space = Space::new("poison").await;

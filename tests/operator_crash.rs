@@ -5,8 +5,13 @@
 mod cluster;
 
 use cluster::{Play, Player, Space, block_on, f1, manifest, until};
+use kube::api::{DeleteParams, Patch, PatchParams};
 use serde_json::{Value, json};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use tokio::io::AsyncWriteExt;
+use tuning_operator::api::TrialPhase;
 
 /// What a job came to, without what depends on the time.
 async fn outcome(space: &Space, job: &str, player: &Player) -> Value {
@@ -41,41 +46,135 @@ fn mixed(trial: &str, rate: f64, before: usize) -> Play {
 
 #[test]
 fn killed_after_any_write_the_end_is_that_of_an_undisturbed_run() {
-    block_on(async {
-        let space = Space::new("kill-0").await;
+    block_on(every_k("kill", 15, async |space| {
         let player = space.play(mixed);
-        let operator = space.operator();
         space.apply(&manifest("job", 4, 1)).await.unwrap();
         space.complete("job").await;
-        until("it rests", async || space.kube_job_names().await == ["job-0002"]).await;
-        let (expected, n_writes) = (outcome(&space, "job", &player).await, operator.writes());
-        println!("{n_writes} writes: {:#?}", operator.log());
-        assert!(n_writes > 15);
-        let ks: Vec<usize> = (1..=n_writes).collect();
-        for some in ks.chunks(6) {
-            let runs = some.iter().map(|k| killed_after(*k, expected.clone()));
-            futures::future::join_all(runs).await;
-        }
-    });
+        until("only the failed trial's Job is left", async || {
+            space.kube_job_names().await == ["job-0002"]
+        })
+        .await;
+        outcome(space, "job", &player).await
+    }));
 }
 
-async fn killed_after(k: usize, expected: Value) {
-    let space = Space::new(&format!("kill-{k}")).await;
-    let player = space.play(mixed);
-    let mut first = space.operator_dying_after(k);
-    space.apply(&manifest("job", 4, 1)).await.unwrap();
-    // It may have no write number k: events are written by the way.
-    let _ = tokio::time::timeout(Duration::from_secs(20), &mut first.task).await;
-    drop(first);
-    let _second = space.operator();
-    space.complete("job").await;
-    until("only the failed trial's Job is left", async || {
-        space.kube_job_names().await == ["job-0002"]
+/// The first three trials report a curve, the fourth one lags behind it until it is stopped.
+#[test]
+fn killed_after_any_write_of_a_job_that_is_stopped_suspended_and_deleted() {
+    block_on(every_k("halt", 20, async |space| {
+        let lags = Arc::new(AtomicBool::new(false));
+        let (port, flag) = (lagging_endpoint(lags.clone()).await, lags.clone());
+        let player = space.play(move |trial, rate, before| match (trial, before) {
+            // Taken away by the suspension.
+            ("job-0002", 0) => Play::Runs,
+            ("job-0004", _) => {
+                flag.store(true, Ordering::SeqCst);
+                Play::Runs
+            }
+            _ => Play::Ends(
+                0,
+                json!({"f1": f1(rate), "curve": [{"step": 5, "f1": f1(rate)}]}).to_string(),
+                "Completed",
+            ),
+        });
+        let mut manifest = manifest("job", 4, 1);
+        manifest["spec"]["metrics"] = json!({"prometheus": {"port": port}});
+        manifest["spec"]["earlyStopping"] = json!({"medianStop": {"minCompletedTrials": 3, "startStep": 1}});
+        space.apply(&manifest).await.unwrap();
+        let second_runs = async || {
+            let trial = space.trials().get_opt("job-0002").await.unwrap();
+            trial
+                .and_then(|t| t.status)
+                .is_some_and(|s| s.phase == TrialPhase::Running)
+        };
+        until("the second trial runs", second_runs).await;
+        suspend(space, true).await;
+        until("no pod is left of it", async || {
+            space.holds("job", "Suspended").await.is_some() && !has_active_pod(space).await
+        })
+        .await;
+        suspend(space, false).await;
+        space.complete("job").await;
+        until("no Job is left", async || space.kube_job_names().await.is_empty()).await;
+        let outcome = outcome(space, "job", &player).await;
+        assert_eq!(outcome["counts"]["earlyStopped"], 1, "{outcome:#}");
+        let background = DeleteParams::background();
+        space.jobs().delete("job", &background).await.unwrap();
+        until("nothing is left", async || {
+            space.sorted_trials().await.is_empty() && space.pod_names().await.is_empty()
+        })
+        .await;
+        outcome
+    }));
+}
+
+async fn suspend(space: &Space, suspend: bool) {
+    let patch = Patch::Merge(json!({"spec": {"suspend": suspend}}));
+    let params = PatchParams::default();
+    space.jobs().patch("job", &params, &patch).await.unwrap();
+}
+
+async fn has_active_pod(space: &Space) -> bool {
+    let pods = space.pods().list(&Default::default()).await.unwrap();
+    pods.items.iter().any(|p| {
+        let phase = p.status.as_ref().and_then(|s| s.phase.as_deref());
+        !matches!(phase, Some("Succeeded" | "Failed"))
     })
-    .await;
-    assert_eq!(
-        outcome(&space, "job", &player).await,
-        expected,
-        "killed after write {k}"
-    );
+}
+
+/// Serves a low value once `lags` is true, and nothing before; the answer is the port.
+async fn lagging_endpoint(lags: Arc<AtomicBool>) -> u16 {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        let page = "tuning_metric{name=\"f1\"} 0.001\ntuning_metric_step 5\ntuning_step 5\n";
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let (code, body) = if lags.load(Ordering::SeqCst) {
+                ("200 OK", page)
+            } else {
+                ("503 Not Yet", "")
+            };
+            let length = body.len();
+            let answer =
+                format!("HTTP/1.1 {code}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}");
+            let _ = stream.write_all(answer.as_bytes()).await;
+        }
+    });
+    port
+}
+
+/// Drives a job once undisturbed, and then once for each write of that run with an operator that dies after it, before it
+/// has seen the answer; another takes its place. Each time the outcome has to be the same.
+async fn every_k(name: &str, least: usize, drive: impl AsyncFn(&Space) -> Value) {
+    let space = Space::new(&format!("{name}-0")).await;
+    let operator = space.operator();
+    let expected = drive(&space).await;
+    let n_writes = operator.writes();
+    println!("{n_writes} writes: {:#?}", operator.log());
+    assert!(n_writes > least);
+    drop(operator);
+    let ks: Vec<usize> = (1..=n_writes).collect();
+    for some in ks.chunks(6) {
+        let runs = some.iter().map(|k| killed_after(name, *k, &drive));
+        for (k, outcome) in some.iter().zip(futures::future::join_all(runs).await) {
+            assert_eq!(outcome, expected, "killed after write {k}");
+        }
+    }
+}
+
+async fn killed_after(name: &str, k: usize, drive: impl AsyncFn(&Space) -> Value) -> Value {
+    let space = Space::new(&format!("{name}-{k}")).await;
+    let replaced = async {
+        let mut first = space.operator_dying_after(k);
+        // It may have no write number k: events are written by the way.
+        let _ = tokio::time::timeout(Duration::from_secs(30), &mut first.task).await;
+        drop(first);
+        let _second = space.operator();
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        outcome = drive(&space) => outcome,
+        () = replaced => unreachable!("the second operator works for ever"),
+    }
 }

@@ -11,6 +11,7 @@ use kube::api::DynamicObject;
 use kube::runtime::reflector::Store;
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -131,6 +132,8 @@ pub struct Context {
     pub events: Events,
     /// What the operator tells of itself.
     pub telemetry: Telemetry,
+    /// Whether everything was listed once.
+    pub ready: AtomicBool,
     /// When a trial's progress was last written; see `reconcile`.
     pub progress_written: Mutex<HashMap<String, Instant>>,
     /// Failed reconciliations in a row, by job.

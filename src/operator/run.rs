@@ -19,6 +19,7 @@ use kube::runtime::{Controller, WatchStreamExt};
 use kube::{Client, ResourceExt};
 use std::collections::HashSet;
 use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -65,6 +66,8 @@ pub async fn run(
         () = stop.clone() => return Ok(()),
         _ = futures::future::join_all(watches.listed) => {}
     }
+    // Who stands by is ready too: it takes over without delay.
+    context.ready.store(true, Ordering::Relaxed);
     let leadership = match &settings.candidate {
         None => None,
         Some(candidate) => tokio::select! {
@@ -137,6 +140,7 @@ fn set_up(
         stores,
         events: Events::new(client, fence.clone()),
         telemetry,
+        ready: AtomicBool::new(false),
         progress_written: Default::default(),
         failures: Default::default(),
         settings: settings.clone(),

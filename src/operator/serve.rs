@@ -2,15 +2,18 @@
 
 use super::context::Context;
 use axum::Router;
+use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::routing::get;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 /// Serves until the process ends.
 pub async fn start(address: SocketAddr, context: Arc<Context>) -> std::io::Result<()> {
+    let (metrics, readiness) = (context.clone(), context);
     let page = move || {
-        let context = context.clone();
+        let context = metrics.clone();
         async move {
             let jobs = context.stores.jobs.state();
             context.telemetry.counted(jobs.len(), &trials_by_phase(&jobs));
@@ -20,9 +23,18 @@ pub async fn start(address: SocketAddr, context: Arc<Context>) -> std::io::Resul
             )
         }
     };
+    let ready = move || {
+        let is_ready = readiness.ready.load(Ordering::Relaxed);
+        async move {
+            match is_ready {
+                true => (StatusCode::OK, "ok"),
+                false => (StatusCode::SERVICE_UNAVAILABLE, "not everything is listed yet"),
+            }
+        }
+    };
     let router = Router::new()
         .route("/healthz", get(|| async { "ok" }))
-        .route("/readyz", get(|| async { "ok" }))
+        .route("/readyz", get(ready))
         .route("/metrics", get(page));
     let listener = tokio::net::TcpListener::bind(address).await?;
     tokio::spawn(async move {

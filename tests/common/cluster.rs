@@ -3,6 +3,8 @@
 
 #[path = "counting.rs"]
 mod counting;
+#[path = "lagging.rs"]
+mod lagging;
 #[path = "pods.rs"]
 mod pods;
 
@@ -121,6 +123,11 @@ impl Space {
         Self::on(load(&PLANE.kubeconfig).await, name).await
     }
 
+    /// How a program of its own reaches the control plane.
+    pub fn kubeconfig() -> &'static str {
+        &PLANE.kubeconfig
+    }
+
     /// A namespace of the cluster that `make cluster-up` has brought up, where `$TUNING_CLUSTER_KUBECONFIG` says how to
     /// reach it.
     pub async fn on_the_node(name: &str) -> Self {
@@ -218,20 +225,32 @@ impl Space {
 
     /// Starts one of several replicas, or the only one; it dies right after its write number `limit`.
     pub fn operator_with(&self, limit: usize, candidate: Option<Candidate>) -> Operator {
-        self.start(limit, Arc::default(), candidate)
+        self.start(limit, Duration::ZERO, Arc::default(), candidate)
+    }
+
+    /// Starts an operator that sees everything late.
+    pub fn operator_lagging(&self, lag: Duration) -> Operator {
+        self.start(usize::MAX, lag, Arc::default(), None)
     }
 
     /// Starts one of several replicas, whom nobody answers once `cut` is true.
     pub fn operator_cut_off_by(&self, cut: Arc<AtomicBool>, candidate: Option<Candidate>) -> Operator {
-        self.start(usize::MAX, cut, candidate)
+        self.start(usize::MAX, Duration::ZERO, cut, candidate)
     }
 
-    fn start(&self, limit: usize, cut: Arc<AtomicBool>, candidate: Option<Candidate>) -> Operator {
+    fn start(
+        &self,
+        limit: usize,
+        lag: Duration,
+        cut: Arc<AtomicBool>,
+        candidate: Option<Candidate>,
+    ) -> Operator {
         let layer = Counting {
             writes: Arc::default(),
             log: Arc::default(),
             dead: Arc::default(),
             limit,
+            lag,
             cut,
         };
         let client = ClientBuilder::try_from(self.config.clone())

@@ -1,5 +1,6 @@
 //! A layer under an operator's client that counts its writes, and lets it die after one of them.
 
+use super::lagging::Lagging;
 use http::{Method, Request, Response};
 use kube::client::Body;
 use std::future::Future;
@@ -7,7 +8,7 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 use tower::{Layer, Service};
 
@@ -18,6 +19,8 @@ pub struct Counting {
     pub log: Arc<Mutex<Vec<(Instant, String)>>>,
     pub dead: Arc<Notify>,
     pub limit: usize,
+    /// How late watches bring what they bring.
+    pub lag: Duration,
     /// Nothing is answered any more.
     pub cut: Arc<AtomicBool>,
 }
@@ -41,18 +44,22 @@ impl<S, B> Service<Request<Body>> for Counted<S>
 where
     S: Service<Request<Body>, Response = Response<B>>,
     S::Future: Send + 'static,
-    B: Send + 'static,
+    B: http_body::Body + Send + 'static,
+    B::Data: Send,
+    B::Error: Send,
     S::Error: Send + 'static,
 {
-    type Response = Response<B>;
+    type Response = Response<Lagging<B>>;
     type Error = S::Error;
-    type Future = Pin<Box<dyn Future<Output = Result<Response<B>, S::Error>> + Send>>;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Lagging<B>>, S::Error>> + Send>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(cx)
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let is_watch = request.uri().query().is_some_and(|q| q.contains("watch=true"));
+        let lag = if is_watch { self.layer.lag } else { Duration::ZERO };
         let is_write = request.method() != Method::GET;
         let line = format!("{} {}", request.method(), request.uri().path());
         let number = if is_write {
@@ -73,7 +80,7 @@ where
                 layer.dead.notify_one();
                 return std::future::pending().await;
             }
-            answer
+            answer.map(|answer| answer.map(|body| Lagging::new(body, lag)))
         })
     }
 }

@@ -1,0 +1,222 @@
+//! How many trials an operator gets through, and how soon the next one follows: `make bench-operator`.
+//!
+//! A real API server and Job controller; the pods are played: each succeeds as soon as it is there. The operator is the
+//! release build, a process of its own. Prints Jobs per second, the time from a Job's end to the creation of the next
+//! trial of its TuningJob as this program's watches see both, the operator's peak of memory and its processor time.
+//! Everything shares this machine's cores: the API server and etcd take most of them.
+
+#[path = "../tests/common/cluster.rs"]
+mod cluster;
+
+use cluster::{Space, block_on, f1, manifest};
+use futures::{StreamExt, TryStreamExt};
+use k8s_openapi::api::batch::v1::Job;
+use k8s_openapi::api::core::v1::Pod;
+use kube::ResourceExt;
+use kube::api::{Api, Patch, PatchParams, PostParams};
+use kube::runtime::{WatchStreamExt, watcher};
+use serde_json::{Value, json};
+use std::collections::{HashMap, HashSet};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+use tuning_operator::api::{Trial, TuningJob};
+
+const TRIALS: u32 = 5;
+
+/// What the watches have seen.
+#[derive(Default)]
+struct Seen {
+    /// When a TuningJob's last Job ended, while its next trial is not there.
+    ended: HashMap<String, Instant>,
+    waits: Vec<Duration>,
+    n_ended: usize,
+}
+
+fn main() {
+    let arguments: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|a| !a.starts_with("--"))
+        .collect();
+    let n_jobs: usize = arguments
+        .first()
+        .map_or(1000, |n| n.parse().expect("a number of TuningJobs"));
+    block_on(measure(n_jobs));
+}
+
+async fn measure(n_jobs: usize) {
+    let space = Space::new("bench").await;
+    let seen = Arc::new(Mutex::new(Seen::default()));
+    tokio::spawn(play(space.pods()));
+    tokio::spawn(watch_jobs(space.kube_jobs(), seen.clone()));
+    tokio::spawn(watch_trials(space.trials(), seen.clone()));
+    let operator = Process::start(&space);
+    let begin = Instant::now();
+    let jobs = space.jobs();
+    futures::stream::iter(0..n_jobs)
+        .for_each_concurrent(16, |i| {
+            let jobs = jobs.clone();
+            async move {
+                let job: TuningJob =
+                    serde_json::from_value(manifest(&format!("job-{i:04}"), TRIALS, 1)).unwrap();
+                jobs.create(&PostParams::default(), &job).await.unwrap();
+            }
+        })
+        .await;
+    println!(
+        "{n_jobs} TuningJobs of {TRIALS} trials were created in {:.1} s",
+        begin.elapsed().as_secs_f64()
+    );
+    let all = n_jobs * TRIALS as usize;
+    let mut told = Instant::now();
+    loop {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        let n = seen.lock().unwrap().n_ended;
+        if n == all {
+            break;
+        }
+        if told.elapsed() > Duration::from_secs(15) {
+            println!(
+                "{n} of {all} Jobs have ended after {:.0} s",
+                begin.elapsed().as_secs_f64()
+            );
+            told = Instant::now();
+        }
+    }
+    report(&seen.lock().unwrap(), all, begin.elapsed(), &operator);
+}
+
+fn report(seen: &Seen, all: usize, took: Duration, operator: &Process) {
+    let mut waits = seen.waits.clone();
+    waits.sort();
+    let quantile = |q: f64| waits[((waits.len() - 1) as f64 * q) as usize].as_secs_f64();
+    println!(
+        "Jobs per second              {:.1}",
+        all as f64 / took.as_secs_f64()
+    );
+    println!(
+        "from a Job's end to the next trial: median {:.3} s, p99 {:.3} s, of {} waits",
+        quantile(0.5),
+        quantile(0.99),
+        waits.len()
+    );
+    println!("the operator's peak of memory {:.0} MiB", operator.peak_mib());
+    println!(
+        "its processor time            {:.1} s, {:.1} ms a Job",
+        operator.seconds(),
+        operator.seconds() * 1e3 / all as f64
+    );
+}
+
+/// Every pod succeeds as soon as it is there.
+async fn play(pods: Api<Pod>) {
+    let (known, stream) = (
+        Mutex::new(HashSet::new()),
+        watcher(pods.clone(), watcher::Config::default()),
+    );
+    let new = stream.default_backoff().applied_objects().try_filter_map(|pod| {
+        let is_new = known.lock().unwrap().insert(pod.uid().unwrap_or_default());
+        futures::future::ready(Ok(is_new.then_some(pod)))
+    });
+    new.for_each_concurrent(32, |pod| async {
+        let Ok(pod) = pod else { return };
+        let parameters: Value = serde_json::from_str(&pod.annotations()["tuning-operator.io/parameters"]).unwrap();
+        let value = f1(parameters["learning_rate"].as_f64().unwrap());
+        let now = "2026-01-02T03:04:05Z";
+        let state = json!({"terminated": {"exitCode": 0, "message": json!({"f1": value}).to_string(),
+            "startedAt": now, "finishedAt": now}});
+        let status = json!({"phase": "Succeeded", "startTime": now, "containerStatuses": [
+            {"name": "trial", "image": "x", "imageID": "", "ready": false, "restartCount": 0, "state": state}]});
+        let patch = Patch::Merge(json!({"status": status}));
+        let _ = pods.patch_status(&pod.name_any(), &PatchParams::default(), &patch).await;
+    })
+    .await;
+}
+
+async fn watch_jobs(jobs: Api<Job>, seen: Arc<Mutex<Seen>>) {
+    let mut known = HashSet::new();
+    let mut stream = watcher(jobs, watcher::Config::default())
+        .default_backoff()
+        .applied_objects()
+        .boxed();
+    while let Some(job) = stream.next().await {
+        let Ok(job) = job else { continue };
+        let conditions = job
+            .status
+            .as_ref()
+            .and_then(|s| s.conditions.clone())
+            .unwrap_or_default();
+        let is_over = conditions
+            .iter()
+            .any(|c| c.type_ == "Complete" && c.status == "True");
+        if is_over && known.insert(job.uid()) {
+            let mut seen = seen.lock().unwrap();
+            seen.n_ended += 1;
+            let owner = job.labels()["tuning-operator.io/job"].clone();
+            seen.ended.insert(owner, Instant::now());
+        }
+    }
+}
+
+async fn watch_trials(trials: Api<Trial>, seen: Arc<Mutex<Seen>>) {
+    let mut known = HashSet::new();
+    let mut stream = watcher(trials, watcher::Config::default())
+        .default_backoff()
+        .applied_objects()
+        .boxed();
+    while let Some(trial) = stream.next().await {
+        let Ok(trial) = trial else { continue };
+        if known.insert(trial.uid()) {
+            let mut seen = seen.lock().unwrap();
+            if let Some(ended) = seen.ended.remove(&trial.spec.job) {
+                seen.waits.push(ended.elapsed());
+            }
+        }
+    }
+}
+
+/// The operator as a process of its own; dropped, it is killed.
+struct Process(Child);
+
+impl Process {
+    fn start(space: &Space) -> Self {
+        let program = std::env::var("TUNING_OPERATOR").expect("run this by make bench-operator");
+        let child = Command::new(program)
+            .args(["run", "--namespace", &space.name, "--listen", "127.0.0.1:0"])
+            .env("KUBECONFIG", Space::kubeconfig())
+            .env("RUST_LOG", "warn")
+            .stdin(Stdio::null())
+            .spawn();
+        Self(child.unwrap())
+    }
+
+    /// From a file of /proc, the number after a word.
+    fn number(&self, file: &str, word: &str) -> f64 {
+        let text = std::fs::read_to_string(format!("/proc/{}/{file}", self.0.id())).unwrap_or_default();
+        let line = text.lines().find(|l| l.starts_with(word)).unwrap_or_default();
+        line.split_whitespace()
+            .nth(1)
+            .and_then(|n| n.parse().ok())
+            .unwrap_or(f64::NAN)
+    }
+
+    fn peak_mib(&self) -> f64 {
+        self.number("status", "VmHWM:") / 1024.0
+    }
+
+    /// Processor time; the kernel counts hundredths of seconds here.
+    fn seconds(&self) -> f64 {
+        let text = std::fs::read_to_string(format!("/proc/{}/stat", self.0.id())).unwrap_or_default();
+        let after = text.rsplit_once(')').map_or("", |(_, after)| after);
+        let fields: Vec<f64> = after.split_whitespace().filter_map(|n| n.parse().ok()).collect();
+        // User and system time are fields 14 and 15 of the whole line; the state before them is no number.
+        (fields[10] + fields[11]) / 100.0
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
