@@ -115,7 +115,8 @@ fn an_evicted_trial_goes_on_from_its_checkpoint() {
         work_volume(&space).await;
         let mut manifest = bert("mrpc", 1, 1);
         // Both of the node's are taken by another test.
-        manifest["spec"]["trial"]["resources"] = json!({"limits": {"memory": "3Gi"}});
+        manifest["spec"]["trial"]["resources"] =
+            json!({"requests": {"cpu": "500m"}, "limits": {"memory": "3Gi"}});
         space.apply(&manifest).await.unwrap();
         let running = async || -> Option<Pod> {
             let status = space.trials().get_opt("mrpc-0001").await.unwrap()?.status?;
@@ -336,10 +337,9 @@ fn a_prometheus_server_is_asked() {
         assert_eq!(status.source, Some(ValueSource::PromQuery));
         let values: Vec<f64> = status.curve.iter().map(|p| p.value).collect();
         assert_eq!(values, [0.71, 0.72, 0.73]);
-        assert_eq!(
-            ended(&space, "ambiguous-0001").await.1,
-            Some(TrialFailure::MetricMissing)
-        );
+        let (_, failure, _, message) = ended(&space, "ambiguous-0001").await;
+        assert_eq!(failure, Some(TrialFailure::MetricMissing));
+        assert!(message.contains("2 series fit"), "{message}");
     });
 }
 

@@ -1,7 +1,7 @@
 //! The attempts of a job's trials in one pass: what their Jobs and pods say, and which Jobs are to come and go.
 
 use super::cluster::Created;
-use super::listen::{Ear, Heard, Question, heard_in};
+use super::listen::{Ear, Heard, NoAnswer, Question, heard_in};
 use super::reconcile::{Error, Pass};
 use super::record::Record;
 use super::settle::{Source, settle};
@@ -9,7 +9,7 @@ use super::sight::{self, Sight, see};
 use super::{TRIAL_LABEL, trial_job};
 use crate::api::{MetricsSpec, Retain, TrialPhase, TrialStatus, ValueSource};
 use crate::metrics::{self, MetricDefinition};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
@@ -18,6 +18,9 @@ use std::time::{Duration, Instant};
 
 /// Least time between two writes of nothing but progress.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(30);
+
+/// How long after a trial's end a Prometheus server is waited for.
+const PATIENCE: SignedDuration = SignedDuration::from_mins(5);
 
 /// What was seen of all attempts.
 #[derive(Debug, Default)]
@@ -132,9 +135,14 @@ async fn listen(pass: &Pass<'_>, record: &Record, seen: &Sight) -> Result<Heard,
             }
             if let Some(question) = end.started.and_then(|since| question(pass, &end.pod, since)) {
                 let until = end.finished.unwrap_or_else(Timestamp::now);
-                // What was heard while it ran stands in for a server that does not answer now.
-                if let Ok(news) = pass.ctx.listeners.ask_server(&question, objective, until).await {
-                    heard = news;
+                let since_end = Timestamp::now().duration_since(until);
+                match pass.ctx.listeners.ask_server(&question, objective, until).await {
+                    Ok(news) => heard = news,
+                    // The trial has done its part: it is no failure of its own yet.
+                    Err(NoAnswer::Unreachable(why)) if since_end < PATIENCE => {
+                        return Err(Error::Prometheus(why));
+                    }
+                    Err(why) => heard.trouble = Some(why.to_string()),
                 }
             }
             pass.ctx.listeners.forget(&end.uid);

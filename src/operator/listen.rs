@@ -14,6 +14,8 @@ use std::time::Duration;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::JoinHandle;
 
+/// What a Prometheus server is called in messages.
+const SERVER: &str = "the Prometheus server of the operator's configuration";
 /// Most points that are remembered of one attempt.
 const MOST_POINTS: usize = 400;
 
@@ -28,6 +30,25 @@ pub struct Heard {
     pub step: Option<u64>,
     /// Training steps in all.
     pub total_steps: Option<u64>,
+    /// Why nothing can be heard.
+    pub trouble: Option<String>,
+}
+
+/// Why a Prometheus server has told nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NoAnswer {
+    /// It may answer later.
+    Unreachable(String),
+    /// It has answered, and will not say otherwise later.
+    Unfit(String),
+}
+
+impl std::fmt::Display for NoAnswer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Unreachable(why) | Self::Unfit(why) => f.write_str(why),
+        }
+    }
 }
 
 /// Where a pod's metrics are read.
@@ -158,7 +179,7 @@ impl Listeners {
                         *heard.lock().unwrap_or_else(PoisonError::into_inner) = news;
                         let _ = self.wake.send(job.clone());
                     }
-                    Err(why) => tracing::warn!(job = %job, why, "a Prometheus server could not be asked"),
+                    Err(why) => tracing::warn!(job = %job, %why, "a Prometheus server told nothing"),
                 }
                 tokio::time::sleep(self.interval).await;
                 continue;
@@ -221,11 +242,10 @@ impl Listeners {
         question: &Question,
         objective: &str,
         until: Timestamp,
-    ) -> Result<Heard, String> {
-        let server = self
-            .prometheus
-            .as_ref()
-            .ok_or("no Prometheus server is configured")?;
+    ) -> Result<Heard, NoAnswer> {
+        let silent = |why: reqwest::Error| NoAnswer::Unreachable(format!("{SERVER}: {}", why.without_url()));
+        let unset = || NoAnswer::Unreachable(format!("{SERVER}: none is configured"));
+        let server = self.prometheus.as_ref().ok_or_else(unset)?;
         let seconds = |t: Timestamp| t.as_duration().as_secs_f64();
         let (start, end) = (seconds(question.since), seconds(until));
         // Prometheus answers with 11,000 points at most; the status keeps fewer.
@@ -242,15 +262,15 @@ impl Listeners {
             .append_pair("start", &format!("{start:.3}"))
             .append_pair("end", &format!("{:.3}", end.max(start)))
             .append_pair("step", &format!("{step:.3}"));
-        let mut response = self.http.get(url).send().await.map_err(|e| e.to_string())?;
+        let mut response = self.http.get(url).send().await.map_err(silent)?;
         let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|e| e.to_string())? {
+        while let Some(chunk) = response.chunk().await.map_err(silent)? {
             body.extend_from_slice(&chunk);
             if body.len() > metrics::MAX_ANSWER_BYTES {
-                return Err("the Prometheus server's answer is too long".into());
+                return Err(NoAnswer::Unfit(format!("{SERVER}: its answer is too long")));
             }
         }
-        let points = metrics::series(&String::from_utf8_lossy(&body))?;
+        let points = metrics::series(&String::from_utf8_lossy(&body)).map_err(NoAnswer::Unfit)?;
         Ok(heard_of(&points, objective, start))
     }
 
@@ -298,7 +318,6 @@ pub fn heard_in(log: &str, definitions: &[metrics::MetricDefinition], objective:
     Heard {
         points: news.iter().filter_map(value).collect(),
         metrics: listener.metrics,
-        step: None,
-        total_steps: None,
+        ..Heard::default()
     }
 }

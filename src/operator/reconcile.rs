@@ -23,6 +23,9 @@ pub enum Error {
     /// The API server refused or did not answer.
     #[error(transparent)]
     Kube(#[from] kube::Error),
+    /// The Prometheus server that is to tell a trial's value does not answer.
+    #[error("{0}")]
+    Prometheus(String),
     /// It took too long.
     #[error("it took longer than {0:?}")]
     Timeout(Duration),
@@ -37,6 +40,7 @@ impl Error {
         match self {
             Self::Kube(kube::Error::Api(_)) => "api",
             Self::Kube(_) => "connection",
+            Self::Prometheus(_) => "prometheus",
             Self::Timeout(_) => "timeout",
             Self::Panic(_) => "panic",
         }

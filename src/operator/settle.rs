@@ -156,8 +156,13 @@ fn conclude(job: &Job, source: Source, status: &mut TrialStatus, end: &End, hear
         value,
         sentence: said.map(sentence),
         looked_for: format!(
-            "{objective}, neither in {} nor in its termination message",
-            source.place
+            "{objective}, neither in {}{} nor in its termination message",
+            source.place,
+            heard
+                .trouble
+                .as_ref()
+                .map(|why| format!(" ({why})"))
+                .unwrap_or_default()
         ),
     });
     if end.exit == Exit::Code(0) {
