@@ -65,7 +65,7 @@ bench-optimizer: ## the optimizer against its peers
 bench-operator: ## the operator under a load of 1,000 TuningJobs of 5 trials
 	@$(STAGE) "Kubernetes" tests/cluster/build control
 	@$(STAGE) "build tuning-operator" $(CARGO) build --release --locked $(OPERATOR) --bin tuning-operator
-	@TUNING_OPERATOR=$$(scripts/target-dir)/release/tuning-operator $(CARGO) bench --locked $(OPERATOR) --bench operator
+	@TUNING_OPERATOR=$$(scripts/target-dir)/release/tuning-operator $(CARGO) bench --locked --profile test $(OPERATOR) --bench operator
 
 bench-trainer: build ## the trainer beside Hugging Face transformers, in the same run
 	@scripts/with-libtorch python3 benches/trainer/compare.py

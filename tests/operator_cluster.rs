@@ -4,14 +4,13 @@
 #[path = "common/cluster.rs"]
 mod cluster;
 
-use cluster::{Play, Space, block_on, check_first_proposals, f1, manifest, until};
+use cluster::{Play, Space, answer, block_on, check_first_proposals, f1, manifest, until};
 use kube::ResourceExt;
 use kube::api::{DeleteParams, Patch, PatchParams};
 use serde_json::json;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use tokio::io::AsyncWriteExt;
 use tuning_operator::api::{self, TrialFailure, TrialPhase};
 
 fn well(_: &str, learning_rate: f64, _: usize) -> Play {
@@ -334,11 +333,7 @@ async fn serve(pages: &'static [&'static str]) -> u16 {
         loop {
             let (mut stream, _) = listener.accept().await.unwrap();
             page = next.next().unwrap_or(page);
-            let answer = format!(
-                "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{page}",
-                page.len()
-            );
-            let _ = stream.write_all(answer.as_bytes()).await;
+            answer(&mut stream, "200 OK", page).await;
         }
     });
     port

@@ -4,13 +4,12 @@
 #[path = "common/cluster.rs"]
 mod cluster;
 
-use cluster::{Play, Player, Space, block_on, f1, manifest, until};
+use cluster::{Play, Player, Space, answer, block_on, f1, manifest, until};
 use kube::api::{DeleteParams, Patch, PatchParams};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use tokio::io::AsyncWriteExt;
 use tuning_operator::api::TrialPhase;
 
 /// What a job came to, without what depends on the time.
@@ -135,10 +134,7 @@ async fn lagging_endpoint(lags: Arc<AtomicBool>) -> u16 {
             } else {
                 ("503 Not Yet", "")
             };
-            let length = body.len();
-            let answer =
-                format!("HTTP/1.1 {code}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}");
-            let _ = stream.write_all(answer.as_bytes()).await;
+            answer(&mut stream, code, body).await;
         }
     });
     port
