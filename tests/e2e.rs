@@ -15,8 +15,8 @@ use tuning_operator::api::{Trial, TrialFailure, TrialPhase, ValueSource};
 fn bert(name: &str, trials: u32, parallel: u32) -> Value {
     let mut manifest = manifest(name, trials, parallel);
     manifest["spec"]["trial"] = json!({
-        "bert": {"task": "mrpc", "model": "/work/minilm", "data": "/work/mrpc", "epochs": 1, "batchSize": 32},
-        "volumes": [{"name": "work", "mountPath": "/work", "persistentVolumeClaim": {"claimName": "work"}}],
+        "bert": {"task": "mrpc", "model": "/volume/minilm", "data": "/volume/mrpc", "epochs": 1, "batchSize": 32},
+        "volumes": [{"name": "work", "mountPath": "/volume", "persistentVolumeClaim": {"claimName": "work"}}],
         "checkpointVolume": "work",
         "resources": {"requests": {"cpu": "500m"}, "limits": {"nvidia.com/gpu": 1, "memory": "3Gi"}},
     });

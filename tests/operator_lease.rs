@@ -35,7 +35,7 @@ fn wrote(operator: &Operator) -> Option<(Instant, Instant)> {
     let times = operator.times();
     let mut of_work = times.iter().filter(|(_, line)| !line.contains("/leases"));
     let first = of_work.next()?.0;
-    Some((first, of_work.last().map_or(first, |(at, _)| *at)))
+    Some((first, of_work.next_back().map_or(first, |(at, _)| *at)))
 }
 
 #[test]

@@ -26,7 +26,7 @@ pub struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Look after TuningJobs until SIGTERM.
-    Run(Run),
+    Run(Box<Run>),
     /// Print the CRDs as YAML.
     Crds,
 }
@@ -73,7 +73,7 @@ pub fn main() -> ExitCode {
     let _ = rustls::crypto::ring::default_provider().install_default();
     match arguments.command {
         Command::Crds => print_crds(),
-        Command::Run(run) => start(run),
+        Command::Run(run) => start(*run),
     }
 }
 
