@@ -4,7 +4,7 @@
 #[path = "common/cluster.rs"]
 mod cluster;
 
-use cluster::{Space, block_on, check_first_proposals, manifest, until};
+use cluster::{Space, block_on, check_first_proposals, manifest, until, within};
 use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim, Pod};
 use kube::ResourceExt;
 use kube::api::{Api, EvictParams, ListParams, PostParams};
@@ -69,7 +69,8 @@ async fn trial(space: &Space, name: &str) -> Trial {
 
 /// Waits until a trial has ended, and says how.
 async fn ended(space: &Space, name: &str) -> (TrialPhase, Option<TrialFailure>, Option<f64>, String) {
-    until(&format!("{name} ends"), async || {
+    // A trainer may have a fraction of a core here.
+    within(900, &format!("{name} ends"), async || {
         let trial = space.trials().get_opt(name).await.unwrap();
         trial
             .and_then(|t| t.status)
@@ -336,7 +337,11 @@ fn a_prometheus_server_is_asked() {
         let status = trial(&space, "clear-0001").await.status.unwrap();
         assert_eq!(status.source, Some(ValueSource::PromQuery));
         let values: Vec<f64> = status.curve.iter().map(|p| p.value).collect();
-        assert_eq!(values, [0.71, 0.72, 0.73]);
+        // The first may be over before the server has found the pod.
+        assert!(
+            values.len() >= 2 && [0.71, 0.72, 0.73].ends_with(&values),
+            "{values:?}"
+        );
         let (_, failure, _, message) = ended(&space, "ambiguous-0001").await;
         assert_eq!(failure, Some(TrialFailure::MetricMissing));
         assert!(message.contains("2 series fit"), "{message}");

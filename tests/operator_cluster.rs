@@ -29,7 +29,7 @@ fn a_job_is_tuned_to_its_end_and_then_nothing_is_written() {
         assert_eq!(space.holds("mrpc", "Ready").await.as_deref(), Some("TrialsSpent"));
 
         let trials = space.sorted_trials().await;
-        let indices: Vec<u32> = trials.iter().map(|t| t.spec.index).collect();
+        let indices: Vec<u32> = trials.iter().filter_map(|t| t.index()).collect();
         assert_eq!(indices, [1, 2, 3, 4, 5, 6]);
         assert!(player.most() <= 2, "{} pods at once", player.most());
         check_trials(&trials);

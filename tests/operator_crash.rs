@@ -19,7 +19,7 @@ async fn outcome(space: &Space, job: &str, player: &Player) -> Value {
     let trials = trials.iter().filter(|t| t.spec.job == job).map(|t| {
         let status = t.status.clone().unwrap_or_default();
         json!([
-            t.spec.index,
+            t.index(),
             t.spec.parameters,
             t.spec.why,
             status.phase,

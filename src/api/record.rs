@@ -60,6 +60,7 @@ pub enum RoleRecord {
     Exploit,
     Sampled,
     Promoted,
+    Manual,
 }
 
 /// One fitted model; see `optimizer::ModelWhy` for the units.
@@ -194,4 +195,4 @@ macro_rules! same_words {
         }
     };
 }
-same_words!(Role, RoleRecord, Startup Explore Exploit Sampled Promoted);
+same_words!(Role, RoleRecord, Startup Explore Exploit Sampled Promoted Manual);

@@ -27,17 +27,27 @@ pub struct TrialObjectSpec {
     /// The job that it belongs to, in the same namespace.
     #[schemars(length(min = 1, max = 50))]
     pub job: String,
-    /// Its number in the job.
+    /// Its number in the job. A trial that a person makes leaves it out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 100_000))]
-    pub index: u32,
+    pub index: Option<u32>,
     /// Values of the job's parameters by name.
     #[schemars(schema_with = "values_by_name")]
     pub parameters: Assignment,
     /// What it may spend, where the strategy rations that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resource: Option<u32>,
-    /// Why it was proposed.
-    pub why: WhyRecord,
+    /// Why it was proposed. A trial that a person makes leaves it out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<WhyRecord>,
+}
+
+#[cfg(feature = "operator")]
+impl Trial {
+    /// Its number in the job, once it has one.
+    pub fn index(&self) -> Option<u32> {
+        self.spec.index.or_else(|| self.status.as_ref()?.index)
+    }
 }
 
 /// How far a trial came.
@@ -46,6 +56,9 @@ pub struct TrialObjectSpec {
 pub struct TrialStatus {
     /// One word.
     pub phase: TrialPhase,
+    /// The number in the job that a person's own trial was given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub index: Option<u32>,
     /// Why it failed, if it did.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failure: Option<TrialFailure>,

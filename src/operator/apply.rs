@@ -46,7 +46,7 @@ impl Pass<'_> {
     }
 
     fn record(&self, index: u32) -> &Record {
-        let found = self.records.iter().find(|r| r.spec.index == index);
+        let found = self.records.iter().find(|r| r.index == index);
         found.expect("plans speak of trials of the snapshot")
     }
 
@@ -61,7 +61,7 @@ impl Pass<'_> {
             .cluster
             .write_trial_status(&record.object, &status)
             .await?;
-        if let Some(record) = self.records.iter_mut().find(|r| r.spec.index == index) {
+        if let Some(record) = self.records.iter_mut().find(|r| r.index == index) {
             record.object = object;
             record.status = status;
         }
@@ -97,23 +97,28 @@ impl Pass<'_> {
         let record = ProposalRecord::new(&job.space, proposal);
         let spec = TrialObjectSpec {
             job: job.name.clone(),
-            index,
+            index: Some(index),
             parameters: record.parameters,
             resource: record.resource,
-            why: record.why,
+            why: Some(record.why),
         };
         let mut object = DynamicObject::new(&job.trial_name(index), &trial_resource()).within(&self.owner.0);
         object.labels_mut().insert(JOB_LABEL.into(), job.name.clone());
-        object.metadata.owner_references = Some(vec![OwnerReference {
+        object.metadata.owner_references = Some(vec![self.owner_reference()]);
+        object.data = serde_json::json!({"spec": spec});
+        object
+    }
+
+    /// Whoever carries it goes with the job.
+    pub fn owner_reference(&self) -> OwnerReference {
+        OwnerReference {
             api_version: format!("{}/{}", api::GROUP, api::VERSION),
             kind: api::KIND.into(),
-            name: job.name.clone(),
+            name: self.owner.1.clone(),
             uid: self.object.uid().unwrap_or_default(),
             controller: Some(true),
             block_owner_deletion: None,
-        }]);
-        object.data = serde_json::json!({"spec": spec});
-        object
+        }
     }
 
     /// Records the end before anything follows from it.

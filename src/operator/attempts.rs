@@ -48,8 +48,7 @@ pub async fn settle_all(pass: &mut Pass<'_>) -> Result<Attempts, Error> {
             now,
         );
         if is_worth_writing(pass, &record, &settled.status) {
-            pass.write_trial(record.spec.index, settled.status.clone())
-                .await?;
+            pass.write_trial(record.index, settled.status.clone()).await?;
         }
         let name = record.name();
         let whose = |sentence: String| format!("{name}: {sentence}");

@@ -8,8 +8,10 @@ use super::telemetry::Telemetry;
 use crate::api::{Trial, TrialStatus, TuningJob, TuningJobStatus};
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::api::{
-    Api, ApiResource, DeleteParams, DynamicObject, LogParams, PostParams, Preconditions, PropagationPolicy,
+    Api, ApiResource, DeleteParams, DynamicObject, LogParams, Patch, PatchParams, PostParams, Preconditions,
+    PropagationPolicy,
 };
 use kube::{Client, Error, ResourceExt};
 use std::time::Instant;
@@ -98,6 +100,25 @@ impl Cluster {
             self.timed("create", "Trial", api.create(&PostParams::default(), trial))
                 .await,
         )
+    }
+
+    /// Makes a job the owner of a trial that a person has made; nothing of theirs is touched.
+    pub async fn own_trial(
+        &self,
+        trial: &DynamicObject,
+        owner: OwnerReference,
+    ) -> Result<DynamicObject, Error> {
+        let resource = trial_resource();
+        let (name, uid) = (trial.name_any(), trial.uid());
+        // With the uid, what was deleted in the meantime is a conflict and not made anew.
+        let patch = serde_json::json!({
+            "apiVersion": resource.api_version, "kind": resource.kind,
+            "metadata": {"uid": uid, "labels": {super::JOB_LABEL: owner.name}, "ownerReferences": [owner]},
+        });
+        let params = PatchParams::apply(super::MANAGER);
+        let api = self.trials(&trial.namespace().unwrap_or_default());
+        self.timed("patch", "Trial", api.patch(&name, &params, &Patch::Apply(patch)))
+            .await
     }
 
     /// Writes a trial's status; an error 409 means that the trial has changed since it was read.

@@ -145,11 +145,23 @@ const RULES: &[Rule] = &[
 ];
 
 /// Rules for Trials.
-const TRIAL_RULES: &[Rule] = &[(
-    "spec",
-    "self == oldSelf",
-    "a trial's spec never changes: make another trial",
-)];
+const TRIAL_RULES: &[Rule] = &[
+    (
+        "spec",
+        "self == oldSelf",
+        "a trial's spec never changes: make another trial",
+    ),
+    (
+        "",
+        "has(self.spec.index) == has(self.spec.why) && has(self.spec.index) == self.metadata.name.matches('-[0-9]{4,}$')",
+        "leave out index and why, and give a name that does not end in - and four digits: those are the operator's",
+    ),
+    (
+        "",
+        "self.metadata.name.size() <= 63 && self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')",
+        "metadata.name: use lower-case letters, digits and '-', a letter first, at most 63 characters",
+    ),
+];
 
 type Column = (&'static str, &'static str, &'static str, i32);
 
@@ -213,7 +225,7 @@ fn finish(crd: CustomResourceDefinition, columns: &[Column], rules: &[Rule]) -> 
 
 fn add_rule(schema: &mut Value, (path, rule, message): &Rule) {
     let mut at = schema;
-    for part in path.split('/') {
+    for part in path.split('/').filter(|part| !part.is_empty()) {
         at = &mut at["properties"][part.trim_end_matches("[]")];
         if part.ends_with("[]") {
             at = &mut at["items"];

@@ -44,7 +44,8 @@ impl Fence {
         until.is_none_or(|until| Instant::now() < until)
     }
 
-    fn open_until(&self, until: Instant) {
+    /// Lets writes through until then.
+    pub fn open_until(&self, until: Instant) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(until);
     }
 }

@@ -10,6 +10,7 @@
 //! Job is deleted only after the status says why; names are deterministic, so a second creation is a 409; every status is
 //! written with the resourceVersion that it was decided on, so a decision on old knowledge is a conflict.
 
+mod adopt;
 mod apply;
 mod arguments;
 mod attempts;

@@ -33,7 +33,7 @@ pub fn gather(
         }
         let trials = ctx.stores.trials.of(&(owner.0.clone(), name.clone()));
         let mut records: Vec<Record> = trials.iter().filter_map(|t| Record::parse(t).ok()).collect();
-        records.sort_by_key(|r| r.spec.index);
+        records.sort_by_key(|r| r.index);
         found.extend(records.iter().filter_map(|r| observation(job, r)));
     }
     found.truncate(MOST);

@@ -1,5 +1,6 @@
 //! One pass over one TuningJob: observe, decide, apply.
 
+use super::adopt;
 use super::attempts::{self, Attempts};
 use super::cluster::is_conflict;
 use super::context::{Context, Owner, Settings};
@@ -99,7 +100,10 @@ async fn pass(object: &DynamicObject, ctx: &Context) -> Result<Action, Error> {
     if let Some(action) = pass.acknowledge().await? {
         return Ok(action);
     }
-    let unreadable = pass.load();
+    let (unreadable, newcomers) = pass.load();
+    if !pass.adopt(newcomers).await? {
+        return Ok(Action::requeue(SOON));
+    }
     let attempts = attempts::settle_all(&mut pass).await?;
     let wake_in = pass.advance(&attempts).await?;
     attempts::create_and_delete(&mut pass).await?;
@@ -200,12 +204,19 @@ impl Pass<'_> {
         Ok(None)
     }
 
-    /// Reads the job's trials; the answer names one that can't be read.
-    fn load(&mut self) -> Option<String> {
+    /// Reads the job's trials; the answer names one that can't be read, and has those that people have made since.
+    fn load(&mut self) -> (Option<String>, Vec<DynamicObject>) {
         let uid = self.object.uid();
-        let mut unreadable = None;
+        let (mut unreadable, mut newcomers) = (None, Vec::new());
         for object in self.ctx.stores.trials.of(&self.owner) {
+            if adopt::is_new(&object) {
+                newcomers.push(DynamicObject::clone(&object));
+                continue;
+            }
             let owners = object.owner_references();
+            if adopt::is_turned_away(&object) {
+                continue;
+            }
             if !owners.iter().any(|o| Some(&o.uid) == uid.as_ref()) {
                 // Of an earlier job with this name: on its way out.
                 self.look_again = true;
@@ -222,8 +233,8 @@ impl Pass<'_> {
                 Err(why) => unreadable = Some(format!("Trial {} can't be read ({why})", object.name_any())),
             }
         }
-        self.records.sort_by_key(|r| r.spec.index);
-        unreadable
+        self.records.sort_by_key(|r| r.index);
+        (unreadable, newcomers)
     }
 
     fn snapshot(&self, now: Timestamp) -> Snapshot {
@@ -323,3 +334,7 @@ impl Pass<'_> {
         kube::runtime::reflector::ObjectRef::from_obj_with(&self.object, super::cluster::job_resource())
     }
 }
+
+#[cfg(test)]
+#[path = "reconcile_tests.rs"]
+mod tests;

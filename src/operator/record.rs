@@ -2,6 +2,7 @@
 
 use super::sight::time;
 use crate::api::{self, CurveRecord, TrialFailure, TrialObjectSpec, TrialPhase, TrialStatus};
+use crate::optimizer::Why;
 use crate::space::SearchSpace;
 use crate::tuning::{CurvePoint, Failure, Phase, Progress, Trial};
 use jiff::{SignedDuration, Timestamp};
@@ -16,6 +17,8 @@ const MOST_POINTS: usize = 200;
 pub struct Record {
     /// The object as it was read: what is written carries its resourceVersion.
     pub object: DynamicObject,
+    /// Its number in the job.
+    pub index: u32,
     /// Its `spec`.
     pub spec: TrialObjectSpec,
     /// Its `status`.
@@ -26,13 +29,15 @@ impl Record {
     /// Reads an object; the error is a sentence.
     pub fn parse(object: &DynamicObject) -> Result<Self, String> {
         let part = |key: &str| object.data.get(key).cloned().unwrap_or_default();
-        let spec = serde_json::from_value(part("spec")).map_err(|e| format!("spec: {e}"))?;
-        let status = match part("status") {
+        let spec: TrialObjectSpec = serde_json::from_value(part("spec")).map_err(|e| format!("spec: {e}"))?;
+        let status: TrialStatus = match part("status") {
             serde_json::Value::Null => TrialStatus::default(),
             value => serde_json::from_value(value).map_err(|e| format!("status: {e}"))?,
         };
+        let index = spec.index.or(status.index);
         Ok(Self {
             object: object.clone(),
+            index: index.ok_or("it has no number in the job")?,
             spec,
             status,
         })
@@ -52,12 +57,13 @@ impl Record {
             .creation_timestamp()
             .map_or(Timestamp::UNIX_EPOCH, |t| time(&t));
         let mut trial = Trial::new(
-            self.spec.index,
+            self.index,
             point,
             self.spec.resource,
-            (&self.spec.why).into(),
+            self.spec.why.as_ref().map_or_else(Why::manual, Why::from),
             created,
         );
+        trial.name = self.spec.index.is_none().then(|| self.name());
         trial.phase = phase(status);
         trial.progress = Progress {
             step: status.step,

@@ -58,7 +58,7 @@ pub fn numbers(previous: &TuningJobStatus, snapshot: &Snapshot, status: &Status)
         let trial = snapshot.trials.iter().find(|t| t.index == best.index)?;
         let parameters = api::assignment(&job.space, &trial.point);
         Some(BestRecord {
-            trial: job.trial_name(best.index),
+            trial: job.name_of(trial),
             point: point_text(&parameters),
             parameters,
             value: best.value,

@@ -147,6 +147,8 @@ pub enum Role {
     Sampled,
     /// Taken on with more resource (hyperband).
     Promoted,
+    /// A person's own.
+    Manual,
 }
 
 /// The numbers that made a proposal.
@@ -168,6 +170,22 @@ pub struct Why {
     pub n_pending: u32,
     /// The models that were averaged, heaviest first; empty without a model.
     pub models: Vec<ModelWhy>,
+}
+
+impl Why {
+    /// A point that a person chose: there are no numbers.
+    pub fn manual() -> Self {
+        Self {
+            role: Role::Manual,
+            mean: None,
+            sd: None,
+            acquisition: None,
+            feasibility: None,
+            n_observed: 0,
+            n_pending: 0,
+            models: Vec::new(),
+        }
+    }
 }
 
 /// One fitted Gaussian process.

@@ -85,4 +85,9 @@ impl Job {
     pub fn trial_name(&self, index: u32) -> String {
         format!("{}-{index:04}", self.name)
     }
+
+    /// The name of a trial: the job's own for its index, or a person's.
+    pub fn name_of(&self, trial: &super::Trial) -> String {
+        trial.name.clone().unwrap_or_else(|| self.trial_name(trial.index))
+    }
 }

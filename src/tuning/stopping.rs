@@ -30,7 +30,8 @@ fn target_reached(snapshot: &Snapshot) -> Option<Ended> {
         Goal::Maximize => "at least",
         Goal::Minimize => "at most",
     };
-    let name = snapshot.job.trial_name(best.index);
+    let trial = snapshot.trials.iter().find(|t| t.index == best.index)?;
+    let name = snapshot.job.name_of(trial);
     let message = format!(
         "{name} has {} {}, {relation} the target {target}",
         objective.metric, best.value
@@ -49,7 +50,7 @@ fn too_many_failures(snapshot: &Snapshot) -> Option<Ended> {
         .iter()
         .filter(|t| matches!(t.phase, Phase::Failed(_)))
         .max_by_key(|t| (t.ended, t.index))?;
-    let name = snapshot.job.trial_name(last.index);
+    let name = snapshot.job.name_of(last);
     let message = format!(
         "{failed} trials failed, the budget bears {limit}; the last, {name}: {}",
         last.message

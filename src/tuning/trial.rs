@@ -10,6 +10,8 @@ use std::collections::BTreeMap;
 pub struct Trial {
     /// Its number in the job, from 1.
     pub index: u32,
+    /// Its name, where a person gave it one.
+    pub name: Option<String>,
     /// Where it is.
     pub point: Point,
     /// What it may spend, where the strategy rations that.
@@ -133,6 +135,7 @@ impl Trial {
     pub fn new(index: u32, point: Point, resource: Option<u32>, why: Why, created: Timestamp) -> Self {
         Self {
             index,
+            name: None,
             point,
             resource,
             why,

@@ -13,7 +13,7 @@ pub(super) fn trial_columns(view: &RunView, trials: &[&Trial]) -> Vec<Column> {
     let best = view.status.best.map(|b| b.index);
     let name = |t: &Trial| {
         let star = if Some(t.index) == best { "*" } else { " " };
-        format!("{star}{}", view.snapshot.job.trial_name(t.index))
+        format!("{star}{}", view.snapshot.job.name_of(t))
     };
     let mut columns = vec![Column::left(" trial", each(&name))];
     columns.extend(

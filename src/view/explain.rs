@@ -17,7 +17,9 @@ pub fn explain(view: &RunView, index: u32) -> Option<String> {
         String::new(),
     ];
     lines.push(role(view, trial));
-    lines.push(conditions(&trial.why));
+    if trial.why.role != Role::Manual {
+        lines.push(conditions(&trial.why));
+    }
     lines.extend(expectation(view, &trial.why));
     lines.extend(models(view, &trial.why));
     lines.push(String::new());
@@ -36,6 +38,7 @@ fn role(view: &RunView, trial: &Trial) -> String {
             let resource = trial.resource.map_or("more".to_owned(), |r| r.to_string());
             format!("Promoted: it did well with less, and goes on with resource {resource}.")
         }
+        Role::Manual => "A person's own choice, not the optimizer's.".into(),
     }
 }
 

@@ -100,7 +100,8 @@ pub async fn until(what: &str, holds: impl AsyncFnMut() -> bool) {
     within(180, what, holds).await;
 }
 
-async fn within(seconds: u64, what: &str, mut holds: impl AsyncFnMut() -> bool) {
+/// Waits so many seconds at most until something holds.
+pub async fn within(seconds: u64, what: &str, mut holds: impl AsyncFnMut() -> bool) {
     let begin = Instant::now();
     while !holds().await {
         assert!(
@@ -165,7 +166,10 @@ impl Space {
 
     /// Applies a manifest; the answer is the API server's sentence, if it refuses.
     pub async fn apply(&self, manifest: &Value) -> Result<(), String> {
-        let resource = kube::api::ApiResource::erase::<TuningJob>(&());
+        let resource = match manifest["kind"].as_str() {
+            Some("Trial") => kube::api::ApiResource::erase::<Trial>(&()),
+            _ => kube::api::ApiResource::erase::<TuningJob>(&()),
+        };
         let api: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), &self.name, &resource);
         let params = PatchParams::apply("test").force();
         let name = manifest["metadata"]["name"].as_str().unwrap();
@@ -177,7 +181,7 @@ impl Space {
 
     pub async fn sorted_trials(&self) -> Vec<Trial> {
         let mut trials = self.trials().list(&ListParams::default()).await.unwrap().items;
-        trials.sort_by_key(|t| t.spec.index);
+        trials.sort_by_key(|t| t.index());
         trials
     }
 

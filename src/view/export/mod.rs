@@ -87,7 +87,7 @@ fn columns(view: &RunView) -> Vec<Column> {
     };
 
     let mut columns = vec![
-        column("trial", texts(&|t| job.trial_name(t.index))),
+        column("trial", texts(&|t| job.name_of(t))),
         column("index", integers(&|t| t.index)),
         column("phase", texts(&|t| t.phase.word().to_owned())),
         column(

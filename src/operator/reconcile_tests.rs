@@ -1,0 +1,228 @@
+//! One pass over a job, against an API server in memory that can be told to refuse.
+
+use super::*;
+use crate::operator::cluster::{Cluster, job_resource};
+use crate::operator::context::{Index, Stores};
+use crate::operator::events::Events;
+use crate::operator::lease::Fence;
+use crate::operator::listen::Listeners;
+use crate::operator::telemetry::Telemetry;
+use http::{Method, Request, Response};
+use kube::Client;
+use kube::client::Body;
+use kube::runtime::reflector;
+use serde_json::{Value, json};
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::Mutex;
+use std::task::Poll;
+
+/// Objects by path. Refuses with this code what begins so, such as `POST /apis/batch`.
+#[derive(Clone, Default)]
+struct Api {
+    objects: Arc<Mutex<HashMap<String, Value>>>,
+    log: Arc<Mutex<Vec<String>>>,
+    refuses: Option<(&'static str, u16)>,
+}
+
+impl Api {
+    fn refusing(what: &'static str, code: u16) -> Self {
+        let refuses = Some((what, code));
+        Self {
+            refuses,
+            ..Self::default()
+        }
+    }
+
+    /// What was asked so far, reads and events left out.
+    fn writes(&self) -> Vec<String> {
+        let log = self.log.lock().unwrap();
+        let wanted = |line: &&String| !line.starts_with("GET") && !line.contains("/events");
+        log.iter().filter(wanted).cloned().collect()
+    }
+
+    fn answer(&self, method: &Method, path: &str, body: Value) -> (u16, Value) {
+        let line = format!("{method} {path}");
+        self.log.lock().unwrap().push(line.clone());
+        if let Some((_, code)) = self.refuses.filter(|(what, _)| line.starts_with(what)) {
+            let reason = if code == 409 {
+                "AlreadyExists"
+            } else {
+                "InternalError"
+            };
+            return (
+                code,
+                json!({"kind": "Status", "status": "Failure", "reason": reason, "code": code, "message": "no"}),
+            );
+        }
+        let mut objects = self.objects.lock().unwrap();
+        let place = path.trim_end_matches("/status").to_owned();
+        match method.as_str() {
+            "POST" => {
+                let mut new = body;
+                let name = new["metadata"]["name"].as_str().unwrap_or("event").to_owned();
+                new["metadata"]["uid"] = json!(format!("uid-of-{name}"));
+                new["metadata"]["creationTimestamp"] = json!("2026-01-02T03:04:05Z");
+                objects.insert(format!("{place}/{name}"), new.clone());
+                (201, new)
+            }
+            "PUT" => {
+                objects.insert(place, body.clone());
+                (200, body)
+            }
+            _ => objects.get(&place).map_or(
+                (404, json!({"kind": "Status", "status": "Failure", "reason": "NotFound", "code": 404, "message": "no"})),
+                |found| (200, found.clone()),
+            ),
+        }
+    }
+}
+
+impl tower::Service<Request<Body>> for Api {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut std::task::Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let api = self.clone();
+        Box::pin(async move {
+            let (parts, body) = request.into_parts();
+            let body = body.collect_bytes().await.unwrap_or_default();
+            let body = serde_json::from_slice(&body).unwrap_or_default();
+            let (code, body) = api.answer(&parts.method, parts.uri.path(), body);
+            let answer = Response::builder()
+                .status(code)
+                .body(Body::from(body.to_string().into_bytes()));
+            Ok(answer.unwrap())
+        })
+    }
+}
+
+fn context(api: &Api, fence: Fence) -> Arc<Context> {
+    let client = Client::new(api.clone(), "team");
+    let telemetry = Telemetry::new().unwrap();
+    let cluster = Cluster::new(client.clone(), telemetry.clone(), fence.clone());
+    let settings = Settings::default();
+    let jobs = reflector::store::Writer::<DynamicObject>::new(job_resource()).as_reader();
+    let (wake, _) = tokio::sync::mpsc::unbounded_channel();
+    Arc::new(Context {
+        listeners: Listeners::new(cluster.clone(), &settings, telemetry.clone(), wake).unwrap(),
+        stores: Stores {
+            jobs,
+            trials: Index::default(),
+            kube_jobs: Index::default(),
+            pods: Index::default(),
+        },
+        cluster,
+        events: Events::new(client, fence),
+        telemetry,
+        ready: true.into(),
+        progress_written: Default::default(),
+        failures: Default::default(),
+        settings,
+    })
+}
+
+fn job(status: Value) -> Arc<DynamicObject> {
+    let object = json!({
+        "apiVersion": "tuning-operator.io/v1alpha1", "kind": "TuningJob",
+        "metadata": {"name": "job", "namespace": "team", "uid": "u", "generation": 1, "resourceVersion": "7"},
+        "spec": {
+            "objective": {"metric": "f1", "goal": "Maximize"},
+            "parameters": [{"name": "learning_rate", "double": {"min": 5e-6, "max": 5e-4, "scale": "Log"}}],
+            "budget": {"maxTrials": 3, "parallelTrials": 1},
+            "trial": {"container": {"image": "example.org/train"}},
+        },
+        "status": status,
+    });
+    Arc::new(serde_json::from_value(object).unwrap())
+}
+
+async fn one_pass(api: &Api) -> Result<Action, Error> {
+    reconcile(job(Value::Null), context(api, Fence::default())).await
+}
+
+const JOBS: &str = "/apis/tuning-operator.io/v1alpha1/namespaces/team/tuningjobs/job/status";
+const TRIALS: &str = "/apis/tuning-operator.io/v1alpha1/namespaces/team/trials";
+
+#[tokio::test]
+async fn a_trials_status_is_written_before_its_job_is_created() {
+    let api = Api::default();
+    one_pass(&api).await.unwrap();
+    let expected = [
+        format!("PUT {JOBS}"),
+        format!("POST {TRIALS}"),
+        format!("PUT {TRIALS}/job-0001/status"),
+        "POST /apis/batch/v1/namespaces/team/jobs".to_owned(),
+        format!("PUT {JOBS}"),
+    ];
+    assert_eq!(api.writes(), expected);
+}
+
+#[tokio::test]
+async fn a_trial_that_is_there_already_is_waited_for() {
+    let api = Api::refusing("POST /apis/tuning-operator.io", 409);
+    assert_eq!(one_pass(&api).await.unwrap(), Action::requeue(SOON));
+    assert!(
+        !api.writes().iter().any(|line| line.contains("/batch/")),
+        "{:?}",
+        api.writes()
+    );
+}
+
+#[tokio::test]
+async fn a_job_that_is_there_already_is_an_answer() {
+    let api = Api::refusing("POST /apis/batch", 409);
+    assert_eq!(one_pass(&api).await.unwrap(), Action::requeue(SOON));
+    assert_eq!(api.writes().last(), Some(&format!("PUT {JOBS}")));
+}
+
+#[tokio::test]
+async fn a_decision_on_old_knowledge_is_dropped() {
+    let api = Api::refusing("PUT /apis/tuning-operator.io", 409);
+    assert_eq!(
+        one_pass(&api).await.unwrap(),
+        Action::requeue(Duration::from_millis(500))
+    );
+    assert_eq!(api.writes(), [format!("PUT {JOBS}")]);
+}
+
+#[tokio::test]
+async fn a_server_in_trouble_is_an_error_of_its_kind() {
+    let api = Api::refusing("POST /apis/batch", 500);
+    let error = one_pass(&api).await.unwrap_err();
+    assert_eq!(error.kind(), "api");
+    // What was decided stands: the next pass creates the Job.
+    assert_eq!(api.writes()[2], format!("PUT {TRIALS}/job-0001/status"));
+}
+
+#[tokio::test]
+async fn a_replica_without_the_lease_asks_for_nothing() {
+    let (api, fence) = (Api::default(), Fence::default());
+    fence.open_until(Instant::now());
+    let result = reconcile(job(Value::Null), context(&api, fence)).await;
+    assert!(result.is_err());
+    assert_eq!(api.writes(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn what_has_ended_is_left_alone() {
+    let api = Api::default();
+    let all = ["Ready", "Reconciling", "Stalled", "Complete", "Failed", "Suspended"].map(|type_| {
+        json!({"type": type_, "status": if matches!(type_, "Ready" | "Complete") { "True" } else { "False" },
+            "reason": "TrialsSpent", "message": "all 3 trials are done", "lastTransitionTime": "2026-01-02T03:04:05Z",
+            "observedGeneration": 1})
+    });
+    let status = json!({"observedGeneration": 1, "startTime": "2026-01-02T03:04:05Z", "phase": "Complete",
+        "completionTime": "2026-01-02T03:04:05Z", "message": "all 3 trials are done", "conditions": all, "progress": "0/3"});
+    let action = reconcile(job(status), context(&api, Fence::default()))
+        .await
+        .unwrap();
+    assert_eq!(action, Action::await_change());
+    assert_eq!(api.writes(), Vec::<String>::new());
+}
