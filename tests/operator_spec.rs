@@ -181,7 +181,7 @@ fn a_trial_made_by_hand_is_run_and_learned_from() {
         let space = Space::new("by-hand").await;
         let player = space.play(well);
         space
-            .apply(&by_hand("my-guess", json!({"learning_rate": 1.1e-4})))
+            .apply(&by_hand("my-guess", json!({"learning_rate": 1e-4})))
             .await
             .unwrap();
         space

@@ -46,10 +46,10 @@ impl Api {
         let line = format!("{method} {path}");
         self.log.lock().unwrap().push(line.clone());
         if let Some((_, code)) = self.refuses.filter(|(what, _)| line.starts_with(what)) {
-            let reason = if code == 409 {
-                "AlreadyExists"
-            } else {
-                "InternalError"
+            let reason = match (code, method.as_str()) {
+                (409, "POST") => "AlreadyExists",
+                (409, _) => "Conflict",
+                _ => "InternalError",
             };
             return (
                 code,
