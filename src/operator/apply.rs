@@ -64,6 +64,7 @@ impl Pass<'_> {
         if let Some(record) = self.records.iter_mut().find(|r| r.index == index) {
             record.object = object;
             record.status = status;
+            record.is_fresh = true;
         }
         Ok(())
     }
@@ -71,12 +72,11 @@ impl Pass<'_> {
     async fn create(&mut self, first_index: u32, proposals: &[Proposal]) -> Result<bool, Error> {
         for (index, proposal) in (first_index..).zip(proposals) {
             let object = self.trial_object(index, proposal);
-            if self.ctx.cluster.create_trial(&object).await? == Created::Existed {
+            let Created::New(created) = self.ctx.cluster.create_trial(&object).await? else {
                 // Ours, not seen yet, or of an earlier job with this name: either way to be waited for.
                 return Ok(false);
-            }
-            let live = self.ctx.cluster.trial(&self.owner.0, &object.name_any()).await?;
-            let Some(record) = live.and_then(|o| Record::parse(&o).ok()) else {
+            };
+            let Ok(record) = Record::parse(&created) else {
                 return Ok(false);
             };
             self.records.push(record);
@@ -158,6 +158,7 @@ impl Pass<'_> {
                 .cluster
                 .write_job_status(&self.object, &self.status)
                 .await?;
+            self.ctx.remember_write(&self.owner, &self.object);
             self.written = self.status.clone();
         }
         Ok(())

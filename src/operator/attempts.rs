@@ -238,8 +238,9 @@ pub async fn create_and_delete(pass: &mut Pass<'_>) -> Result<(), Error> {
         match (job, is_started(&record)) {
             (None, true) => create(pass, &record).await?,
             (Some(job), is_started) if is_surplus(pass, &record, &job, is_started) => {
-                pass.ctx.cluster.delete_kube_job(&job).await?;
-                pass.look_again = true;
+                let has_ended = sight::has_ended(&job);
+                pass.ctx.cluster.delete_kube_job(&job, has_ended).await?;
+                pass.look_again |= !has_ended;
             }
             (Some(job), true) if job.metadata.deletion_timestamp.is_some() => pass.look_again = true,
             _ => {}
@@ -250,10 +251,14 @@ pub async fn create_and_delete(pass: &mut Pass<'_>) -> Result<(), Error> {
 
 async fn create(pass: &mut Pass<'_>, record: &Record) -> Result<(), Error> {
     // Not from the watch: a trial that has ended in the meantime must not be run again.
-    let live = pass.ctx.cluster.trial(&pass.owner.0, &record.name()).await?;
-    let Some(live) = live.and_then(|o| Record::parse(&o).ok()) else {
-        return Ok(());
+    let live = match record.is_fresh {
+        true => Some(record.clone()),
+        false => {
+            let live = pass.ctx.cluster.trial(&pass.owner.0, &record.name()).await?;
+            live.and_then(|o| Record::parse(&o).ok())
+        }
     };
+    let Some(live) = live else { return Ok(()) };
     let same = live.object.uid() == record.object.uid() && live.status.attempts == record.status.attempts;
     let Some(trial) = live
         .trial(&pass.checked.job.space)
@@ -270,7 +275,7 @@ async fn create(pass: &mut Pass<'_>, record: &Record) -> Result<(), Error> {
         &trial,
     );
     match pass.ctx.cluster.create_kube_job(&job).await {
-        Ok(Created::New) => Ok(()),
+        Ok(Created::New(_)) => Ok(()),
         Ok(Created::Existed) => {
             pass.look_again = true;
             Ok(())

@@ -28,10 +28,10 @@ pub struct Cluster {
 }
 
 /// Whether an object was created, or was there already.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Created {
-    /// It is new.
-    New,
+#[derive(Clone, Debug, PartialEq)]
+pub enum Created<T> {
+    /// It is new, and this is it.
+    New(T),
     /// An object of that name was there.
     Existed,
 }
@@ -93,7 +93,7 @@ impl Cluster {
     }
 
     /// Creates a trial.
-    pub async fn create_trial(&self, trial: &DynamicObject) -> Result<Created, Error> {
+    pub async fn create_trial(&self, trial: &DynamicObject) -> Result<Created<DynamicObject>, Error> {
         let namespace = trial.namespace().unwrap_or_default();
         let api = self.trials(&namespace);
         created(
@@ -168,7 +168,7 @@ impl Cluster {
     }
 
     /// Creates the Kubernetes Job of an attempt.
-    pub async fn create_kube_job(&self, job: &Job) -> Result<Created, Error> {
+    pub async fn create_kube_job(&self, job: &Job) -> Result<Created<Job>, Error> {
         let api: Api<Job> = Api::namespaced(self.client.clone(), &job.namespace().unwrap_or_default());
         created(
             self.timed("create", "Job", api.create(&PostParams::default(), job))
@@ -176,10 +176,14 @@ impl Cluster {
         )
     }
 
-    /// Deletes the Kubernetes Job of an attempt; it stays visible until its pods are gone.
-    pub async fn delete_kube_job(&self, job: &Job) -> Result<(), Error> {
+    /// Deletes the Kubernetes Job of an attempt; one that still runs stays visible until its pods are gone.
+    pub async fn delete_kube_job(&self, job: &Job, has_ended: bool) -> Result<(), Error> {
+        let propagation = match has_ended {
+            true => PropagationPolicy::Background,
+            false => PropagationPolicy::Foreground,
+        };
         let api: Api<Job> = Api::namespaced(self.client.clone(), &job.namespace().unwrap_or_default());
-        let params = delete_params(job.uid(), PropagationPolicy::Foreground);
+        let params = delete_params(job.uid(), propagation);
         let name = job.name_any();
         gone(
             self.timed("delete", "Job", api.delete(&name, &params))
@@ -218,9 +222,9 @@ fn delete_params(uid: Option<String>, propagation: PropagationPolicy) -> DeleteP
     }
 }
 
-fn created<T>(answer: Result<T, Error>) -> Result<Created, Error> {
+fn created<T>(answer: Result<T, Error>) -> Result<Created<T>, Error> {
     match answer {
-        Ok(_) => Ok(Created::New),
+        Ok(object) => Ok(Created::New(object)),
         Err(Error::Api(status)) if status.is_already_exists() => Ok(Created::Existed),
         Err(error) => Err(error),
     }

@@ -8,12 +8,13 @@ use super::telemetry::Telemetry;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::DynamicObject;
-use kube::runtime::reflector::Store;
+use kube::runtime::reflector::{ObjectRef, Store};
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+use tokio::sync::Semaphore;
 
 /// How the operator is set up.
 #[derive(Clone, Debug)]
@@ -138,4 +139,47 @@ pub struct Context {
     pub progress_written: Mutex<HashMap<String, Instant>>,
     /// Failed reconciliations in a row, by job.
     pub failures: Mutex<HashMap<Owner, u32>>,
+    /// Version of each job after the operator's own last write.
+    pub versions: Mutex<HashMap<Owner, u64>>,
+    /// Places at work, given out in the order in which they are asked for.
+    pub places: Semaphore,
+}
+
+impl Context {
+    /// A job as the watch last told, unless that is older than what the operator itself has written: then the watch is
+    /// about to bring news, and whatever were decided now would be a conflict.
+    pub fn job_now(&self, owner: &Owner) -> Option<Arc<DynamicObject>> {
+        let reference = ObjectRef::new_with(&owner.1, super::cluster::job_resource()).within(&owner.0);
+        let Some(job) = self.stores.jobs.get(&reference) else {
+            self.forget(owner);
+            return None;
+        };
+        let versions = self.versions.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_old = version(&job)
+            .zip(versions.get(owner))
+            .is_some_and(|(seen, written)| seen < *written);
+        (!is_old).then_some(job)
+    }
+
+    /// Notes that the operator has written a job.
+    pub fn remember_write(&self, owner: &Owner, job: &DynamicObject) {
+        let mut versions = self.versions.lock().unwrap_or_else(PoisonError::into_inner);
+        versions.extend(version(job).map(|v| (owner.clone(), v)));
+    }
+
+    fn forget(&self, owner: &Owner) {
+        self.versions
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(owner);
+        self.failures
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(owner);
+    }
+}
+
+/// Versions of one kind are numbers that grow (Kubernetes API conventions, since 1.35).
+fn version(object: &DynamicObject) -> Option<u64> {
+    object.metadata.resource_version.as_ref()?.parse().ok()
 }

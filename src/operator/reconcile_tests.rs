@@ -124,6 +124,8 @@ fn context(api: &Api, fence: Fence) -> Arc<Context> {
         ready: true.into(),
         progress_written: Default::default(),
         failures: Default::default(),
+        versions: Default::default(),
+        places: tokio::sync::Semaphore::new(1),
         settings,
     })
 }

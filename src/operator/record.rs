@@ -23,6 +23,8 @@ pub struct Record {
     pub spec: TrialObjectSpec,
     /// Its `status`.
     pub status: TrialStatus,
+    /// Whether this is what the API server answered in this pass, not what a watch told.
+    pub is_fresh: bool,
 }
 
 impl Record {
@@ -40,6 +42,7 @@ impl Record {
             index: index.ok_or("it has no number in the job")?,
             spec,
             status,
+            is_fresh: false,
         })
     }
 

@@ -12,7 +12,7 @@ use futures::{FutureExt, StreamExt, TryStreamExt};
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{Api, ApiResource, DynamicObject};
-use kube::runtime::controller::{Action, Config};
+use kube::runtime::controller::Action;
 use kube::runtime::reflector::ObjectRef;
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::runtime::{Controller, WatchStreamExt};
@@ -23,7 +23,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 
 /// Longest time that one reconciliation may take.
 const LONGEST: Duration = Duration::from_secs(60);
@@ -118,9 +118,7 @@ fn set_up(
     let namespace = &settings.namespace;
     let (wake, woken) = unbounded_channel();
     let jobs = dynamic(&client, namespace, &job_resource());
-    let config = Config::default().concurrency(settings.concurrency);
-    let controller =
-        Controller::new_with(jobs, watcher::Config::default(), job_resource()).with_config(config);
+    let controller = Controller::new_with(jobs, watcher::Config::default(), job_resource());
     let stores = Stores {
         jobs: controller.store(),
         trials: Index::default(),
@@ -143,6 +141,8 @@ fn set_up(
         ready: AtomicBool::new(false),
         progress_written: Default::default(),
         failures: Default::default(),
+        versions: Default::default(),
+        places: Semaphore::new(settings.concurrency.into()),
         settings: settings.clone(),
     };
     Ok((controller, Arc::new(context), Watches { listed, woken }))
@@ -260,9 +260,16 @@ fn reference(owner: &Owner) -> ObjectRef<DynamicObject> {
 }
 
 /// A reconciliation that neither hangs nor takes the others down with it.
+///
+/// The controller is not told how many may work at once: of those who wait it takes any one next, and under load some
+/// would wait for minutes. Here the first to come is the first to go.
 async fn guarded(object: Arc<DynamicObject>, context: Arc<Context>) -> Result<Action, Error> {
-    let begin = Instant::now();
     let owner = (object.namespace().unwrap_or_default(), object.name_any());
+    let _place = context.places.acquire().await;
+    let Some(object) = context.job_now(&owner) else {
+        return Ok(Action::await_change());
+    };
+    let begin = Instant::now();
     let pass = AssertUnwindSafe(reconcile::reconcile(object, context.clone())).catch_unwind();
     let result = match tokio::time::timeout(LONGEST, pass).await {
         Ok(Ok(result)) => result,
