@@ -30,6 +30,7 @@ struct Seen {
     /// When a TuningJob's last Job ended, while its next trial is not there.
     ended: HashMap<String, Instant>,
     waits: Vec<Duration>,
+    /// Trials that have their end: of a Job that is deleted soon after a watch may miss it.
     n_ended: usize,
 }
 
@@ -77,7 +78,7 @@ async fn measure(n_jobs: usize) {
         }
         if told.elapsed() > Duration::from_secs(15) {
             println!(
-                "{n} of {all} Jobs have ended after {:.0} s",
+                "{n} of {all} trials have ended after {:.0} s",
                 begin.elapsed().as_secs_f64()
             );
             told = Instant::now();
@@ -151,7 +152,6 @@ async fn watch_jobs(jobs: Api<Job>, seen: Arc<Mutex<Seen>>) {
             .any(|c| c.type_ == "Complete" && c.status == "True");
         if is_over && known.insert(job.uid()) {
             let mut seen = seen.lock().unwrap();
-            seen.n_ended += 1;
             let owner = job.labels()["tuning-operator.io/job"].clone();
             seen.ended.insert(owner, Instant::now());
         }
@@ -159,13 +159,16 @@ async fn watch_jobs(jobs: Api<Job>, seen: Arc<Mutex<Seen>>) {
 }
 
 async fn watch_trials(trials: Api<Trial>, seen: Arc<Mutex<Seen>>) {
-    let mut known = HashSet::new();
+    let (mut known, mut ended) = (HashSet::new(), HashSet::new());
     let mut stream = watcher(trials, watcher::Config::default())
         .default_backoff()
         .applied_objects()
         .boxed();
     while let Some(trial) = stream.next().await {
         let Ok(trial) = trial else { continue };
+        if trial.status.as_ref().is_some_and(|s| s.completion_time.is_some()) && ended.insert(trial.uid()) {
+            seen.lock().unwrap().n_ended += 1;
+        }
         if known.insert(trial.uid()) {
             let mut seen = seen.lock().unwrap();
             if let Some(ended) = seen.ended.remove(&trial.spec.job) {
@@ -183,6 +186,11 @@ impl Process {
         let program = std::env::var("TUNING_OPERATOR").expect("run this by make bench-operator");
         let child = Command::new(program)
             .args(["run", "--namespace", &space.name, "--listen", "127.0.0.1:0"])
+            .args(
+                std::env::var("TUNING_OPERATOR_ARGUMENTS")
+                    .unwrap_or_default()
+                    .split_whitespace(),
+            )
             .env("KUBECONFIG", Space::kubeconfig())
             .env("RUST_LOG", "warn")
             .stdin(Stdio::null())

@@ -175,79 +175,78 @@ fn by_hand(name: &str, parameters: Value) -> Value {
         "spec": {"job": "job", "parameters": parameters}})
 }
 
+async fn try_by_hand(space: &Space, name: &str, parameters: Value) -> Result<(), String> {
+    space.apply(&by_hand(name, parameters)).await
+}
+
 #[test]
 fn a_trial_made_by_hand_is_run_and_learned_from() {
     block_on(async {
         let space = Space::new("by-hand").await;
         let player = space.play(well);
-        space
-            .apply(&by_hand("my-guess", json!({"learning_rate": 1e-4})))
-            .await
-            .unwrap();
-        space
-            .apply(&by_hand("too-much", json!({"learning_rate": 1.0})))
-            .await
-            .unwrap();
-        space
-            .apply(&by_hand(
-                "unknown",
-                json!({"learning_rate": 1e-4, "momentum": 0.9}),
-            ))
-            .await
-            .unwrap();
-        let refused = space
-            .apply(&by_hand("job-0001", json!({"learning_rate": 1e-4})))
-            .await;
-        assert!(
-            refused.is_err_and(|said| said.contains("leave out index and why")),
-            "a name of the operator's own"
-        );
+        let best = json!({"learning_rate": 1e-4});
+        try_by_hand(&space, "my-guess", best.clone()).await.unwrap();
+        let refused = try_by_hand(&space, "job-0001", best).await.unwrap_err();
+        assert!(refused.contains("leave out index and why"), "{refused}");
 
         let operator = space.operator();
         space.apply(&manifest("job", 5, 1)).await.unwrap();
         space.complete("job").await;
         let trials = space.sorted_trials().await;
-        let numbered: Vec<(String, u32)> = trials
-            .iter()
-            .filter_map(|t| Some((t.name_any(), t.index()?)))
-            .collect();
-        assert_eq!(numbered.len(), 5, "{numbered:?}");
-        assert_eq!(numbered[0], ("my-guess".into(), 1));
-        assert_eq!(numbered[1], ("job-0002".into(), 2));
-        assert_eq!(player.pods(), 5);
+        let names: Vec<(String, Option<u32>)> = trials.iter().map(|t| (t.name_any(), t.index())).collect();
+        assert_eq!(names[0], ("my-guess".into(), Some(1)));
+        assert_eq!(names[1], ("job-0002".into(), Some(2)));
+        assert_eq!((names.len(), player.pods()), (5, 5));
         let status = space.jobs().get("job").await.unwrap().status.unwrap();
-        assert_eq!(status.trials.succeeded, 5);
         assert_eq!(status.best.unwrap().trial, "my-guess");
         // What the operator proposed after it was conditioned on it.
-        assert_eq!(
-            trials
-                .iter()
-                .find(|t| t.name_any() == "job-0002")
-                .unwrap()
-                .spec
-                .why
-                .as_ref()
-                .unwrap()
-                .observed,
-            1
-        );
-        for (name, sentence) in [
-            ("too-much", "spec.parameters.learning_rate"),
-            ("unknown", "spec.parameters.momentum"),
-        ] {
-            let status = space.trials().get(name).await.unwrap().status.unwrap();
-            assert_eq!(status.phase, TrialPhase::Cancelled);
-            assert!(status.message.contains(sentence), "{}", status.message);
-        }
+        assert_eq!(trials[1].spec.why.as_ref().unwrap().observed, 1);
         tokio::time::sleep(Duration::from_secs(3)).await;
         let before = operator.writes();
         tokio::time::sleep(Duration::from_secs(3)).await;
         assert_eq!(operator.writes(), before, "{:#?}", operator.log());
         // It goes with the job.
         space.jobs().delete("job", &Default::default()).await.unwrap();
-        until("it is gone", async || {
-            space.trials().get_opt("my-guess").await.unwrap().is_none()
-        })
-        .await;
+        until("it is gone", async || space.sorted_trials().await.is_empty()).await;
+    });
+}
+
+#[test]
+fn a_trial_made_by_hand_that_does_not_fit_is_turned_away() {
+    block_on(async {
+        let space = Space::new("turned-away").await;
+        let _player = space.play(well);
+        let _operator = space.operator();
+        let wrong = [
+            (
+                "too-much",
+                json!({"learning_rate": 1.0}),
+                "spec.parameters.learning_rate",
+            ),
+            (
+                "unknown",
+                json!({"learning_rate": 1e-4, "momentum": 0.9}),
+                "spec.parameters.momentum",
+            ),
+            ("empty", json!({}), "spec.parameters.learning_rate"),
+        ];
+        for (name, parameters, _) in &wrong {
+            try_by_hand(&space, name, parameters.clone()).await.unwrap();
+        }
+        space.apply(&manifest("job", 2, 1)).await.unwrap();
+        space.complete("job").await;
+        try_by_hand(&space, "late", json!({"learning_rate": 1e-4}))
+            .await
+            .unwrap();
+        let late = ("late", json!({}), "the job has ended");
+        for (name, _, sentence) in wrong.into_iter().chain([late]) {
+            let cancelled = async || {
+                let status = space.trials().get(name).await.unwrap().status.unwrap_or_default();
+                status.phase == TrialPhase::Cancelled && status.message.contains(sentence)
+            };
+            until(&format!("{name} is turned away"), cancelled).await;
+        }
+        let status = space.jobs().get("job").await.unwrap().status.unwrap();
+        assert_eq!((status.trials.total, status.trials.succeeded), (2, 2));
     });
 }

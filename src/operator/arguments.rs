@@ -40,7 +40,7 @@ struct Run {
     #[arg(long, value_name = "NAME", env = "TUNING_NAMESPACE")]
     namespace: Option<String>,
     /// Reconciliations at once.
-    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=256))]
+    #[arg(long, value_name = "N", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=256))]
     concurrency: u16,
     /// Seconds between two readings of a trial's metrics.
     #[arg(long, value_name = "S", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=3600))]

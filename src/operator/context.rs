@@ -40,7 +40,7 @@ impl Default for Settings {
         Self {
             trainer_image: concat!("tuning-operator/trainer:", env!("CARGO_PKG_VERSION")).into(),
             namespace: None,
-            concurrency: 16,
+            concurrency: 32,
             scrape_interval: Duration::from_secs(5),
             prometheus: None,
             listen: None,
