@@ -62,10 +62,12 @@ fmt: ## format the code
 bench-optimizer: ## the optimizer against its peers
 	@benches/optimizer/run.sh
 
-bench-operator: ## the operator under a load of 1,000 TuningJobs of 5 trials
+bench-operator: ## the operator under load: 1,000 TuningJobs at once, then 200 that take their time
 	@$(STAGE) "Kubernetes" tests/cluster/build control
 	@$(STAGE) "build tuning-operator" $(CARGO) build --release --locked $(OPERATOR) --bin tuning-operator
-	@TUNING_OPERATOR=$$(scripts/target-dir)/release/tuning-operator $(CARGO) bench --locked --profile test $(OPERATOR) --bench operator
+	@for load in "1000 0" "200 20"; do echo "== TuningJobs, seconds that a pod runs: $$load"; \
+		TUNING_OPERATOR=$$(scripts/target-dir)/release/tuning-operator \
+			$(CARGO) bench --locked --profile test $(OPERATOR) --bench operator -- $$load || exit 1; done
 
 bench-trainer: build ## the trainer beside Hugging Face transformers, in the same run
 	@scripts/with-libtorch python3 benches/trainer/compare.py

@@ -1,6 +1,9 @@
 //! How many trials an operator gets through, and how soon the next one follows: `make bench-operator`.
 //!
-//! A real API server and Job controller; the pods are played: each succeeds as soon as it is there. The operator is the
+//! Arguments: how many TuningJobs (1000), and how many seconds a pod runs (0: all that the machine can do is asked of it;
+//! 200 TuningJobs of 20 s are ten Jobs per second).
+//!
+//! A real API server and Job controller; the pods are played: each succeeds when its time is over. The operator is the
 //! release build, a process of its own. Prints Jobs per second, the time from a Job's end to the creation of the next
 //! trial of its TuningJob as this program's watches see both, the operator's peak of memory and its processor time.
 //! Everything shares this machine's cores: the API server and etcd take most of them.
@@ -17,12 +20,15 @@ use kube::api::{Api, Patch, PatchParams, PostParams};
 use kube::runtime::{WatchStreamExt, watcher};
 use serde_json::{Value, json};
 use std::collections::{HashMap, HashSet};
+use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tuning_operator::api::{Trial, TuningJob};
 
 const TRIALS: u32 = 5;
+/// Time after which something must be wrong.
+const LONGEST: Duration = Duration::from_secs(1800);
 
 /// What the watches have seen.
 #[derive(Default)]
@@ -42,13 +48,16 @@ fn main() {
     let n_jobs: usize = arguments
         .first()
         .map_or(1000, |n| n.parse().expect("a number of TuningJobs"));
-    block_on(measure(n_jobs));
+    let seconds: u64 = arguments
+        .get(1)
+        .map_or(0, |n| n.parse().expect("a number of seconds"));
+    block_on(measure(n_jobs, Duration::from_secs(seconds)));
 }
 
-async fn measure(n_jobs: usize) {
+async fn measure(n_jobs: usize, pods_run: Duration) {
     let space = Space::new("bench").await;
     let seen = Arc::new(Mutex::new(Seen::default()));
-    tokio::spawn(play(space.pods()));
+    tokio::spawn(play(space.pods(), pods_run));
     tokio::spawn(watch_jobs(space.kube_jobs(), seen.clone()));
     tokio::spawn(watch_trials(space.trials(), seen.clone()));
     let operator = Process::start(&space);
@@ -76,6 +85,10 @@ async fn measure(n_jobs: usize) {
         if n == all {
             break;
         }
+        assert!(
+            begin.elapsed() < LONGEST,
+            "{n} of {all} trials have ended after {LONGEST:?}"
+        );
         if told.elapsed() > Duration::from_secs(15) {
             println!(
                 "{n} of {all} trials have ended after {:.0} s",
@@ -109,8 +122,8 @@ fn report(seen: &Seen, all: usize, took: Duration, operator: &Process) {
     );
 }
 
-/// Every pod succeeds as soon as it is there.
-async fn play(pods: Api<Pod>) {
+/// Every pod succeeds after this time.
+async fn play(pods: Api<Pod>, pods_run: Duration) {
     let (known, stream) = (
         Mutex::new(HashSet::new()),
         watcher(pods.clone(), watcher::Config::default()),
@@ -119,8 +132,9 @@ async fn play(pods: Api<Pod>) {
         let is_new = known.lock().unwrap().insert(pod.uid().unwrap_or_default());
         futures::future::ready(Ok(is_new.then_some(pod)))
     });
-    new.for_each_concurrent(32, |pod| async {
+    new.for_each_concurrent(None, |pod| async {
         let Ok(pod) = pod else { return };
+        tokio::time::sleep(pods_run).await;
         let parameters: Value = serde_json::from_str(&pod.annotations()["tuning-operator.io/parameters"]).unwrap();
         let value = f1(parameters["learning_rate"].as_f64().unwrap());
         let now = "2026-01-02T03:04:05Z";
@@ -178,29 +192,42 @@ async fn watch_trials(trials: Api<Trial>, seen: Arc<Mutex<Seen>>) {
     }
 }
 
-/// The operator as a process of its own; dropped, it is killed.
-struct Process(Child);
+/// The operator as a process of its own. It ends with this program, however that ends: a shell beside it waits for that.
+struct Process {
+    shell: Child,
+    id: u32,
+}
 
 impl Process {
     fn start(space: &Space) -> Self {
         let program = std::env::var("TUNING_OPERATOR").expect("run this by make bench-operator");
-        let child = Command::new(program)
+        let mut shell = Command::new("sh")
+            .args([
+                "-c",
+                r#""$0" "$@" </dev/null & echo $!; read _; kill -9 $!"#,
+                &program,
+            ])
             .args(["run", "--namespace", &space.name, "--listen", "127.0.0.1:0"])
-            .args(
-                std::env::var("TUNING_OPERATOR_ARGUMENTS")
-                    .unwrap_or_default()
-                    .split_whitespace(),
-            )
             .env("KUBECONFIG", Space::kubeconfig())
             .env("RUST_LOG", "warn")
-            .stdin(Stdio::null())
-            .spawn();
-        Self(child.unwrap())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(shell.stdout.take().unwrap())
+            .read_line(&mut line)
+            .unwrap();
+        let id = line
+            .trim()
+            .parse()
+            .expect("the shell says the operator's process");
+        Self { shell, id }
     }
 
     /// From a file of /proc, the number after a word.
     fn number(&self, file: &str, word: &str) -> f64 {
-        let text = std::fs::read_to_string(format!("/proc/{}/{file}", self.0.id())).unwrap_or_default();
+        let text = std::fs::read_to_string(format!("/proc/{}/{file}", self.id)).unwrap_or_default();
         let line = text.lines().find(|l| l.starts_with(word)).unwrap_or_default();
         line.split_whitespace()
             .nth(1)
@@ -214,7 +241,7 @@ impl Process {
 
     /// Processor time; the kernel counts hundredths of seconds here.
     fn seconds(&self) -> f64 {
-        let text = std::fs::read_to_string(format!("/proc/{}/stat", self.0.id())).unwrap_or_default();
+        let text = std::fs::read_to_string(format!("/proc/{}/stat", self.id)).unwrap_or_default();
         let after = text.rsplit_once(')').map_or("", |(_, after)| after);
         let fields: Vec<f64> = after.split_whitespace().filter_map(|n| n.parse().ok()).collect();
         // User and system time are fields 14 and 15 of the whole line; the state before them is no number.
@@ -224,7 +251,7 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        drop(self.shell.stdin.take());
+        let _ = self.shell.wait();
     }
 }

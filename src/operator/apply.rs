@@ -80,6 +80,7 @@ impl Pass<'_> {
                 return Ok(false);
             };
             self.records.push(record);
+            self.ctx.telemetry.proposed(1);
             let note = format!("{} at {}", object.name_any(), {
                 let parameters = api::assignment(&self.checked.job.space, &proposal.point);
                 standing::point_text(&parameters)

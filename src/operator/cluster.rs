@@ -75,7 +75,13 @@ impl Cluster {
         }
         let begin = Instant::now();
         let answer = call.await;
-        self.telemetry.called(verb, kind, begin.elapsed());
+        let result = match &answer {
+            Ok(_) => "ok",
+            // Not a fault: someone was first, or it is gone.
+            Err(Error::Api(status)) if matches!(status.code, 404 | 409) => "conflict",
+            Err(_) => "error",
+        };
+        self.telemetry.called(verb, kind, result, begin.elapsed());
         answer
     }
 

@@ -265,7 +265,9 @@ fn reference(owner: &Owner) -> ObjectRef<DynamicObject> {
 /// would wait for minutes. Here the first to come is the first to go.
 async fn guarded(object: Arc<DynamicObject>, context: Arc<Context>) -> Result<Action, Error> {
     let owner = (object.namespace().unwrap_or_default(), object.name_any());
+    let waiting = context.telemetry.waits();
     let _place = context.places.acquire().await;
+    drop(waiting);
     let Some(object) = context.job_now(&owner) else {
         return Ok(Action::await_change());
     };

@@ -1,7 +1,8 @@
 //! What the operator tells of itself, as Prometheus metrics. No object's name is ever a label.
 
 use prometheus::{
-    HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Registry, TextEncoder, histogram_opts, opts,
+    HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry, TextEncoder, histogram_opts,
+    opts,
 };
 use std::time::Duration;
 
@@ -12,7 +13,9 @@ pub struct Telemetry {
     reconciliations: HistogramVec,
     errors: IntCounterVec,
     api_calls: HistogramVec,
-    proposals: HistogramVec,
+    decisions: HistogramVec,
+    proposals: IntCounter,
+    waiting: IntGauge,
     scrapes: IntCounterVec,
     trials: IntGaugeVec,
     jobs: IntGauge,
@@ -44,12 +47,17 @@ impl Telemetry {
             api_calls: histogram(
                 "tuning_operator_api_seconds",
                 "Time of a call to the API server",
-                &["verb", "kind"],
+                &["verb", "kind", "result"],
             )?,
-            proposals: histogram(
+            decisions: histogram(
                 "tuning_operator_decision_seconds",
                 "Time to decide what a job does next, its proposals included",
                 &[],
+            )?,
+            proposals: IntCounter::new("tuning_operator_proposals_total", "Trials that were proposed")?,
+            waiting: IntGauge::new(
+                "tuning_operator_waiting",
+                "TuningJobs with news that wait for a place at work",
             )?,
             scrapes: IntCounterVec::new(
                 opts!("tuning_operator_scrapes_total", "Readings of trials' metrics"),
@@ -63,11 +71,13 @@ impl Telemetry {
             )?,
         };
         let t = &telemetry;
-        let all: [Box<dyn prometheus::core::Collector>; 8] = [
+        let all: [Box<dyn prometheus::core::Collector>; 10] = [
             Box::new(t.reconciliations.clone()),
             Box::new(t.errors.clone()),
             Box::new(t.api_calls.clone()),
+            Box::new(t.decisions.clone()),
             Box::new(t.proposals.clone()),
+            Box::new(t.waiting.clone()),
             Box::new(t.scrapes.clone()),
             Box::new(t.trials.clone()),
             Box::new(t.jobs.clone()),
@@ -92,15 +102,26 @@ impl Telemetry {
     }
 
     /// The API server has answered.
-    pub fn called(&self, verb: &str, kind: &str, took: Duration) {
+    pub fn called(&self, verb: &str, kind: &str, result: &str, took: Duration) {
         self.api_calls
-            .with_label_values(&[verb, kind])
+            .with_label_values(&[verb, kind, result])
             .observe(took.as_secs_f64());
+    }
+
+    /// A TuningJob has news and waits for a place at work, until the answer is dropped.
+    pub fn waits(&self) -> Waiting {
+        self.waiting.inc();
+        Waiting(self.waiting.clone())
+    }
+
+    /// Trials were proposed.
+    pub fn proposed(&self, n: usize) {
+        self.proposals.inc_by(n as u64);
     }
 
     /// A decision was made.
     pub fn decided(&self, took: Duration) {
-        self.proposals
+        self.decisions
             .with_label_values::<&str>(&[])
             .observe(took.as_secs_f64());
     }
@@ -130,5 +151,45 @@ impl Telemetry {
         TextEncoder::new()
             .encode_to_string(&self.registry.gather())
             .unwrap_or_default()
+    }
+}
+
+/// One that waits.
+pub struct Waiting(IntGauge);
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metrics::parse;
+
+    #[test]
+    fn the_page_says_what_has_happened() {
+        let telemetry = Telemetry::new().unwrap();
+        telemetry.called("create", "Job", "ok", Duration::from_millis(20));
+        telemetry.failed("api");
+        telemetry.proposed(3);
+        telemetry.counted(2, &[("running", 4)]);
+        let _one = telemetry.waits();
+        drop(telemetry.waits());
+        let page = parse(&telemetry.page()).unwrap();
+        let call = [("verb", "create"), ("kind", "Job"), ("result", "ok")];
+        assert_eq!(page.value("tuning_operator_api_seconds_count", &call), Some(1.0));
+        assert_eq!(
+            page.value("tuning_operator_errors_total", &[("kind", "api")]),
+            Some(1.0)
+        );
+        assert_eq!(page.value("tuning_operator_proposals_total", &[]), Some(3.0));
+        assert_eq!(
+            page.value("tuning_operator_trials", &[("phase", "running")]),
+            Some(4.0)
+        );
+        assert_eq!(page.value("tuning_operator_waiting", &[]), Some(1.0));
+        assert_eq!(page.n_malformed(), 0);
     }
 }
