@@ -34,7 +34,7 @@ async fn outcome(space: &Space, job: &str, player: &Player) -> Value {
     })
 }
 
-/// Four trials, one after the other: a failure, two successes, an eviction.
+/// Four trials, one after the other: one made by hand, a failure, two successes, an eviction.
 fn mixed(trial: &str, rate: f64, before: usize) -> Play {
     match (trial, before) {
         ("job-0002", _) => Play::Ends(1, "no".into(), "Error"),
@@ -47,7 +47,15 @@ fn mixed(trial: &str, rate: f64, before: usize) -> Play {
 fn killed_after_any_write_the_end_is_that_of_an_undisturbed_run() {
     block_on(every_k("kill", 15, async |space| {
         let player = space.play(mixed);
-        space.apply(&manifest("job", 4, 1)).await.unwrap();
+        let mut manifest = manifest("job", 4, 1);
+        manifest["spec"]["suspend"] = json!(true);
+        space.apply(&manifest).await.unwrap();
+        let by_hand = json!({"apiVersion": "tuning-operator.io/v1alpha1", "kind": "Trial",
+            "metadata": {"name": "my-guess"}, "spec": {"job": "job", "parameters": {"learning_rate": 3e-5}}});
+        space.apply(&by_hand).await.unwrap();
+        let has_number = async || space.trials().get("my-guess").await.unwrap().index().is_some();
+        until("the trial made by hand has a number", has_number).await;
+        suspend(space, false).await;
         space.complete("job").await;
         until("only the failed trial's Job is left", async || {
             space.kube_job_names().await == ["job-0002"]

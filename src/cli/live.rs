@@ -16,7 +16,7 @@ const FRAME: Duration = Duration::from_millis(250);
 /// Rows that the table takes at most.
 const HEIGHT: u16 = 24;
 
-/// The live table. It draws below what the terminal shows, and leaves its last picture there.
+/// The live table. It draws below what the terminal shows; at its end it makes room for the report, which has the table.
 pub struct Live {
     terminal: Terminal<CrosstermBackend<Stdout>>,
     drawn: Option<Instant>,
@@ -76,8 +76,7 @@ impl Listener for Live {
 
 impl Drop for Live {
     fn drop(&mut self) {
+        let _ = self.terminal.clear();
         let _ = self.terminal.show_cursor();
-        // The cursor stands inside the table: what follows belongs below it.
-        println!();
     }
 }
