@@ -246,6 +246,29 @@ fn what_no_trial_can_mend_stops_the_job_or_stalls_it() {
 }
 
 #[test]
+fn a_persons_own_trial_is_run_and_a_job_that_has_had_its_time_goes() {
+    block_on(async {
+        let space = Space::on_the_node("by-hand").await;
+        let mut job = shell("job", 2, r#"echo '{"f1": 0.5}' > /dev/termination-log"#);
+        job["spec"]["ttlSecondsAfterFinished"] = json!(15);
+        space.apply(&job).await.unwrap();
+        let own = json!({"apiVersion": "tuning-operator.io/v1alpha1", "kind": "Trial", "metadata": {"name": "my-guess"},
+            "spec": {"job": "job", "parameters": {"learning_rate": 3e-5}}});
+        space.apply(&own).await.unwrap();
+        let (phase, _, value, message) = ended(&space, "my-guess").await;
+        assert_eq!((phase, value), (TrialPhase::Succeeded, Some(0.5)), "{message}");
+        until("the job is gone", async || {
+            space.jobs().get_opt("job").await.unwrap().is_none()
+        })
+        .await;
+        until("its trials are gone", async || {
+            space.sorted_trials().await.is_empty()
+        })
+        .await;
+    });
+}
+
+#[test]
 fn an_unchanged_image_of_sagemakers_is_tuned() {
     block_on(async {
         let space = Space::on_the_node("sagemaker").await;
