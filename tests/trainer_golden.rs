@@ -1,6 +1,10 @@
 //! The tiny model of tests/fixtures/trainer/generate.py: what Hugging Face's BERT and torch's AdamW computed, we compute.
 #![cfg(feature = "trainer")]
 
+#[path = "fixtures/trainer/rounding.rs"]
+mod rounding;
+
+use rounding::Carried;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -12,6 +16,16 @@ use tuning_operator::trainer::schedule::Schedule;
 use tuning_operator::trainer::shape::Shape;
 use tuning_operator::trainer::step::{Model, Setting};
 use tuning_operator::trainer::tokens::Example;
+
+// The longest sum has 64 terms. With every weight moved by 8 u, eight times over, the first logits moved by up to 3e-6, the
+// last by 4e-6, losses by 1e-6, gradients' lengths by 3e-6 of themselves and parameters by 7e-7. Four times that is
+// allowed, seven times for parameters, since a step of AdamW is the less certain the smaller an element's gradient is.
+// The GELU with tanh moves the first logits by 4e-4, an epsilon of 1e-5 in LayerNorm by 4e-5.
+const LOGITS: f64 = 1.2e-5;
+const LAST_LOGITS: f64 = 1.6e-5;
+const LOSS: f64 = 5e-6;
+const GRADIENT: f64 = 1.2e-5;
+const PARAMETER: f64 = 5e-6;
 
 #[derive(Deserialize)]
 struct Golden {
@@ -91,10 +105,17 @@ fn relative(found: f64, expected: f64) -> f64 {
 }
 
 /// Trains through every golden step and returns the worst difference of a loss.
-fn follow(golden: &Golden, model: &mut Model, words: &Words, gradient_tolerance: f64) -> f64 {
+fn follow(
+    golden: &Golden,
+    model: &mut Model,
+    words: &Words,
+    gradient_tolerance: f64,
+    carried: &mut Carried,
+) -> f64 {
     let mut worst = 0.0_f64;
     for (expected, number) in golden.steps.iter().zip(0..) {
         let step = model.train(&expected.batch.batch(words, model.kind()), expected.rate, number);
+        carried.step(&model.weights, expected.rate);
         worst = worst.max((step.loss - expected.loss).abs());
         let norm = relative(step.gradient_norm, expected.gradient_norm);
         assert!(
@@ -112,12 +133,12 @@ fn losses_and_gradients_are_hugging_faces() {
     let first = &golden.steps[0];
     let logits = model.answer(&first.batch.batch(&words, Kind::Float));
     assert!(
-        first.batch.worst(&logits) < 2e-6,
+        first.batch.worst(&logits) < LOGITS,
         "logits before training off by {:e}",
         first.batch.worst(&logits)
     );
-    let worst = follow(&golden, &mut model, &words, 1e-4);
-    assert!(worst < 5e-6, "loss off by {worst:e}");
+    let worst = follow(&golden, &mut model, &words, GRADIENT, &mut Carried::default());
+    assert!(worst < LOSS, "loss off by {worst:e}");
 }
 
 #[test]
@@ -128,29 +149,25 @@ fn every_parameters_gradient_has_the_right_length() {
     let logits = model
         .train(&first.batch.batch(&words, Kind::Float), 0.0, 0)
         .logits;
-    assert!(first.batch.worst(&logits) < 2e-6);
+    assert!(first.batch.worst(&logits) < LOGITS);
     // The optimizer has clipped them, as it clips all alike.
     let clipped = 1.0 / first.gradient_norm.max(1.0);
     let expected = first.gradient_norms.as_ref().unwrap();
     assert_eq!(expected.len(), model.weights.layout.slots.len());
-    for slot in &model.weights.layout.slots {
-        let norm = model.weights.gradient(slot).norm().double_value(&[]);
-        let expected = expected[&slot.name] * clipped;
-        // A key's bias shifts every score of a query alike: its gradient is zero but for rounding.
-        let same = relative(norm, expected) < 1e-4 || slot.name.ends_with("key.bias") && norm < 1e-6;
-        assert!(same, "{}: {norm} is not {expected}", slot.name);
-    }
+    rounding::check_gradients(&model.weights, |name| expected[name] * clipped, GRADIENT);
 }
 
 fn parameters_after(golden: &Golden, mut model: Model, words: &Words) {
-    follow(golden, &mut model, words, 1e-4);
+    let mut carried = Carried::default();
+    follow(golden, &mut model, words, GRADIENT, &mut carried);
     for (name, expected) in &golden.after {
         let slot = model.weights.layout.find(name).unwrap();
         let found =
             Vec::<f64>::try_from(model.weights.master(slot).flatten(0, -1).to_kind(Kind::Double)).unwrap();
         for (found, expected) in found.iter().zip(expected) {
+            let allowed = PARAMETER + carried.apart(name, 1);
             assert!(
-                (found - expected).abs() < 2e-5 || name.ends_with("key.bias"),
+                (found - expected).abs() < allowed,
                 "{name}: {found} is not {expected}"
             );
         }
@@ -158,7 +175,7 @@ fn parameters_after(golden: &Golden, mut model: Model, words: &Words) {
     let worst = golden
         .answer
         .worst(&model.answer(&golden.answer.batch(words, Kind::Float)));
-    assert!(worst < 5e-5, "logits after training off by {worst:e}");
+    assert!(worst < LAST_LOGITS, "logits after training off by {worst:e}");
 }
 
 #[test]
@@ -182,7 +199,8 @@ fn the_schedule_is_hugging_faces() {
     let ratio = golden.n_warmup as f64 / golden.n_steps as f64;
     let schedule = Schedule::new(golden.rate, ratio, golden.n_steps);
     for (step, number) in golden.steps.iter().zip(0..) {
-        assert!((schedule.rate(number) - step.rate).abs() < 1e-15, "step {number}");
+        // Three roundings to 53 bits of a number near 5e-3 are 2e-18.
+        assert!((schedule.rate(number) - step.rate).abs() < 1e-17, "step {number}");
     }
 }
 
@@ -190,9 +208,11 @@ fn the_schedule_is_hugging_faces() {
 fn bf16_stays_near() {
     let golden = golden();
     let (mut model, words) = model(&golden, Precision::Bf16);
-    let worst = follow(&golden, &mut model, &words, 0.1);
-    // Weights of 0.2 make this model ten times as sensitive as a BERT; the real one is held to 2e-4 in trainer_parity.rs.
-    assert!(worst > 1e-6 && worst < 5e-2, "loss off by {worst:e}");
+    // In 16 bits u is 2^-8. Weights that are moved by it move losses by up to 7e-3 and the gradient's length by 2e-2 of
+    // itself; activations, rounded a dozen times in a layer, move them further. Less than 1e-4 would be arithmetic in 32
+    // bits.
+    let worst = follow(&golden, &mut model, &words, 0.1, &mut Carried::default());
+    assert!(worst > 1e-4 && worst < 3e-2, "loss off by {worst:e}");
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! Killed in the middle and started again, a trial ends as one that nobody disturbed: to the last bit, in fp32 on a CPU.
+//! Killed in the middle and started again, a trial ends as one that nobody disturbed: to the last bit, in fp32 on a CPU,
+//! since both run on the same processor, on one thread, with every sum in the same order.
 #![cfg(feature = "trainer")]
 
 #[path = "fixtures/trainer/tiny.rs"]

@@ -42,6 +42,7 @@ mod tests {
         let schedule = Schedule::new(5e-5, 0.1, 20);
         let rates: Vec<f64> = (0..=20).map(|step| schedule.rate(step)).collect();
         assert_eq!(rates[..3], [0.0, 2.5e-5, 5e-5]);
+        // Three roundings to 53 bits of a number near 5e-5 are 2e-20.
         assert!((rates[3] - 5e-5 * 17.0 / 18.0).abs() < 1e-18);
         assert!((rates[19] - 5e-5 / 18.0).abs() < 1e-18);
         assert_eq!(rates[20], 0.0);

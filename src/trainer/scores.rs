@@ -61,6 +61,7 @@ mod tests {
         let scores = Scores::new(&[1; 408], &labels, 0.62);
         assert!(scores.collapsed);
         assert_eq!(scores.f1, scores.majority_f1);
+        // Known to four decimals.
         assert!(
             (scores.f1 - 0.8122).abs() < 5e-5 && (scores.accuracy - 0.6838).abs() < 5e-5,
             "{scores:?}"
