@@ -18,14 +18,15 @@ use tuning_operator::trainer::step::{Model, Setting};
 use tuning_operator::trainer::tokens::Example;
 
 // The longest sum has 64 terms. With every weight moved by 8 u, eight times over, the first logits moved by up to 3e-6, the
-// last by 4e-6, losses by 1e-6, gradients' lengths by 3e-6 of themselves and parameters by 7e-7. Four times that is
-// allowed, seven times for parameters, since a step of AdamW is the less certain the smaller an element's gradient is.
-// The GELU with tanh moves the first logits by 4e-4, an epsilon of 1e-5 in LayerNorm by 4e-5.
+// last by 4e-6, losses by 1e-6, gradients' lengths by 3e-6 of themselves and parameters by 7e-7. Kernels add what no moved
+// weight shows: an erf that is wrong by 16 u, a square root by one. So four to ten times as much is allowed of one pass,
+// thirty of gradients and of what twenty steps of AdamW make of them: a step is the less certain the smaller an element's
+// gradient is. The GELU with tanh moves the first logits by 4e-4, an epsilon of 1e-5 in LayerNorm by 4e-5.
 const LOGITS: f64 = 1.2e-5;
-const LAST_LOGITS: f64 = 1.6e-5;
-const LOSS: f64 = 5e-6;
-const GRADIENT: f64 = 1.2e-5;
-const PARAMETER: f64 = 5e-6;
+const LAST_LOGITS: f64 = 5e-5;
+const LOSS: f64 = 1e-5;
+const GRADIENT: f64 = 1e-4;
+const PARAMETER: f64 = 2e-5;
 
 #[derive(Deserialize)]
 struct Golden {
@@ -209,10 +210,10 @@ fn bf16_stays_near() {
     let golden = golden();
     let (mut model, words) = model(&golden, Precision::Bf16);
     // In 16 bits u is 2^-8. Weights that are moved by it move losses by up to 7e-3 and the gradient's length by 2e-2 of
-    // itself; activations, rounded a dozen times in a layer, move them further. Less than 1e-4 would be arithmetic in 32
+    // itself; activations, rounded a dozen times in a layer, move them further. Less than 1e-5 would be arithmetic in 32
     // bits.
     let worst = follow(&golden, &mut model, &words, 0.1, &mut Carried::default());
-    assert!(worst > 1e-4 && worst < 3e-2, "loss off by {worst:e}");
+    assert!(worst > 1e-5 && worst < 5e-2, "loss off by {worst:e}");
 }
 
 #[test]

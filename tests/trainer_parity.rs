@@ -25,12 +25,13 @@ use tuning_operator::trainer::tokens::{Example, Tokens};
 
 // The longest sum has 1,536 terms. With every weight moved by 40 u, three times over, losses moved by up to 2e-7, which
 // are three units in their last place, gradients' lengths by 7e-6 and parameters' lengths by 1.4e-6 of themselves, logits
-// after training by 8e-7. Four to seven times that is allowed. With the tanh GELU losses are up to 7e-6 off within seven
+// after training by 8e-7. Kernels add what no moved weight shows, such as an erf that is wrong by 16 u: about five times as
+// much is allowed of losses, ten to fifteen of the others. With the tanh GELU losses are up to 7e-6 off within seven
 // steps, with the epsilon 1e-5 in LayerNorm 3e-6.
 const LOSS: f64 = 1e-6;
-const GRADIENT: f64 = 3e-5;
-const LENGTH: f64 = 1e-5;
-const LOGITS: f64 = 5e-6;
+const GRADIENT: f64 = 1e-4;
+const LENGTH: f64 = 2e-5;
+const LOGITS: f64 = 1e-5;
 /// The expected length of the whole gradient is itself one sum of eleven million squares in 32 bits, and off by 1e-5.
 const NORM: f64 = 1e-4;
 /// In 16 bits u is 2^-8. Weights that are moved by it move losses by up to 2e-4; four times that, as above.
