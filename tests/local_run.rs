@@ -95,7 +95,7 @@ fn a_trial_that_hangs_is_timed_out_with_its_children() {
         "maxTrials: 1, maxTrialDuration: 1s",
         "sleep 300 & echo $! > child.pid; wait",
     );
-    assert!(run.tuning(&[]).status().unwrap().success());
+    assert_eq!(run.tuning(&[]).status().unwrap().code(), Some(1));
     assert_eq!(run.events("ended")[0]["failure"], "TimedOut");
     let pid = std::fs::read_to_string(run.base.join("child.pid")).unwrap();
     wait_until("the grandchild is gone", || {

@@ -4,7 +4,7 @@
 #[path = "common/cluster.rs"]
 mod cluster;
 
-use cluster::{Play, Space, answer, block_on, check_first_proposals, f1, manifest, until};
+use cluster::{Play, Space, block_on, check_first_proposals, f1, manifest, serve, until};
 use kube::ResourceExt;
 use kube::api::{DeleteParams, Patch, PatchParams};
 use serde_json::json;
@@ -66,7 +66,12 @@ fn check_trials(trials: &[api::Trial]) {
         assert_eq!(status.phase, TrialPhase::Succeeded);
         assert_eq!(status.value, Some(f1(rate)));
         assert_eq!(status.source, Some(api::ValueSource::TerminationMessage));
-        assert_eq!((status.attempts, status.ran_seconds), (1, 600.0));
+        assert_eq!(status.attempts, 1);
+        assert!(
+            (0.0..60.0).contains(&status.ran_seconds),
+            "{}",
+            status.ran_seconds
+        );
     }
 }
 
@@ -321,22 +326,6 @@ fn one_bad_object_does_not_stop_the_others() {
             status.message
         );
     });
-}
-
-/// Serves one page after the other, the last one for ever; the answer is the port.
-async fn serve(pages: &'static [&'static str]) -> u16 {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let port = listener.local_addr().unwrap().port();
-    tokio::spawn(async move {
-        let mut next = pages.iter().copied();
-        let mut page = "";
-        loop {
-            let (mut stream, _) = listener.accept().await.unwrap();
-            page = next.next().unwrap_or(page);
-            answer(&mut stream, "200 OK", page).await;
-        }
-    });
-    port
 }
 
 #[test]

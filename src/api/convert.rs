@@ -70,6 +70,7 @@ pub fn convert(name: &str, spec: &Value, default_seed: u64, faults: &mut Vec<Fau
         strategy,
         seed,
         budget: budget?,
+        retry: Default::default(),
         early_stopping,
         prior: Vec::new(),
         suspend: spec["suspend"].as_bool().unwrap_or(false),

@@ -42,6 +42,10 @@ pub struct TuningJobStatus {
     /// Seconds that the job was active before that.
     #[serde(skip_serializing_if = "is_zero")]
     pub active_seconds: f64,
+    /// When it was last taken up again after a person had to mend something.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    pub resumed_time: Option<Timestamp>,
     /// The best observation so far.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub best: Option<BestRecord>,

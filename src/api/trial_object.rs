@@ -72,7 +72,7 @@ pub struct TrialStatus {
     /// Where the value was read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source: Option<ValueSource>,
-    /// The last value of every metric.
+    /// The last value of every metric that its current or last pod has said.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 100))]
     pub metrics: BTreeMap<String, f64>,
@@ -108,13 +108,35 @@ pub struct TrialStatus {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 253))]
     pub pod: Option<String>,
+    /// Attempts in a row that nodes would not run.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub lost_attempts: u32,
+    /// It is not started again before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    pub retry_time: Option<Timestamp>,
+    /// Nodes that would not run it: its next pod goes elsewhere, if it can.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 10), inner(length(max = 253)))]
+    pub avoid_nodes: Vec<String>,
+    /// Counts the times that its checkpoints were given up, because a pod on a lost node might still write to them.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub checkpoint_folder: u32,
     /// Step at which the median rule would have stopped it, where the rule only reports.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shadow_stop_step: Option<u64>,
+    /// The comparison that the rule made there.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    #[schemars(length(max = 4096))]
+    pub shadow_stop_message: String,
     /// One sentence: what it waits for, or how it ended.
     #[serde(skip_serializing_if = "String::is_empty")]
     #[schemars(length(max = 4096))]
     pub message: String,
+}
+
+fn is_zero(n: &u32) -> bool {
+    *n == 0
 }
 
 /// How far a trial came, as one word.
@@ -135,6 +157,13 @@ pub enum TrialPhase {
     Failed,
     /// The job needed it no more.
     Cancelled,
+}
+
+impl TrialPhase {
+    /// Whether nothing will change any more.
+    pub fn is_final(self) -> bool {
+        !matches!(self, Self::Queued | Self::Pending | Self::Running)
+    }
 }
 
 /// Why a trial failed.

@@ -104,7 +104,7 @@ pub fn sentences(event: &Event, ledger: &Ledger) -> Vec<String> {
                 ledger,
             )]
         }
-        Happening::Requeued { trial, message } => vec![format!("{}  waits: {message}", name(trial))],
+        Happening::Requeued { trial, message, .. } => vec![format!("{}  waits: {message}", name(trial))],
         Happening::ShadowStop { trial, message, .. } => vec![format!("{}  {message}", name(trial))],
         Happening::JobEnded { reason, message } => {
             vec![format!("{}  ended: {reason:?}: {message}", job.name)]

@@ -1,12 +1,15 @@
 //! One attempt at a trial: its process, what it says, and what its end makes of the trial.
 
 use super::command::{Place, launch};
-use super::event::{FailureWord, Happening, PhaseWord};
 use super::logs::{LogNews, follow};
 use super::{Session, process, report, run_dir, scrape};
 use crate::api::MetricsSpec;
 use crate::metrics::{Listener, LogMetrics, MetricDefinition, TrialReading, TrialReport};
-use crate::tuning::{Ending, Exit, Failure, Progress, StopReason, Trial, Verdict, judge};
+use crate::tuning::{
+    AttemptState, CurvePoint, Exit, Exited, FinalReport, Progress, Reported, Run, StopReason, Transition,
+    Trial, lifecycle,
+};
+use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::UnboundedSender;
@@ -35,7 +38,7 @@ pub struct Attempt {
     exit: Option<(Exit, Instant)>,
     log_closed: bool,
     last_line: String,
-    looked_for: String,
+    looked_in: String,
 }
 
 /// Starts an attempt. The error is a sentence: the program could not be started at all.
@@ -162,7 +165,7 @@ impl Attempt {
             exit: None,
             log_closed: false,
             last_line: String::new(),
-            looked_for: format!("{objective}, neither in {source} nor in report.json"),
+            looked_in: format!("neither in {source} nor in report.json"),
         }
     }
 
@@ -232,84 +235,55 @@ impl Attempt {
         self.log_closed || now.duration_since(ended) > drain
     }
 
-    /// What the end makes of the trial, and the sentence with which the whole job halts, if it does.
-    pub fn conclude(self, session: &Session, index: u32) -> (Happening, Option<String>) {
+    /// What the end makes of its trial: the tuner's own request to stop decides, else how the process ended.
+    pub fn conclude(self, session: &Session, trial: &Trial, now: Timestamp) -> Transition {
         // Nothing of the group may go on after its leader.
         self.kill();
-        let name = session.ledger.snapshot.job.trial_name(index);
-        let report = report::read(&session.dir.trial(&name)).unwrap_or_default();
-        let end =
-            |phase, failure, value, message| self.ended(index, phase, (failure, value), &report, message);
-        let failed = |failure, message| end(PhaseWord::Failed, FailureWord::of(failure), None, message);
-        let happening = match (
-            self.verdict(&report),
-            self.stop.as_ref().map(|(reason, _)| reason),
-        ) {
-            (Verdict::Succeeded(value), _) => end(PhaseWord::Succeeded, None, Some(value), String::new()),
-            (_, Some(StopReason::Suspended)) => Happening::Requeued {
-                trial: index,
-                message: "stopped, to go on from its checkpoint".into(),
+        let job = &session.ledger.snapshot.job;
+        if let Some((reason, _)) = &self.stop {
+            return Transition {
+                trial: lifecycle::stop(trial, reason, now),
+                halt: None,
+                trouble: None,
+            };
+        }
+        let report = report::read(&session.dir.trial(&job.trial_name(trial.index)));
+        let state = AttemptState::Exited(self.exited(trial, now));
+        lifecycle::observe(job, trial, &state, &self.reported(report), now)
+    }
+
+    fn exited(&self, trial: &Trial, now: Timestamp) -> Exited {
+        let began = trial.attempt_started.unwrap_or(now);
+        Exited {
+            run: Run {
+                is_new: false,
+                created: began,
+                started: Some(began),
             },
-            (_, Some(StopReason::LagsBehind { message })) => {
-                let last = self.heard.last().map(|(_, value)| value);
-                end(PhaseWord::EarlyStopped, None, last, message.clone())
-            }
-            (_, Some(StopReason::TimedOut)) => failed(
-                Failure::TimedOut,
-                "ran longer than spec.budget.maxTrialDuration".into(),
-            ),
-            (_, Some(StopReason::JobEnded)) => Happening::cancelled(index, "the job ended".into()),
-            (Verdict::Failed(failure, message), None) => failed(failure, message),
-            (Verdict::Halt(message), None) => {
-                let halt = Some(format!("{name}: {message}"));
-                return (
-                    Happening::Requeued {
-                        trial: index,
-                        message,
-                    },
-                    halt,
-                );
-            }
-        };
-        (happening, None)
-    }
-
-    fn verdict(&self, report: &TrialReport) -> Verdict {
-        let value = report
-            .metrics
-            .get(&self.objective)
-            .or(self.heard.metrics.get(&self.objective))
-            .copied();
-        let sentence = (!self.last_line.is_empty()).then(|| self.last_line.clone());
-        let exit = self.exit.map_or(Exit::Code(-1), |(exit, _)| exit);
-        judge(&Ending {
-            exit,
-            value,
-            sentence,
-            looked_for: self.looked_for.clone(),
-        })
-    }
-
-    fn ended(
-        &self,
-        trial: u32,
-        phase: PhaseWord,
-        (failure, value): (Option<FailureWord>, Option<f64>),
-        report: &TrialReport,
-        message: String,
-    ) -> Happening {
-        let mut metrics = self.heard.metrics.clone();
-        metrics.extend(report.metrics.clone());
-        let curve = report.curve_of(&self.objective);
-        let curve = curve.into_iter().filter(|(_, v)| v.is_finite()).collect();
-        Happening::Ended {
-            trial,
-            phase,
-            failure,
-            value,
-            metrics,
-            curve,
-            message,
+            finished: Some(now),
+            exit: self.exit.map_or(Exit::Code(-1), |(exit, _)| exit),
+            interrupted: None,
         }
     }
+
+    /// What was said beside the points of the curve, which are recorded as they come.
+    fn reported(&self, report: Option<TrialReport>) -> Reported {
+        Reported {
+            metrics: self.heard.metrics.clone(),
+            progress: self.progress(),
+            report: report.map(|r| FinalReport {
+                curve: curve_of(&r, &self.objective),
+                step: r.step,
+                metrics: r.metrics,
+            }),
+            last_words: (!self.last_line.is_empty()).then(|| self.last_line.clone()),
+            looked_in: self.looked_in.clone(),
+            ..Reported::default()
+        }
+    }
+}
+
+fn curve_of(report: &TrialReport, objective: &str) -> Vec<CurvePoint> {
+    let point = |(step, value): (u64, f64)| CurvePoint { step, value };
+    report.curve_of(objective).into_iter().map(point).collect()
 }

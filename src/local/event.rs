@@ -1,7 +1,7 @@
 //! What happens in a run: one line of the journal each.
 
 use crate::api::ProposalRecord;
-use crate::tuning::{EndReason, Failure, Phase};
+use crate::tuning::{EndReason, Failure, Phase, Trial};
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::BTreeMap;
@@ -98,6 +98,12 @@ pub enum Happening {
         trial: u32,
         /// Why.
         message: String,
+        /// Attempts in a row that this machine would not run.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        n_lost: u32,
+        /// It is not started before.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        not_before: Option<Timestamp>,
     },
     /// The median rule would have stopped a trial.
     ShadowStop {
@@ -123,24 +129,34 @@ pub enum Happening {
 }
 
 impl Happening {
-    /// The end of a trial that the job needed no more.
-    pub fn cancelled(trial: u32, message: String) -> Self {
-        Self::end(trial, PhaseWord::Cancelled, message)
-    }
-
-    /// The end of a trial, with nothing known but a sentence.
-    pub fn end(trial: u32, phase: PhaseWord, message: String) -> Self {
-        let (metrics, curve) = (BTreeMap::new(), Vec::new());
+    /// What brings a trial that runs or waits to where `after` has it: waiting again, or at its end.
+    pub fn between(before: &Trial, after: &Trial) -> Self {
+        let trial = after.index;
+        let message = after.message.clone();
+        let Some((phase, failure)) = PhaseWord::of(after.phase) else {
+            return Self::Requeued {
+                trial,
+                message,
+                n_lost: after.n_lost,
+                not_before: after.not_before,
+            };
+        };
+        let has_new_points = after.curve != before.curve;
+        let curve = after.curve.iter().filter(|_| has_new_points);
         Self::Ended {
             trial,
             phase,
-            failure: None,
-            value: None,
-            metrics,
-            curve,
+            failure,
+            value: after.value,
+            metrics: after.metrics.clone(),
+            curve: curve.map(|p| (p.step, p.value)).collect(),
             message,
         }
     }
+}
+
+fn is_zero(n: &u32) -> bool {
+    *n == 0
 }
 
 /// A finished trial of an earlier run.
@@ -184,7 +200,8 @@ words!(
     TrialsSpent = EndReason::TrialsSpent, TargetReached = EndReason::TargetReached,
     TooManyFailures = EndReason::TooManyFailures, TimeSpent = EndReason::TimeSpent,
     NoImprovement = EndReason::NoImprovement, GpuHoursSpent = EndReason::GpuHoursSpent,
-    SpaceExhausted = EndReason::SpaceExhausted, BadConfiguration = EndReason::BadConfiguration
+    SpaceExhausted = EndReason::SpaceExhausted, BadConfiguration = EndReason::BadConfiguration,
+    MetricMissing = EndReason::MetricMissing, NoTrialSucceeded = EndReason::NoTrialSucceeded
 );
 
 /// How a trial ended.
@@ -198,6 +215,17 @@ pub enum PhaseWord {
 }
 
 impl PhaseWord {
+    /// The word of a phase in which nothing changes any more, and why it failed.
+    pub fn of(phase: Phase) -> Option<(Self, Option<FailureWord>)> {
+        match phase {
+            Phase::Queued | Phase::Running => None,
+            Phase::Succeeded => Some((Self::Succeeded, None)),
+            Phase::EarlyStopped => Some((Self::EarlyStopped, None)),
+            Phase::Failed(failure) => Some((Self::Failed, FailureWord::of(failure))),
+            Phase::Cancelled => Some((Self::Cancelled, None)),
+        }
+    }
+
     /// The phase; a failure without a word of its own counts as a crash.
     pub fn phase(self, failure: Option<FailureWord>) -> Phase {
         match self {

@@ -3,7 +3,7 @@
 use super::event::{Event, Happening, PriorRecord};
 use crate::api::{self, Checked, Fault};
 use crate::optimizer::{Observation, Outcome};
-use crate::tuning::{CurvePoint, Ended, Phase, Progress, Snapshot, Trial};
+use crate::tuning::{CurvePoint, Ended, Phase, Reported, Run, Snapshot, Trial, lifecycle, reopens};
 use jiff::{SignedDuration, Timestamp};
 
 /// A run as its journal tells it.
@@ -27,15 +27,9 @@ impl Ledger {
     /// Begins a ledger with a manifest without fault.
     pub fn new(checked: Checked, at: Timestamp) -> Self {
         let job = checked.job.clone();
-        let snapshot = Snapshot {
-            job,
-            trials: Vec::new(),
-            active: SignedDuration::ZERO,
-            ended: None,
-        };
         Self {
             checked,
-            snapshot,
+            snapshot: Snapshot::new(job),
             parents: Vec::new(),
             notes: Vec::new(),
             processes: Vec::new(),
@@ -82,6 +76,11 @@ impl Ledger {
         self.session_started.is_some()
     }
 
+    /// A trial of this index.
+    pub fn trial(&self, index: u32) -> Option<&Trial> {
+        self.snapshot.trials.iter().find(|t| t.index == index)
+    }
+
     /// A trial, for what is too fleeting for the journal: its progress.
     pub(super) fn trial_mut(&mut self, index: u32) -> Option<&mut Trial> {
         self.snapshot.trials.iter_mut().find(|t| t.index == index)
@@ -90,7 +89,7 @@ impl Ledger {
     /// Takes one event into account. Only a manifest that no longer passes its check is an error.
     pub fn fold(&mut self, event: &Event) -> Result<(), Vec<Fault>> {
         match &event.what {
-            Happening::Manifest { manifest, seed } => self.replace_manifest(manifest, *seed)?,
+            Happening::Manifest { manifest, seed } => self.replace_manifest(manifest, *seed, event.at)?,
             Happening::Session { reopen, notes, .. } => {
                 self.begin_session(event.at, *reopen);
                 self.notes.clone_from(notes);
@@ -110,19 +109,20 @@ impl Ledger {
         Ok(())
     }
 
-    fn replace_manifest(&mut self, manifest: &serde_json::Value, seed: u64) -> Result<(), Vec<Fault>> {
+    fn replace_manifest(
+        &mut self,
+        manifest: &serde_json::Value,
+        seed: u64,
+        at: Timestamp,
+    ) -> Result<(), Vec<Fault>> {
         let mut checked = api::check(manifest)?;
         checked.job.seed = seed;
         checked.job.prior = self.snapshot.job.prior.clone();
         self.snapshot.job = checked.job.clone();
         self.checked = checked;
-        if self
-            .snapshot
-            .ended
-            .as_ref()
-            .is_some_and(|e| e.reason.can_reopen())
-        {
-            self.snapshot.ended = None;
+        let snapshot = &mut self.snapshot;
+        if snapshot.ended.as_ref().is_some_and(|e| reopens(snapshot, e, at)) {
+            snapshot.ended = None;
         }
         Ok(())
     }
@@ -132,6 +132,7 @@ impl Ledger {
         self.session_started = Some(at);
         if reopen {
             self.snapshot.ended = None;
+            self.snapshot.resumed = Some(at);
         }
     }
 
@@ -145,8 +146,8 @@ impl Ledger {
             .iter_mut()
             .filter(|t| t.phase == Phase::Running)
         {
-            trial.phase = Phase::Queued;
-            close_attempt(trial, at);
+            let message = std::mem::take(&mut trial.message);
+            lifecycle::requeue(trial, message, at);
         }
     }
 
@@ -208,23 +209,26 @@ impl Ledger {
 fn apply(trial: &mut Trial, what: &Happening, objective: &str, at: Timestamp) {
     match what {
         Happening::Started { attempt, .. } => {
-            trial.phase = Phase::Running;
+            lifecycle::start(trial);
             trial.attempts = *attempt;
-            trial.started.get_or_insert(at);
-            trial.attempt_started = Some(at);
-            trial.progress = Progress::default();
-            trial.message.clear();
+            let run = Run {
+                is_new: true,
+                created: at,
+                started: Some(at),
+            };
+            lifecycle::begin(trial, &run, at);
         }
         Happening::Metrics { step, values, .. } => {
-            trial.metrics.extend(values.iter().map(|(k, v)| (k.clone(), *v)));
-            if let Some(value) = values.get(objective) {
-                // A resumed trial repeats the steps after its checkpoint: what it says now replaces what it said then.
-                trial.curve.retain(|p| p.step < *step);
-                trial.curve.push(CurvePoint {
-                    step: *step,
-                    value: *value,
-                });
-            }
+            let value = values.get(objective).copied();
+            let reported = Reported {
+                points: value
+                    .map(|value| CurvePoint { step: *step, value })
+                    .into_iter()
+                    .collect(),
+                metrics: values.clone(),
+                ..Reported::default()
+            };
+            lifecycle::report(trial, &reported);
         }
         Happening::Ended {
             phase,
@@ -235,37 +239,23 @@ fn apply(trial: &mut Trial, what: &Happening, objective: &str, at: Timestamp) {
             message,
             ..
         } => {
-            trial.phase = phase.phase(*failure);
-            trial.value = *value;
             trial.metrics.extend(metrics.iter().map(|(k, v)| (k.clone(), *v)));
             if !curve.is_empty() {
-                trial.curve = curve
-                    .iter()
-                    .map(|(step, value)| CurvePoint {
-                        step: *step,
-                        value: *value,
-                    })
-                    .collect();
+                let point = |&(step, value): &(u64, f64)| CurvePoint { step, value };
+                trial.curve = curve.iter().map(point).collect();
             }
-            trial.message.clone_from(message);
-            trial.ended = Some(at);
-            close_attempt(trial, at);
+            lifecycle::finish(trial, phase.phase(*failure), *value, message.clone(), at);
         }
-        Happening::Requeued { message, .. } => {
-            trial.phase = Phase::Queued;
-            trial.message.clone_from(message);
-            close_attempt(trial, at);
+        Happening::Requeued {
+            message,
+            n_lost,
+            not_before,
+            ..
+        } => {
+            lifecycle::requeue(trial, message.clone(), at);
+            (trial.n_lost, trial.not_before) = (*n_lost, *not_before);
         }
-        Happening::ShadowStop { step, message, .. } => {
-            trial.shadow_stop = Some(*step);
-            trial.message.clone_from(message);
-        }
+        Happening::ShadowStop { step, message, .. } => lifecycle::note_shadow_stop(trial, *step, message),
         _ => {}
-    }
-}
-
-fn close_attempt(trial: &mut Trial, at: Timestamp) {
-    if let Some(start) = trial.attempt_started.take() {
-        trial.ran += at.duration_since(start);
     }
 }

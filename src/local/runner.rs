@@ -3,7 +3,7 @@
 use super::attempt::{Attempt, News};
 use super::event::Happening;
 use super::{Listener, Session, attempt, scrape};
-use crate::tuning::{Action, Ended, Phase, Plan, StopReason, decide};
+use crate::tuning::{Action, Ended, Phase, Plan, StopReason, decide, lifecycle};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::io;
@@ -129,11 +129,10 @@ impl Runner<'_> {
             Action::Start { index } => self.start(*index)?,
             Action::Stop { index, reason } => return self.stop(*index, reason),
             Action::ShadowStop { index, step, message } => {
-                let message = format!("would have been stopped: {message}");
                 self.record(Happening::ShadowStop {
                     trial: *index,
                     step: *step,
-                    message,
+                    message: message.clone(),
                 })?;
             }
             Action::End(Ended { reason, message }) => {
@@ -150,14 +149,7 @@ impl Runner<'_> {
     }
 
     fn start(&mut self, index: u32) -> io::Result<()> {
-        let Some(trial) = self
-            .session
-            .ledger
-            .snapshot
-            .trials
-            .iter()
-            .find(|t| t.index == index)
-        else {
+        let Some(trial) = self.session.ledger.trial(index) else {
             return Ok(());
         };
         let number = trial.attempts + 1;
@@ -172,10 +164,9 @@ impl Runner<'_> {
                 })
             }
             Err(message) => {
-                self.record(Happening::Requeued {
-                    trial: index,
-                    message: message.clone(),
-                })?;
+                let mut waits = trial.clone();
+                waits.message.clone_from(&message);
+                self.record(Happening::between(trial, &waits))?;
                 self.halt(message)
             }
         }
@@ -196,12 +187,13 @@ impl Runner<'_> {
         if let Some(attempt) = self.attempts.get_mut(&index) {
             return Ok(attempt.stop(reason.clone()));
         }
-        if *reason == StopReason::JobEnded {
-            let message = "the job ended before it was started".to_owned();
-            self.record(Happening::cancelled(index, message))?;
-            return Ok(true);
-        }
-        Ok(false)
+        let Some(trial) = self.session.ledger.trial(index) else {
+            return Ok(false);
+        };
+        let stopped = lifecycle::stop(trial, reason, Timestamp::now());
+        let what = Happening::between(trial, &stopped);
+        self.record(what)?;
+        Ok(true)
     }
 
     fn absorb(&mut self, news: News) {
@@ -243,9 +235,15 @@ impl Runner<'_> {
     }
 
     fn finish(&mut self, index: u32, attempt: Attempt) -> io::Result<()> {
-        let (happening, halt) = attempt.conclude(&self.session, index);
-        self.record(happening)?;
-        match halt {
+        let Some(trial) = self.session.ledger.trial(index) else {
+            return Ok(());
+        };
+        let transition = attempt.conclude(&self.session, trial, Timestamp::now());
+        self.record(Happening::between(trial, &transition.trial))?;
+        // Nobody stands by to mend this machine while the run waits: the same command goes on.
+        let name = self.session.ledger.snapshot.job.trial_name(index);
+        let why = transition.halt.or(transition.trouble);
+        match why.map(|sentence| format!("{name}: {sentence}")) {
             Some(message) => self.halt(message),
             None => Ok(()),
         }

@@ -5,7 +5,7 @@ use super::journal::{Journal, JournalError};
 use super::ledger::Ledger;
 use super::{RunDir, prior, process, run_dir};
 use crate::api::{self, Checked, Fault, TuningJobSpec};
-use crate::tuning::{EndReason, Phase};
+use crate::tuning::Phase;
 use jiff::Timestamp;
 use std::io;
 use std::path::PathBuf;
@@ -179,7 +179,7 @@ pub fn open(
         .snapshot
         .ended
         .as_ref()
-        .is_some_and(|e| e.reason == EndReason::BadConfiguration);
+        .is_some_and(|e| e.reason.waits_to_be_mended());
     write(
         &mut session,
         Happening::Session {

@@ -5,9 +5,10 @@
 
 use super::reconcile::{Error, Pass};
 use super::record::Record;
-use super::{settle, standing};
+use super::standing;
 use crate::api::{self, TrialObjectSpec, TrialPhase, TrialStatus};
 use crate::optimizer::Strategy;
+use crate::tuning::sentence;
 use jiff::Timestamp;
 use kube::ResourceExt;
 use kube::api::DynamicObject;
@@ -84,7 +85,7 @@ impl Pass<'_> {
         let status = TrialStatus {
             phase: TrialPhase::Cancelled,
             completion_time: Some(Timestamp::now()),
-            message: settle::sentence(why),
+            message: sentence(why),
             ..TrialStatus::default()
         };
         self.ctx.cluster.write_trial_status(trial, &status).await?;

@@ -1,17 +1,24 @@
-//! Carries out the steps of a plan.
+//! All writing of Trials and of the job's end: what became of attempts, and the steps of a plan.
 
+use super::JOB_LABEL;
 use super::cluster::{Created, trial_resource};
+use super::observe::Observed;
 use super::reconcile::{Error, Pass};
 use super::record::Record;
+use super::source::Source;
 use super::standing::{self, Standing};
-use super::{JOB_LABEL, settle};
-use crate::api::{self, ProposalRecord, TrialObjectSpec, TrialPhase};
+use super::transition::{Change, change, is_news};
+use crate::api::{self, ProposalRecord, TrialObjectSpec, TrialPhase, TrialStatus};
 use crate::optimizer::Proposal;
-use crate::tuning::{Action as Step, Ended};
+use crate::tuning::{Action as Step, EndReason, Ended, Trial, lifecycle};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::ResourceExt;
 use kube::api::DynamicObject;
+use std::time::{Duration, Instant};
+
+/// Least time between two writes of nothing but progress.
+const PROGRESS_INTERVAL: Duration = Duration::from_secs(30);
 
 impl Pass<'_> {
     /// Carries out one step; false where something else has to happen first.
@@ -22,36 +29,114 @@ impl Pass<'_> {
                 proposals,
             } => return self.create(first_index, &proposals).await,
             Step::Start { index } => {
-                let mut status = self.record(index).status.clone();
-                status.phase = TrialPhase::Pending;
-                status.attempts += 1;
-                status.pod = None;
-                status.message.clear();
-                status.point = standing::point_text(&self.record(index).spec.parameters);
-                self.write_trial(index, status).await?;
+                let text = standing::point_text(&self.record(index).spec.parameters);
+                self.change(index, lifecycle::start, |status| {
+                    status.pod = None;
+                    status.point = text;
+                })
+                .await?;
             }
             Step::Stop { index, reason } => {
-                let status = settle::stop(&self.checked.job, &self.record(index).status, &reason, now);
-                self.write_trial(index, status).await?;
+                let stop = |trial: &mut Trial| *trial = lifecycle::stop(trial, &reason, now);
+                let no_pod = |status: &mut TrialStatus| {
+                    if status.phase == TrialPhase::Queued {
+                        status.pod = None;
+                        status.avoid_nodes.clear();
+                    }
+                };
+                self.change(index, stop, no_pod).await?;
             }
             Step::ShadowStop { index, step, message } => {
-                let mut status = self.record(index).status.clone();
-                status.shadow_stop_step = Some(step);
-                status.message = settle::sentence(&message);
-                self.write_trial(index, status).await?;
+                let note = |trial: &mut Trial| lifecycle::note_shadow_stop(trial, step, &message);
+                self.change(index, note, |_| {}).await?;
             }
             Step::End(end) => self.end(end).await?,
         }
         Ok(true)
     }
 
-    fn record(&self, index: u32) -> &Record {
+    /// Writes what became of the trials whose attempts were looked at; the answer is what one waits for that a person has to
+    /// mend.
+    pub async fn settle(&mut self, observed: &[Observed]) -> Result<Option<String>, Error> {
+        let now = Timestamp::now();
+        let job = &self.checked.job;
+        let mark = Source::of(self.checked.spec.metrics.as_ref(), &self.owner.0).mark();
+        let changes: Vec<(u32, String, Change)> = observed
+            .iter()
+            .filter_map(|o| {
+                let record = self.record(o.index);
+                Some((o.index, record.name(), change(job, mark, record, o, now)?))
+            })
+            .collect();
+        // The job's end first: were it forgotten, the trials would run into the same again.
+        let halt = changes
+            .iter()
+            .find_map(|(_, name, c)| Some(format!("{name}: {}", c.halt.as_ref()?)));
+        if let Some(message) = halt.filter(|_| standing::ended(&self.status).is_none()) {
+            let reason = EndReason::BadConfiguration;
+            self.end(Ended { reason, message }).await?;
+        }
+        let mut trouble = None;
+        for (index, name, change) in changes {
+            if self.is_worth_writing(index, &change) {
+                self.write_trial(index, change.status).await?;
+            }
+            // Only now: a write that had failed would find again what was heard.
+            if let Some(pod) = change.silent_pod {
+                self.ctx.listeners.forget(&pod);
+            }
+            trouble = trouble.or(change.trouble.map(|sentence| format!("{name}: {sentence}")));
+        }
+        Ok(trouble)
+    }
+
+    /// News are written at once; mere progress now and then.
+    fn is_worth_writing(&self, index: u32, change: &Change) -> bool {
+        let record = self.record(index);
+        let uid = record.object.uid().unwrap_or_default();
+        let mut written = self
+            .ctx
+            .progress_written
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let is_due = written
+            .get(&uid)
+            .is_none_or(|at| at.elapsed() >= PROGRESS_INTERVAL);
+        let is_worth = is_news(&record.status, &change.status) || is_due && record.status != change.status;
+        match (is_worth, change.status.completion_time) {
+            (true, None) => drop(written.insert(uid, Instant::now())),
+            (true, Some(_)) => drop(written.remove(&uid)),
+            (false, _) => {}
+        }
+        is_worth
+    }
+
+    /// Changes a trial as the core has it, then what only a cluster knows of it.
+    async fn change(
+        &mut self,
+        index: u32,
+        change: impl FnOnce(&mut Trial),
+        and: impl FnOnce(&mut TrialStatus),
+    ) -> Result<(), Error> {
+        let job = &self.checked.job;
+        let record = self.record(index);
+        let Some(mut trial) = record.trial(&job.space) else {
+            return Ok(());
+        };
+        change(&mut trial);
+        let mut status = record.status_of(&trial, job.gpus_per_trial);
+        and(&mut status);
+        self.write_trial(index, status).await
+    }
+
+    /// The trial of this number.
+    pub fn record(&self, index: u32) -> &Record {
         let found = self.records.iter().find(|r| r.index == index);
         found.expect("plans speak of trials of the snapshot")
     }
 
     /// Writes a trial's status; nothing else may have written since it was read.
-    pub async fn write_trial(&mut self, index: u32, status: crate::api::TrialStatus) -> Result<(), Error> {
+    pub async fn write_trial(&mut self, index: u32, status: TrialStatus) -> Result<(), Error> {
         let record = self.record(index);
         if record.status == status {
             return Ok(());

@@ -2,7 +2,9 @@
 
 use super::context::Settings;
 use super::lease::Candidate;
+use crate::tuning::Retry;
 use clap::{Parser, Subcommand};
+use jiff::SignedDuration;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -45,6 +47,12 @@ struct Run {
     /// Seconds between two readings of a trial's metrics.
     #[arg(long, value_name = "S", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=3600))]
     scrape_interval: u64,
+    /// Seconds after which a pod that its node should have ended is taken away by force, and its trial started elsewhere.
+    #[arg(long, value_name = "S", default_value_t = 300, value_parser = clap::value_parser!(u32).range(1..=86_400))]
+    lost_node_after: u32,
+    /// Seconds before a trial is started again that a node would not run; each further pause is twice as long.
+    #[arg(long, value_name = "S", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=3600))]
+    retry_pause: u32,
     /// Address of a Prometheus server that scrapes the trials' pods, for spec.metrics.promQuery.
     #[arg(long, value_name = "URL", env = "TUNING_PROMETHEUS_URL")]
     prometheus_url: Option<reqwest::Url>,
@@ -111,6 +119,11 @@ fn start(run: Run) -> ExitCode {
             concurrency: run.concurrency,
             scrape_interval: Duration::from_secs(run.scrape_interval),
             prometheus: run.prometheus_url,
+            lost_node_after: SignedDuration::from_secs(run.lost_node_after.into()),
+            retry: Retry {
+                pause: SignedDuration::from_secs(run.retry_pause.into()),
+                ..Retry::default()
+            },
             listen: Some(run.listen),
             candidate: run.lease_namespace.map(|namespace| Candidate {
                 namespace,

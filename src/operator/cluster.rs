@@ -91,6 +91,28 @@ impl Cluster {
             .await
     }
 
+    /// The trials that carry a job's label, as they are now.
+    pub async fn trials_of(&self, namespace: &str, job: &str) -> Result<Vec<DynamicObject>, Error> {
+        let params = kube::api::ListParams::default().labels(&format!("{}={job}", super::JOB_LABEL));
+        let api = self.trials(namespace);
+        Ok(self.timed("list", "Trial", api.list(&params)).await?.items)
+    }
+
+    /// Takes a pod out of the API server without waiting for its node.
+    pub async fn force_delete_pod(&self, pod: &Pod) -> Result<(), Error> {
+        let api: Api<Pod> = Api::namespaced(self.client.clone(), &pod.namespace().unwrap_or_default());
+        let params = DeleteParams {
+            grace_period_seconds: Some(0),
+            ..delete_params(pod.uid(), PropagationPolicy::Background)
+        };
+        let name = pod.name_any();
+        gone(
+            self.timed("delete", "Pod", api.delete(&name, &params))
+                .await
+                .map(drop),
+        )
+    }
+
     /// The pods of a Job as they are now.
     pub async fn pods(&self, namespace: &str, labels: &str) -> Result<Vec<Pod>, Error> {
         let pods: Api<Pod> = Api::namespaced(self.client.clone(), namespace);

@@ -5,11 +5,13 @@ use super::events::Events;
 use super::lease::Candidate;
 use super::listen::Listeners;
 use super::telemetry::Telemetry;
+use crate::tuning::Retry;
+use jiff::SignedDuration;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::DynamicObject;
 use kube::runtime::reflector::{ObjectRef, Store};
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -29,6 +31,10 @@ pub struct Settings {
     pub scrape_interval: Duration,
     /// Address of the Prometheus server that `spec.metrics.promQuery` is about; `None`: such jobs are refused.
     pub prometheus: Option<reqwest::Url>,
+    /// How long after a pod should have been gone its node counts as lost, and its trial is started elsewhere.
+    pub lost_node_after: SignedDuration,
+    /// What is borne of nodes that would not run a trial.
+    pub retry: Retry,
     /// Where /metrics, /healthz and /readyz are served; `None`: nowhere.
     pub listen: Option<SocketAddr>,
     /// Who stands for election; `None`: this operator is the only one.
@@ -43,6 +49,8 @@ impl Default for Settings {
             concurrency: 32,
             scrape_interval: Duration::from_secs(5),
             prometheus: None,
+            lost_node_after: SignedDuration::from_mins(5),
+            retry: Retry::default(),
             listen: None,
             candidate: None,
         }
@@ -60,6 +68,33 @@ pub struct Stores {
     pub kube_jobs: Index<Job>,
     /// Their pods.
     pub pods: Index<Pod>,
+    /// Pods that are gone, as they were at last: their end may not have been looked at yet.
+    pub departed: Departed,
+}
+
+/// How long a pod that is gone is remembered.
+const MEMORY: Duration = Duration::from_secs(600);
+
+/// Pods that are gone, for as long as somebody may still have to look at how they ended.
+#[derive(Clone, Default)]
+pub struct Departed(Arc<Mutex<VecDeque<(Instant, Owner, Arc<Pod>)>>>);
+
+impl Departed {
+    /// Remembers a pod for a while.
+    pub fn put(&self, owner: &Owner, pod: Pod) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        while all.front().is_some_and(|(since, ..)| since.elapsed() > MEMORY) {
+            all.pop_front();
+        }
+        all.push_back((Instant::now(), owner.clone(), Arc::new(pod)));
+    }
+
+    /// Those of a job.
+    pub fn of(&self, owner: &Owner) -> Vec<Arc<Pod>> {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = all.iter().filter(|(_, o, _)| o == owner);
+        own.map(|(.., pod)| pod.clone()).collect()
+    }
 }
 
 /// Objects by the TuningJob that they belong to, so that a reconciliation does not look through all of them.

@@ -1,7 +1,7 @@
 //! What people read in `kubectl describe`.
 
 use super::lease::Fence;
-use super::settle::sentence;
+use crate::tuning::sentence;
 use kube::api::DynamicObject;
 use kube::runtime::events::{Event, EventType, Recorder, Reporter};
 use kube::{Client, Resource};

@@ -1,34 +1,40 @@
 //! The shell on a cluster: observe, decide, apply.
 //!
 //! - **observe**: `run` watches the kinds into stores, `sight` reads the state of an attempt off its Job and pods, `listen`
-//!   follows what running trials tell, `record` turns Trial objects into the core's trials.
-//! - **decide**: `settle` (what an attempt's state makes of its trial) and `tuning::decide`. Pure.
-//! - **apply**: `reconcile` carries plans out through `cluster`, which writes; `trial_job` and `standing` say what is written.
-//!   Of several replicas the holder of the `lease` does so.
+//!   follows what running trials tell, `record` turns Trial objects into the core's trials and back; `observe` gathers all of it.
+//! - **decide**: `transition` (what an attempt's state makes of its trial, by `tuning::lifecycle`) and `tuning::decide`. Pure.
+//! - **apply**: `apply` and `kube_jobs` carry out what was decided through `cluster`, which writes; `trial_job`, `placement` and
+//!   `standing` say what is written. Of several replicas the holder of the `lease` does so.
+//!
+//! `reconcile` is the order of these steps.
 //!
 //! What holds it together when anything dies at any instant: a trial's status is written before its Job is created, and a
 //! Job is deleted only after the status says why; names are deterministic, so a second creation is a 409; every status is
 //! written with the resourceVersion that it was decided on, so a decision on old knowledge is a conflict.
 
+mod acknowledge;
 mod adopt;
 mod apply;
 mod arguments;
-mod attempts;
 mod cluster;
 mod context;
 mod crd;
 mod events;
+mod kube_jobs;
 mod lease;
 mod listen;
+mod observe;
+mod placement;
 mod prior;
 mod reconcile;
 mod record;
 mod run;
 mod serve;
-mod settle;
 mod sight;
+mod source;
 mod standing;
 mod telemetry;
+mod transition;
 mod trial_job;
 mod trial_volumes;
 
@@ -37,6 +43,7 @@ pub use context::Settings;
 pub use crd::crds;
 pub use lease::Candidate;
 pub use run::{StartError, run};
+pub use sight::TROUBLES;
 
 /// Label of everything that belongs to a job: the job's name.
 pub const JOB_LABEL: &str = "tuning-operator.io/job";

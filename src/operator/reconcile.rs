@@ -1,16 +1,15 @@
 //! One pass over one TuningJob: observe, decide, apply.
 
 use super::adopt;
-use super::attempts::{self, Attempts};
 use super::cluster::is_conflict;
 use super::context::{Context, Owner, Settings};
-use super::prior;
+use super::kube_jobs;
+use super::observe::observe;
 use super::record::Record;
-use super::settle;
 use super::standing::{self, Standing};
 use super::trial_job::affinity;
 use crate::api::{self, Checked, Fault, TrialPhase, TuningJobStatus};
-use crate::tuning::{EndReason, Ended, Snapshot, decide};
+use crate::tuning::{Snapshot, decide, sentence, stuck};
 use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
 use kube::api::DynamicObject;
@@ -50,6 +49,8 @@ impl Error {
 
 /// Most rounds of deciding in one pass; what is left over is done in the next.
 const MOST_ROUNDS: usize = 6;
+/// How a trial goes on that nodes would not run so often that only a person can help.
+const CURE: &str = "once the cause is mended, set spec.suspend to true and back to false to go on";
 /// Wait before another look where something else has to happen first, such as a deletion.
 const SOON: Duration = Duration::from_secs(2);
 
@@ -97,23 +98,27 @@ async fn pass(object: &DynamicObject, ctx: &Context) -> Result<Action, Error> {
         records: Vec::new(),
         look_again: false,
     };
+    let objects = ctx.stores.trials.of(&pass.owner);
+    let (unreadable, newcomers) = pass.load(objects.iter().map(|o| DynamicObject::clone(o)));
     if let Some(action) = pass.acknowledge().await? {
         return Ok(action);
     }
-    let (unreadable, newcomers) = pass.load();
     if !pass.adopt(newcomers).await? {
         return Ok(Action::requeue(SOON));
     }
-    let attempts = attempts::settle_all(&mut pass).await?;
-    let wake_in = pass.advance(&attempts).await?;
-    attempts::create_and_delete(&mut pass).await?;
-    pass.conclude(&attempts, unreadable).await?;
+    let observed = observe(&pass).await?;
+    let trouble = pass.settle(&observed).await?;
+    let wake_in = pass.advance().await?;
+    kube_jobs::create_and_delete(&mut pass).await?;
+    let trouble = unreadable.or_else(|| pass.stuck()).or(trouble);
+    pass.conclude(trouble).await?;
     let lives = pass.time_to_live(Timestamp::now());
     if lives.is_some_and(|left| !left.is_positive()) {
         ctx.cluster.delete_job(&pass.object).await?;
         return Ok(Action::await_change());
     }
-    Ok(pass.next_look(wake_in.into_iter().chain(lives).min()))
+    let looks = observed.iter().filter_map(|o| o.sight.look_again);
+    Ok(pass.next_look(wake_in.into_iter().chain(lives).chain(looks).min()))
 }
 
 /// The manifest's own check, and what only a cluster refuses.
@@ -124,7 +129,8 @@ fn check(object: &DynamicObject, settings: &Settings) -> Result<Checked, Vec<Fau
         "metadata": {"name": object.name_any()},
         "spec": object.data.get("spec").cloned().unwrap_or_default(),
     });
-    let checked = api::check(&manifest)?;
+    let mut checked = api::check(&manifest)?;
+    checked.job.retry = settings.retry;
     let trial = &checked.spec.trial;
     let mut faults = Vec::new();
     if trial.command.is_some() {
@@ -176,41 +182,16 @@ async fn refuse(
 }
 
 impl Pass<'_> {
-    /// Says that this generation of the spec was seen, before anything is done about it.
-    async fn acknowledge(&mut self) -> Result<Option<Action>, Error> {
-        let generation = self.object.metadata.generation;
-        let is_new = self.status.start_time.is_none();
-        if self.status.observed_generation == generation && !is_new {
-            self.checked.job.prior = prior::observations(&self.checked.job, &self.status.prior);
-            return Ok(None);
-        }
-        let now = Timestamp::now();
-        if is_new && let Some(from) = &self.checked.spec.warm_start {
-            match prior::gather(self.ctx, &self.owner, &self.checked.job, &from.from) {
-                Ok(found) => self.status.prior = found,
-                Err(why) => {
-                    standing::stand(&mut self.status, &Standing::Waiting(why), generation, now);
-                    self.write_status().await?;
-                    return Ok(Some(Action::requeue(Duration::from_secs(10))));
-                }
-            }
-        }
-        let ended = standing::ended(&self.status).filter(|e| !e.reason.can_reopen());
-        self.status.start_time.get_or_insert(now);
-        let standing = ended.map_or(Standing::Working, Standing::Ended);
-        standing::stand(&mut self.status, &standing, generation, now);
-        self.checked.job.prior = prior::observations(&self.checked.job, &self.status.prior);
-        self.write_status().await?;
-        Ok(None)
-    }
-
     /// Reads the job's trials; the answer names one that can't be read, and has those that people have made since.
-    fn load(&mut self) -> (Option<String>, Vec<DynamicObject>) {
+    pub fn load(
+        &mut self,
+        objects: impl Iterator<Item = DynamicObject>,
+    ) -> (Option<String>, Vec<DynamicObject>) {
         let uid = self.object.uid();
         let (mut unreadable, mut newcomers) = (None, Vec::new());
-        for object in self.ctx.stores.trials.of(&self.owner) {
+        for object in objects {
             if adopt::is_new(&object) {
-                newcomers.push(DynamicObject::clone(&object));
+                newcomers.push(object);
                 continue;
             }
             let owners = object.owner_references();
@@ -237,7 +218,7 @@ impl Pass<'_> {
         (unreadable, newcomers)
     }
 
-    fn snapshot(&self, now: Timestamp) -> Snapshot {
+    pub fn snapshot(&self, now: Timestamp) -> Snapshot {
         let job = self.checked.job.clone();
         let trials = self.records.iter().filter_map(|r| r.trial(&job.space)).collect();
         let before = SignedDuration::try_from_secs_f64(self.status.active_seconds).unwrap_or_default();
@@ -250,19 +231,12 @@ impl Pass<'_> {
             trials,
             active: before + since,
             ended: standing::ended(&self.status),
+            resumed: self.status.resumed_time,
         }
     }
 
     /// Decides and carries out, until nothing is left to do; the answer is when to look again even without news.
-    async fn advance(&mut self, attempts: &Attempts) -> Result<Option<SignedDuration>, Error> {
-        if let Some(message) = &attempts.halt {
-            let reason = EndReason::BadConfiguration;
-            self.end(Ended {
-                reason,
-                message: message.clone(),
-            })
-            .await?;
-        }
+    async fn advance(&mut self) -> Result<Option<SignedDuration>, Error> {
         let mut wake_in = None;
         for _ in 0..MOST_ROUNDS {
             let now = Timestamp::now();
@@ -288,12 +262,11 @@ impl Pass<'_> {
     }
 
     /// Says how the job stands now.
-    async fn conclude(&mut self, attempts: &Attempts, unreadable: Option<String>) -> Result<(), Error> {
+    async fn conclude(&mut self, trouble: Option<String>) -> Result<(), Error> {
         let runs = self.records.iter().any(|r| r.status.phase == TrialPhase::Running);
-        let trouble = attempts.trouble.clone().filter(|_| !runs);
-        let standing = match (standing::ended(&self.status), unreadable.or(trouble)) {
+        let standing = match (standing::ended(&self.status), trouble.filter(|_| !runs)) {
             (Some(end), _) => Standing::Ended(end),
-            (_, Some(why)) => Standing::Stuck(settle::sentence(&why)),
+            (_, Some(why)) => Standing::Stuck(sentence(&why)),
             _ if self.checked.job.suspend => Standing::Suspended,
             _ => Standing::Working,
         };
@@ -312,6 +285,16 @@ impl Pass<'_> {
                 .await;
         }
         Ok(())
+    }
+
+    /// A trial that nodes would not run.
+    fn stuck(&self) -> Option<String> {
+        let job = &self.checked.job;
+        self.records.iter().find_map(|record| {
+            let trial = record.trial(&job.space)?;
+            let why = stuck(job, &trial)?;
+            Some(format!("{}: {why}; {CURE}", record.name()))
+        })
     }
 
     fn next_look(&self, wake_in: Option<SignedDuration>) -> Action {

@@ -117,6 +117,7 @@ fn context(api: &Api, fence: Fence) -> Arc<Context> {
             trials: Index::default(),
             kube_jobs: Index::default(),
             pods: Index::default(),
+            departed: Default::default(),
         },
         cluster,
         events: Events::new(client, fence),

@@ -1,16 +1,16 @@
-//! A Trial object as the core sees it. Pure.
+//! A Trial object and the core's trial, one as the other. Pure.
 
 use super::sight::time;
 use crate::api::{self, CurveRecord, TrialFailure, TrialObjectSpec, TrialPhase, TrialStatus};
 use crate::optimizer::Why;
 use crate::space::SearchSpace;
-use crate::tuning::{CurvePoint, Failure, Phase, Progress, Trial};
+use crate::tuning::{CurvePoint, Failure, Phase, Progress, ShadowStop, Trial, curve};
 use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
 use kube::api::DynamicObject;
 
-/// Most points of a learning curve that a status keeps.
-const MOST_POINTS: usize = 200;
+/// Most points of a learning curve that a status keeps, as the CRD's schema has it.
+const MAX_POINTS: usize = 200;
 
 /// A Trial object that could be read.
 #[derive(Clone, Debug)]
@@ -51,6 +51,11 @@ impl Record {
         self.object.name_any()
     }
 
+    /// Whether an attempt at it is under way.
+    pub fn is_started(&self) -> bool {
+        matches!(self.status.phase, TrialPhase::Pending | TrialPhase::Running)
+    }
+
     /// The core's trial; `None` if its point is not one of the space.
     pub fn trial(&self, space: &SearchSpace) -> Option<Trial> {
         let status = &self.status;
@@ -85,10 +90,63 @@ impl Record {
         trial.ended = status.completion_time;
         trial.ran = SignedDuration::try_from_secs_f64(status.ran_seconds).unwrap_or_default();
         trial.attempts = status.attempts;
-        trial.shadow_stop = status.shadow_stop_step;
+        trial.n_lost = status.lost_attempts;
+        trial.not_before = status.retry_time;
+        trial.shadow_stop = status.shadow_stop_step.map(|step| ShadowStop {
+            step,
+            message: status.shadow_stop_message.clone(),
+        });
         trial.message.clone_from(&status.message);
         Some(trial)
     }
+
+    /// The status that says what the core has made of the trial; what only a cluster knows stays as it is.
+    pub fn status_of(&self, trial: &Trial, gpus: u32) -> TrialStatus {
+        let (phase, failure) = phase_words(trial);
+        let mut points = trial.curve.clone();
+        curve::thin(&mut points, MAX_POINTS);
+        let point = |p: &CurvePoint| CurveRecord {
+            step: p.step,
+            value: p.value,
+        };
+        let finite = trial.metrics.iter().filter(|(_, v)| v.is_finite());
+        let ran_seconds = trial.ran.as_secs_f64();
+        let shadow = trial.shadow_stop.as_ref();
+        TrialStatus {
+            phase,
+            failure,
+            value: trial.value,
+            metrics: finite.map(|(name, v)| (name.clone(), *v)).collect(),
+            curve: points.iter().map(point).collect(),
+            step: trial.progress.step,
+            total_steps: trial.progress.total_steps,
+            start_time: trial.started,
+            attempt_start_time: trial.attempt_started,
+            completion_time: trial.ended,
+            ran_seconds,
+            gpu_seconds: ran_seconds * f64::from(gpus),
+            attempts: trial.attempts,
+            lost_attempts: trial.n_lost,
+            retry_time: trial.not_before,
+            shadow_stop_step: shadow.map(|s| s.step),
+            shadow_stop_message: shadow.map(|s| s.message.clone()).unwrap_or_default(),
+            message: trial.message.clone(),
+            ..self.status.clone()
+        }
+    }
+}
+
+fn phase_words(trial: &Trial) -> (TrialPhase, Option<TrialFailure>) {
+    let phase = match trial.phase {
+        Phase::Queued => TrialPhase::Queued,
+        Phase::Running if trial.attempt_started.is_some() => TrialPhase::Running,
+        Phase::Running => TrialPhase::Pending,
+        Phase::Succeeded => TrialPhase::Succeeded,
+        Phase::EarlyStopped => TrialPhase::EarlyStopped,
+        Phase::Failed(failure) => return (TrialPhase::Failed, Some(failure_word(failure))),
+        Phase::Cancelled => TrialPhase::Cancelled,
+    };
+    (phase, None)
 }
 
 fn phase(status: &TrialStatus) -> Phase {
@@ -113,7 +171,7 @@ fn failure(word: TrialFailure) -> Failure {
 }
 
 /// The wire word for a failure.
-pub fn failure_word(failure: Failure) -> TrialFailure {
+fn failure_word(failure: Failure) -> TrialFailure {
     match failure {
         Failure::OutOfMemory => TrialFailure::OutOfMemory,
         Failure::Diverged => TrialFailure::Diverged,
@@ -123,57 +181,61 @@ pub fn failure_word(failure: Failure) -> TrialFailure {
     }
 }
 
-impl TrialStatus {
-    /// Adds what an attempt has told: it replaces what an earlier attempt said of the same steps.
-    pub fn add_points(&mut self, points: impl IntoIterator<Item = (u64, f64)>) {
-        let mut points = points
-            .into_iter()
-            .filter(|(_, value)| value.is_finite())
-            .peekable();
-        if let Some((first, _)) = points.peek().copied() {
-            self.curve.retain(|p| p.step < first);
-        }
-        self.curve
-            .extend(points.map(|(step, value)| CurveRecord { step, value }));
-        while self.curve.len() > MOST_POINTS {
-            let last = self.curve.len() - 1;
-            let mut place = 0;
-            self.curve.retain(|_| {
-                place += 1;
-                (place - 1) % 2 == 0 || place - 1 == last
-            });
-        }
-    }
-
-    /// Ends the clock of the attempt that ran, if one did.
-    pub fn close_attempt(&mut self, at: Timestamp, gpus: u32) {
-        if let Some(start) = self.attempt_start_time.take() {
-            let seconds = at.duration_since(start).as_secs_f64().max(0.0);
-            self.ran_seconds += seconds;
-            self.gpu_seconds += seconds * f64::from(gpus);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::optimizer::Role;
+    use serde_json::{Value, json};
 
-    #[test]
-    fn a_curve_stays_small_and_keeps_its_end() {
-        let mut status = TrialStatus::default();
-        status.add_points((1..=1000).map(|step| (step, 0.5)));
-        assert!(status.curve.len() <= MOST_POINTS, "{}", status.curve.len());
-        assert_eq!(status.curve[0].step, 1);
-        assert_eq!(status.curve[status.curve.len() - 1].step, 1000);
+    fn record(status: Value) -> (Record, SearchSpace) {
+        let manifest = json!({
+            "apiVersion": "tuning-operator.io/v1alpha1", "kind": "TuningJob", "metadata": {"name": "a"},
+            "spec": {
+                "objective": {"metric": "f1", "goal": "Maximize"},
+                "parameters": [{"name": "lr", "double": {"min": 0.0, "max": 1.0}}],
+                "budget": {"maxTrials": 3}, "trial": {"container": {"image": "x"}},
+            },
+        });
+        let object = json!({
+            "apiVersion": "tuning-operator.io/v1alpha1", "kind": "Trial", "metadata": {"name": "a-0001"},
+            "spec": {"job": "a", "index": 1, "parameters": {"lr": 0.5}}, "status": status,
+        });
+        let record = Record::parse(&serde_json::from_value(object).unwrap()).unwrap();
+        (record, crate::api::check(&manifest).unwrap().job.space)
     }
 
     #[test]
-    fn a_resumed_attempt_replaces_the_steps_that_it_repeats() {
-        let mut status = TrialStatus::default();
-        status.add_points([(115, 0.8), (230, 0.85)]);
-        status.add_points([(230, 0.86), (345, f64::NAN)]);
-        let steps: Vec<(u64, f64)> = status.curve.iter().map(|p| (p.step, p.value)).collect();
-        assert_eq!(steps, [(115, 0.8), (230, 0.86)]);
+    fn a_status_comes_back_as_it_was() {
+        let statuses = [
+            json!({"phase": "Queued", "ranSeconds": 0.1, "gpuSeconds": 0.2, "attempts": 2, "message": "lost",
+                "lostAttempts": 2, "retryTime": "2026-01-02T03:04:05Z", "avoidNodes": ["sick"]}),
+            json!({"phase": "Pending", "attempts": 1, "pod": "p", "ranSeconds": 17.123456789, "gpuSeconds": 34.246913578}),
+            json!({"phase": "Running", "attempts": 1, "pod": "p", "attemptStartTime": "2026-01-02T03:04:05Z",
+                "startTime": "2026-01-02T03:04:05Z", "step": 7, "totalSteps": 9, "metrics": {"f1": 0.3},
+                "curve": [{"step": 3, "value": 0.2}, {"step": 7, "value": 0.3}], "checkpointFolder": 1,
+                "shadowStopStep": 3, "shadowStopMessage": "would have been stopped", "message": "would have been stopped"}),
+            json!({"phase": "Failed", "failure": "TimedOut", "completionTime": "2026-01-02T03:04:05Z", "attempts": 1}),
+            json!({"phase": "Succeeded", "value": 0.3, "source": "Logs", "index": 1, "point": "lr=0.5", "attempts": 1}),
+        ];
+        for status in statuses {
+            let (record, space) = record(status);
+            let trial = record.trial(&space).unwrap();
+            assert_eq!(record.status_of(&trial, 2), record.status);
+        }
+    }
+
+    #[test]
+    fn what_a_status_cannot_hold_is_left_out_and_its_curve_stays_small() {
+        let (record, space) = record(json!({}));
+        let mut trial = record.trial(&space).unwrap();
+        assert_eq!(trial.why.role, Role::Manual);
+        curve::extend(
+            &mut trial.curve,
+            (1..=1000).map(|step| CurvePoint { step, value: 0.5 }),
+        );
+        trial.metrics = [("f1".to_owned(), f64::NAN), ("loss".to_owned(), 0.5)].into();
+        let status = record.status_of(&trial, 1);
+        assert!(status.curve.len() <= MAX_POINTS && status.curve.last().unwrap().step == 1000);
+        assert_eq!(status.metrics.keys().collect::<Vec<_>>(), ["loss"]);
     }
 }

@@ -1,7 +1,7 @@
 //! Wires watches, reconciliations and the operator's own endpoints together.
 
 use super::cluster::{Cluster, job_resource, trial_resource};
-use super::context::{Context, Index, Owner, Settings, Stores};
+use super::context::{Context, Departed, Index, Owner, Settings, Stores};
 use super::events::Events;
 use super::lease::{self, Fence};
 use super::listen::Listeners;
@@ -124,13 +124,33 @@ fn set_up(
         trials: Index::default(),
         kube_jobs: Index::default(),
         pods: Index::default(),
+        departed: Departed::default(),
     };
     let trials = dynamic(&client, namespace, &trial_resource());
     let (kube_jobs, pods) = (typed::<Job>(&client, namespace), typed::<Pod>(&client, namespace));
+    let departed = stores.departed.clone();
     let listed = [
-        follow(trials, stores.trials.clone(), wake.clone(), owner_of_trial),
-        follow(kube_jobs, stores.kube_jobs.clone(), wake.clone(), owner_by_label),
-        follow(pods, stores.pods.clone(), wake.clone(), owner_by_label),
+        follow(
+            trials,
+            stores.trials.clone(),
+            wake.clone(),
+            owner_of_trial,
+            |_, _| {},
+        ),
+        follow(
+            kube_jobs,
+            stores.kube_jobs.clone(),
+            wake.clone(),
+            owner_by_label,
+            |_, _| {},
+        ),
+        follow(
+            pods,
+            stores.pods.clone(),
+            wake.clone(),
+            owner_by_label,
+            move |owner, pod| departed.put(owner, pod),
+        ),
     ];
     let context = Context {
         listeners: Listeners::new(cluster.clone(), settings, telemetry.clone(), wake)?,
@@ -183,12 +203,14 @@ fn owner_by_label<K: ResourceExt>(object: &K) -> Option<Owner> {
     Some((object.namespace()?, object.labels().get(JOB_LABEL)?.clone()))
 }
 
-/// Keeps an index up to date and wakes the jobs concerned; the answer is done once everything was listed.
+/// Keeps an index up to date and wakes the jobs concerned; what is gone is handed to `depart`. The answer is done once
+/// everything was listed.
 fn follow<K>(
     api: Api<K>,
     index: Index<K>,
     wake: UnboundedSender<ObjectRef<DynamicObject>>,
     owner_of: OwnerOf<K>,
+    depart: impl Fn(&Owner, K) + Send + 'static,
 ) -> oneshot::Receiver<()>
 where
     K: kube::Resource + Clone + std::fmt::Debug + serde::de::DeserializeOwned + Send + Sync + 'static,
@@ -232,6 +254,7 @@ where
                 Event::Delete(object) => {
                     if let Some(owner) = owner_of(&object) {
                         index.remove(&owner, &object.name_any());
+                        depart(&owner, object);
                         let _ = wake.send(reference(&owner));
                     }
                 }

@@ -1,15 +1,18 @@
 //! How does the current attempt at a trial stand, by its Job and pods? Pure.
+//!
+//! Read against Kubernetes' own controllers: the Job controller makes another pod for one that ended with a DisruptionTarget
+//! condition or that it deleted itself for a suspension; every other end of a pod ends the Job, since its `backoffLimit` is 0.
 
 use super::{ATTEMPT_ANNOTATION, CONTAINER};
-use crate::tuning::Exit;
-use jiff::Timestamp;
-use k8s_openapi::api::batch::v1::Job;
-use k8s_openapi::api::core::v1::{ContainerState, ContainerStateTerminated, Pod};
+use crate::tuning::{AttemptState, Exit, Exited, Interruption, Run};
+use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::api::batch::v1::{Job, JobCondition};
+use k8s_openapi::api::core::v1::{ContainerState, ContainerStateTerminated, Pod, PodCondition};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
 
 /// Reasons of a waiting container that do not go away by waiting.
-const TROUBLES: [&str; 8] = [
+pub const TROUBLES: [&str; 8] = [
     "ImagePullBackOff",
     "ErrImagePull",
     "ErrImageNeverPull",
@@ -20,51 +23,44 @@ const TROUBLES: [&str; 8] = [
     "RunContainerError",
 ];
 
-/// What can be seen of an attempt.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Sight {
-    /// There is no Job.
-    Absent,
-    /// The Job is being deleted.
-    Going,
-    /// No pod runs; the sentence is the scheduler's or kubelet's on what a person has to mend.
-    Waiting(Option<String>),
-    /// The cluster took the pod away; the Job starts another at the same point.
-    Disrupted(String),
-    /// A pod runs.
-    Running {
-        /// Its name.
-        pod: String,
-        /// Identifies it.
-        uid: String,
-        /// Its address.
-        ip: Option<String>,
-        /// Since when.
-        since: Timestamp,
-    },
-    /// The trial came to its end.
-    Ended(End),
-    /// The pod was taken away, and not by the trial's doing.
-    Lost(String),
-    /// The Job ended, and how is not to be seen (yet).
-    Unclear(String),
+/// What is said of a Job that its queue does not admit.
+const SUSPENDED: &str = "its Job is suspended: it waits for its queue to admit it";
+
+/// What an attempt is looked at with.
+#[derive(Clone, Copy, Debug)]
+pub struct Lens<'a> {
+    /// The pod of the attempt that was seen last.
+    pub last_pod: Option<&'a str>,
+    /// How long after a pod should have been gone its node counts as lost.
+    pub lost_after: SignedDuration,
+    /// The time.
+    pub now: Timestamp,
 }
 
-/// How a pod ended.
+/// What can be seen of an attempt.
 #[derive(Clone, Debug, PartialEq)]
-pub struct End {
+pub struct Sight {
+    /// How it stands.
+    pub state: AttemptState,
+    /// The pod that tells so.
+    pub pod: Option<SeenPod>,
+    /// When to look again, where time alone changes how it stands.
+    pub look_again: Option<SignedDuration>,
+}
+
+/// A trial's pod.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SeenPod {
     /// Its name.
-    pub pod: String,
+    pub name: String,
     /// Identifies it.
     pub uid: String,
-    /// How its container ended.
-    pub exit: Exit,
+    /// Its address.
+    pub ip: Option<String>,
+    /// Where it runs.
+    pub node: Option<String>,
     /// What it left in its termination message.
     pub message: Option<String>,
-    /// When it began.
-    pub started: Option<Timestamp>,
-    /// When it ended.
-    pub finished: Option<Timestamp>,
 }
 
 /// A time as the API has it. Kubernetes' types use another version of the library.
@@ -80,231 +76,251 @@ pub fn attempt_of(job: &Job) -> u32 {
 
 /// Whether a Job has come to its end.
 pub fn has_ended(job: &Job) -> bool {
-    condition(job, &["Complete", "Failed"]).is_some()
+    end_of(job).is_some()
 }
 
-fn condition<'a>(job: &'a Job, types: &[&str]) -> Option<&'a k8s_openapi::api::batch::v1::JobCondition> {
+fn end_of(job: &Job) -> Option<&JobCondition> {
     let conditions = job.status.as_ref()?.conditions.as_deref()?;
     conditions
         .iter()
-        .find(|c| c.status == "True" && types.contains(&c.type_.as_str()))
+        .find(|c| c.status == "True" && (c.type_ == "Complete" || c.type_ == "Failed"))
 }
 
-/// Reads a Job and the pods that carry its trial's label.
-pub fn see(job: Option<&Job>, pods: &[Pod]) -> Sight {
-    let Some(job) = job else { return Sight::Absent };
-    if job.metadata.deletion_timestamp.is_some() {
-        return Sight::Going;
-    }
-    let own = pods.iter().filter(|p| belongs(p, job));
-    let newest = own.max_by_key(|p| (p.creation_timestamp().map(|t| t.0), p.name_any()));
-    let seen = newest.map_or(Sight::Waiting(None), see_pod);
-    match (&seen, condition(job, &["Complete", "Failed"])) {
-        (Sight::Ended(_) | Sight::Lost(_), _) | (_, None) => seen,
-        (_, Some(ended)) => {
-            let message = ended.message.clone().unwrap_or_default();
-            Sight::Unclear(format!("its Job is {}: {message}", ended.type_))
-        }
-    }
+fn is_suspended(job: &Job) -> bool {
+    job.spec.as_ref().and_then(|s| s.suspend) == Some(true)
 }
 
-fn belongs(pod: &Pod, job: &Job) -> bool {
+/// Whether a pod belongs to a Job.
+pub fn belongs(pod: &Pod, job: &Job) -> bool {
     let owners = pod.metadata.owner_references.as_deref().unwrap_or_default();
     owners.iter().any(|o| Some(&o.uid) == job.metadata.uid.as_ref())
 }
 
-fn see_pod(pod: &Pod) -> Sight {
-    let status = pod.status.clone().unwrap_or_default();
-    let conditions = status.conditions.unwrap_or_default();
-    let holds = |type_: &str| conditions.iter().find(|c| c.type_ == type_ && c.status == "True");
-    let phase = status.phase.as_deref().unwrap_or("Pending");
-    let ended = matches!(phase, "Succeeded" | "Failed");
-    if let Some(disruption) = holds("DisruptionTarget") {
-        // The Job runs it again at the same point: that is what its pod failure policy says.
-        let why = disruption
-            .message
-            .clone()
-            .or(disruption.reason.clone())
-            .unwrap_or_default();
-        return Sight::Disrupted(format!("its pod was disrupted: {why}"));
-    }
-    let containers = status.container_statuses.unwrap_or_default();
-    let state = containers
-        .iter()
-        .find(|c| c.name == CONTAINER)
-        .and_then(|c| c.state.clone());
-    let state = state.unwrap_or_default();
-    if let Some(terminated) = &state.terminated {
-        let killed = terminated.exit_code > 128;
-        if killed && pod.metadata.deletion_timestamp.is_some() {
-            return Sight::Lost("its pod was deleted".into());
+/// Whether a pod's container has ended.
+pub fn has_exited(pod: &Pod) -> bool {
+    container_state(pod).terminated.is_some()
+}
+
+/// How long a pod that is to be gone, and is not, stays beyond its time; negative while it still has time.
+pub fn overdue(pod: &Pod, now: Timestamp) -> Option<SignedDuration> {
+    let gone_by = pod.metadata.deletion_timestamp.as_ref().map(time)?;
+    let phase = pod.status.as_ref().and_then(|s| s.phase.as_deref());
+    (!matches!(phase, Some("Succeeded" | "Failed"))).then(|| now.duration_since(gone_by))
+}
+
+/// Reads a Job and the pods that carry its trial's label.
+pub fn see(job: Option<&Job>, pods: &[Pod], lens: &Lens<'_>) -> Sight {
+    let bare = |state| Sight {
+        state,
+        pod: None,
+        look_again: None,
+    };
+    let Some(job) = job.filter(|j| j.metadata.deletion_timestamp.is_none()) else {
+        return bare(AttemptState::Absent);
+    };
+    let own = pods.iter().filter(|p| belongs(p, job));
+    let newest = own.max_by_key(|p| (p.creation_timestamp().map(|t| t.0), p.name_any()));
+    let seen = newest.map_or_else(|| bare(waiting(None)), |pod| see_pod(job, pod, lens));
+    let state = match (seen.state, end_of(job)) {
+        // It will not be started again by itself.
+        (AttemptState::Disrupted { why }, Some(_)) => AttemptState::Lost { why, by_node: false },
+        (AttemptState::Waiting { .. } | AttemptState::Running(_), Some(ended)) => {
+            let message = ended.message.clone().unwrap_or_default();
+            let why = format!("its Job is {}: {message}", ended.type_);
+            AttemptState::Unclear { why }
         }
-        return Sight::Ended(end(pod, terminated));
-    }
-    if ended {
-        // The kubelet gave up on it before the container ran, or lost sight of it.
-        let why = status
-            .message
-            .or(status.reason)
-            .unwrap_or_else(|| format!("its pod is {phase}"));
-        return Sight::Lost(why);
-    }
-    if let Some(running) = state.running.clone() {
-        return Sight::Running {
-            pod: pod.name_any(),
-            uid: pod.uid().unwrap_or_default(),
-            ip: status.pod_ip,
-            since: running.started_at.as_ref().map_or(Timestamp::UNIX_EPOCH, time),
-        };
-    }
-    Sight::Waiting(trouble(&state, &conditions))
+        (
+            AttemptState::Waiting {
+                needs_help: false, ..
+            },
+            None,
+        ) if is_suspended(job) => waiting(Some((SUSPENDED.into(), false))),
+        (state, _) => state,
+    };
+    Sight { state, ..seen }
 }
 
-fn trouble(
-    state: &ContainerState,
-    conditions: &[k8s_openapi::api::core::v1::PodCondition],
-) -> Option<String> {
-    let waiting = state.waiting.as_ref();
-    let stuck = waiting.filter(|w| w.reason.as_deref().is_some_and(|r| TROUBLES.contains(&r)));
-    if let Some(waiting) = stuck {
-        let reason = waiting.reason.clone().unwrap_or_default();
-        return Some(format!(
-            "{reason}: {}",
-            waiting.message.clone().unwrap_or_default()
-        ));
+fn waiting(what: Option<(String, bool)>) -> AttemptState {
+    let (why, needs_help) = what.unwrap_or_default();
+    AttemptState::Waiting { why, needs_help }
+}
+
+fn see_pod(job: &Job, pod: &Pod, lens: &Lens<'_>) -> Sight {
+    let status = pod.status.as_ref();
+    let state = container_state(pod);
+    let seen = SeenPod {
+        name: pod.name_any(),
+        uid: pod.uid().unwrap_or_default(),
+        ip: status.and_then(|s| s.pod_ip.clone()),
+        node: pod.spec.as_ref().and_then(|s| s.node_name.clone()),
+        message: state.terminated.as_ref().and_then(|t| t.message.clone()),
+    };
+    let mut look_again = None;
+    let phase = status.and_then(|s| s.phase.as_deref()).unwrap_or("Pending");
+    let state = if let Some(terminated) = &state.terminated {
+        ended(job, pod, terminated, lens)
+    } else if matches!(phase, "Succeeded" | "Failed") {
+        never_ran(job, pod, phase)
+    } else if let Some(running) = &state.running {
+        let run = run_of(pod, running.started_at.as_ref(), lens);
+        match asked_to_end(job, pod, None) {
+            None => AttemptState::Running(run),
+            Some(interruption) => {
+                let (state, again) = leaving(pod, interruption.why, lens);
+                look_again = again;
+                state
+            }
+        }
+    } else if let Some(interruption) = asked_to_end(job, pod, None) {
+        let why = interruption.why;
+        AttemptState::Disrupted { why }
+    } else {
+        waiting(trouble(&state, conditions(pod)))
+    };
+    Sight {
+        state,
+        pod: Some(seen),
+        look_again,
     }
-    let scheduled = conditions
+}
+
+fn container_state(pod: &Pod) -> ContainerState {
+    let statuses = pod.status.as_ref().and_then(|s| s.container_statuses.as_ref());
+    let own = statuses.and_then(|all| all.iter().find(|c| c.name == CONTAINER));
+    own.and_then(|c| c.state.clone()).unwrap_or_default()
+}
+
+fn conditions(pod: &Pod) -> &[PodCondition] {
+    let conditions = pod.status.as_ref().and_then(|s| s.conditions.as_deref());
+    conditions.unwrap_or_default()
+}
+
+fn run_of(pod: &Pod, started: Option<&Time>, lens: &Lens<'_>) -> Run {
+    Run {
+        is_new: lens.last_pod != Some(&pod.name_any()),
+        created: pod.creation_timestamp().map_or(lens.now, |t| time(&t)),
+        started: started.map(time),
+    }
+}
+
+/// Why the cluster asked a pod to end before its program did, if it has.
+fn asked_to_end(job: &Job, pod: &Pod, terminated: Option<&ContainerStateTerminated>) -> Option<Interruption> {
+    let restarts = !has_ended(job);
+    let target = conditions(pod)
         .iter()
-        .find(|c| c.type_ == "PodScheduled" && c.status == "False")?;
-    (scheduled.reason.as_deref() == Some("Unschedulable"))
-        .then(|| format!("Unschedulable: {}", scheduled.message.clone().unwrap_or_default()))
+        .find(|c| c.type_ == "DisruptionTarget" && c.status == "True");
+    if let Some(target) = target {
+        let why = target.message.as_ref().or(target.reason.as_ref());
+        let why = why.cloned().unwrap_or_default();
+        return Some(Interruption {
+            why: format!("its pod was disrupted: {why}"),
+            restarts,
+            may_have_finished: true,
+        });
+    }
+    let gone_by = pod.metadata.deletion_timestamp.as_ref().map(time)?;
+    let grace = pod.metadata.deletion_grace_period_seconds.unwrap_or(0);
+    let asked = gone_by - SignedDuration::from_secs(grace);
+    let had_ended = terminated.is_some_and(|t| {
+        let was_killed = t.exit_code > 128;
+        !was_killed && t.finished_at.as_ref().is_some_and(|at| time(at) < asked)
+    });
+    let suspended = is_suspended(job);
+    (!had_ended).then(|| Interruption {
+        why: if suspended {
+            SUSPENDED
+        } else {
+            "its pod was deleted"
+        }
+        .into(),
+        restarts,
+        may_have_finished: !suspended,
+    })
 }
 
-fn end(pod: &Pod, terminated: &ContainerStateTerminated) -> End {
+/// The container ended.
+fn ended(job: &Job, pod: &Pod, terminated: &ContainerStateTerminated, lens: &Lens<'_>) -> AttemptState {
+    let interrupted = asked_to_end(job, pod, Some(terminated));
+    let reason = terminated.reason.as_deref();
+    if reason == Some("ContainerStatusUnknown") && interrupted.is_none() {
+        let message = terminated.message.clone().unwrap_or_default();
+        let why = format!("its node lost sight of it: {message}");
+        return AttemptState::Lost { why, by_node: true };
+    }
     let code = terminated.exit_code;
-    let exit = match terminated.reason.as_deref() {
+    let exit = match reason {
         Some("OOMKilled") => Exit::OutOfMemory,
         Some("StartError" | "ContainerCannotRun") => Exit::NotStarted,
         _ if (129..=159).contains(&code) => Exit::Signal(code - 128),
         _ => Exit::Code(code),
     };
-    End {
-        pod: pod.name_any(),
-        uid: pod.uid().unwrap_or_default(),
-        exit,
-        message: terminated.message.clone(),
-        started: terminated.started_at.as_ref().map(time),
+    AttemptState::Exited(Exited {
+        run: run_of(pod, terminated.started_at.as_ref(), lens),
         finished: terminated.finished_at.as_ref().map(time),
+        exit,
+        interrupted,
+    })
+}
+
+/// The pod ended and no container of it did: the kubelet would not run it, or it was taken away before.
+fn never_ran(job: &Job, pod: &Pod, phase: &str) -> AttemptState {
+    if let Some(interruption) = asked_to_end(job, pod, None) {
+        let why = interruption.why;
+        return AttemptState::Disrupted { why };
     }
+    let status = pod.status.as_ref();
+    let said = [
+        status.and_then(|s| s.reason.clone()),
+        status.and_then(|s| s.message.clone()),
+    ];
+    let said: Vec<String> = said.into_iter().flatten().collect();
+    let why = if said.is_empty() {
+        format!("its pod is {phase}")
+    } else {
+        said.join(": ")
+    };
+    AttemptState::Lost { why, by_node: true }
+}
+
+/// A pod that still runs and was asked to end: it has its time, then its node has, then it counts as lost.
+fn leaving(pod: &Pod, why: String, lens: &Lens<'_>) -> (AttemptState, Option<SignedDuration>) {
+    let Some(overdue) = overdue(pod, lens.now) else {
+        return (AttemptState::Leaving { why }, None);
+    };
+    let node = pod.spec.as_ref().and_then(|s| s.node_name.as_deref());
+    let node = node.unwrap_or("unknown");
+    let left = lens.lost_after - overdue;
+    if !left.is_positive() {
+        let why = format!("{why}; its node {node} is not heard of any more, it is started elsewhere");
+        return (AttemptState::Lost { why, by_node: false }, None);
+    }
+    if overdue.is_negative() {
+        return (AttemptState::Leaving { why }, Some(-overdue));
+    }
+    let after = (lens.lost_after.as_secs() + 59) / 60;
+    let why = format!(
+        "{why}; its node {node} has not ended it in time: it is started elsewhere once {after} min have passed"
+    );
+    (AttemptState::Leaving { why }, Some(left))
+}
+
+fn trouble(state: &ContainerState, conditions: &[PodCondition]) -> Option<(String, bool)> {
+    let waiting = state.waiting.as_ref();
+    let stuck = waiting.filter(|w| w.reason.as_deref().is_some_and(|r| TROUBLES.contains(&r)));
+    if let Some(waiting) = stuck {
+        let reason = waiting.reason.clone().unwrap_or_default();
+        let message = waiting.message.clone().unwrap_or_default();
+        return Some((format!("{reason}: {message}"), true));
+    }
+    let scheduled = conditions
+        .iter()
+        .find(|c| c.type_ == "PodScheduled" && c.status == "False")?;
+    (scheduled.reason.as_deref() == Some("Unschedulable")).then(|| {
+        let message = scheduled.message.clone().unwrap_or_default();
+        (format!("Unschedulable: {message}"), true)
+    })
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::{Value, json};
-
-    fn job(conditions: Value) -> Job {
-        let status = json!({"conditions": conditions});
-        serde_json::from_value(json!({"metadata": {"name": "a-0001", "uid": "u"}, "status": status})).unwrap()
-    }
-
-    fn pod(name: &str, created: &str, status: Value) -> Pod {
-        let metadata = json!({
-            "name": name, "uid": name, "creationTimestamp": created,
-            "ownerReferences": [{"apiVersion": "batch/v1", "kind": "Job", "name": "a-0001", "uid": "u"}],
-        });
-        serde_json::from_value(json!({"metadata": metadata, "status": status})).unwrap()
-    }
-
-    fn container(state: Value) -> Value {
-        json!([{"name": "trial", "image": "", "imageID": "", "ready": false, "restartCount": 0, "state": state}])
-    }
-
-    fn ended(code: i32, reason: &str) -> Value {
-        json!({"phase": "Failed", "containerStatuses": container(json!({"terminated": {"exitCode": code, "reason": reason}}))})
-    }
-
-    const EARLY: &str = "2026-01-02T03:00:00Z";
-    const LATE: &str = "2026-01-02T04:00:00Z";
-
-    #[test]
-    fn exit_codes_signals_and_memory_are_told_apart() {
-        let cases = [
-            (0, "Completed", Exit::Code(0)),
-            (42, "Error", Exit::Code(42)),
-            (137, "OOMKilled", Exit::OutOfMemory),
-            (139, "Error", Exit::Signal(11)),
-            (128, "StartError", Exit::NotStarted),
-        ];
-        for (code, reason, exit) in cases {
-            let Sight::Ended(end) = see(Some(&job(json!([]))), &[pod("p", EARLY, ended(code, reason))])
-            else {
-                panic!("{code} {reason}");
-            };
-            assert_eq!(end.exit, exit);
-        }
-    }
-
-    #[test]
-    fn the_newest_pod_counts_and_a_strangers_does_not() {
-        let running = json!({"phase": "Running", "podIP": "10.0.0.7", "containerStatuses": container(json!({"running": {"startedAt": LATE}}))});
-        let mut disrupted = ended(143, "Error");
-        disrupted["conditions"] =
-            json!([{"type": "DisruptionTarget", "status": "True", "message": "drained"}]);
-        let old = pod("old", EARLY, disrupted);
-        assert_eq!(
-            see(Some(&job(json!([]))), std::slice::from_ref(&old)),
-            Sight::Disrupted("its pod was disrupted: drained".into())
-        );
-        let mut stranger = pod("stranger", "2026-01-02T05:00:00Z", ended(1, "Error"));
-        stranger.metadata.owner_references = None;
-        let seen = see(Some(&job(json!([]))), &[pod("new", LATE, running), stranger, old]);
-        assert!(
-            matches!(seen, Sight::Running { ref pod, .. } if pod == "new"),
-            "{seen:?}"
-        );
-    }
-
-    #[test]
-    fn waiting_says_what_a_person_has_to_mend() {
-        let pulling = json!({"phase": "Pending", "containerStatuses": container(json!({"waiting": {"reason": "ContainerCreating"}}))});
-        let stuck = json!({"phase": "Pending", "containerStatuses": container(json!({"waiting": {"reason": "ErrImagePull", "message": "not found"}}))});
-        let unschedulable = json!({"phase": "Pending", "conditions": [
-            {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/1 nodes are available"},
-        ]});
-        let cases = [
-            (pulling, None),
-            (stuck, Some("ErrImagePull: not found".to_owned())),
-            (
-                unschedulable,
-                Some("Unschedulable: 0/1 nodes are available".to_owned()),
-            ),
-        ];
-        for (status, why) in cases {
-            assert_eq!(
-                see(Some(&job(json!([]))), &[pod("p", EARLY, status)]),
-                Sight::Waiting(why)
-            );
-        }
-    }
-
-    #[test]
-    fn a_job_that_ended_without_a_pod_to_be_seen_is_unclear() {
-        let failed = json!([{"type": "Failed", "status": "True", "message": "pod failed"}]);
-        assert_eq!(
-            see(Some(&job(failed)), &[]),
-            Sight::Unclear("its Job is Failed: pod failed".into())
-        );
-        assert_eq!(see(None, &[]), Sight::Absent);
-    }
-
-    #[test]
-    fn a_pod_that_a_person_deleted_is_lost_and_not_to_blame() {
-        let mut taken = pod("p", EARLY, ended(143, "Error"));
-        taken.metadata.deletion_timestamp = serde_json::from_value(json!(LATE)).unwrap();
-        assert_eq!(
-            see(Some(&job(json!([]))), &[taken]),
-            Sight::Lost("its pod was deleted".into())
-        );
-    }
-}
+#[path = "sight_tests.rs"]
+mod tests;

@@ -3,11 +3,10 @@
 //! Conditions follow kstatus: Reconciling while there is work to do, Stalled where only a person can help, Ready at the
 //! end. Complete, Failed and Suspended are for people and `kubectl wait`.
 
-use super::settle::sentence;
 use crate::api::{
     self, BestRecord, Condition, ConditionStatus, Fault, RecommendedRecord, TrialCounts, TuningJobStatus,
 };
-use crate::tuning::{Counts, EndReason, Ended, Snapshot, Status, recommend};
+use crate::tuning::{Counts, EndReason, Ended, Snapshot, Status, recommend, sentence};
 use jiff::Timestamp;
 
 /// What to say of a job beside its numbers.

@@ -1,6 +1,7 @@
 //! The Kubernetes Job that is one attempt at a trial. Pure.
 
 use super::context::Settings;
+use super::placement::away_from;
 use super::record::Record;
 use super::trial_volumes::{self, CONTRACT_DIR, Folders};
 use super::{ATTEMPT_ANNOTATION, CONTAINER, JOB_LABEL, PARAMETERS_ANNOTATION, TRIAL_LABEL};
@@ -43,6 +44,7 @@ pub fn trial_job(
         (TRIAL_LABEL.to_owned(), name.clone()),
     ]);
     let pod_labels = labels.clone();
+    let own_affinity = spec.trial.affinity.as_ref().and_then(|a| affinity(a).ok());
     let queue = spec.trial.queue_name.as_ref();
     labels.extend(queue.map(|q| ("kueue.x-k8s.io/queue-name".to_owned(), q.clone())));
     KubeJob {
@@ -64,7 +66,11 @@ pub fn trial_job(
                     annotations: Some(annotations(spec, job, &parameters)),
                     ..ObjectMeta::default()
                 }),
-                spec: Some(pod(settings, spec, &name, &parameters)),
+                spec: Some(PodSpec {
+                    // The operator has refused what is no affinity.
+                    affinity: away_from(own_affinity, &record.status.avoid_nodes),
+                    ..pod(settings, spec, &name, &parameters)
+                }),
             },
             ..JobSpec::default()
         }),
@@ -124,8 +130,6 @@ fn pod(settings: &Settings, spec: &TuningJobSpec, name: &str, parameters: &Param
         service_account_name: trial.service_account_name.clone(),
         enable_service_links: Some(false),
         termination_grace_period_seconds: Some(GRACE_SECONDS),
-        // The operator has refused what is no affinity.
-        affinity: trial.affinity.as_ref().and_then(|a| affinity(a).ok()),
         node_selector: (!trial.node_selector.is_empty()).then(|| trial.node_selector.clone()),
         tolerations: (!trial.tolerations.is_empty()).then(|| tolerations(trial)),
         image_pull_secrets: (!secrets.is_empty()).then_some(secrets),

@@ -3,9 +3,10 @@
 //! Level-triggered: the plan follows from what is, not from what happened. Carrying out a plan and deciding again ends in
 //! an empty plan, so a shell may decide as often as it likes, and a shell that died half-way just decides again.
 
+use super::stopping::without_value;
 use super::{
     Action, Counts, EndReason, Ended, MedianStop, Phase, Plan, Snapshot, StopReason, Trial, affordable,
-    ended, lags_behind, propose, status,
+    ended, lags_behind, may_start, propose, status,
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -19,8 +20,7 @@ pub fn decide(snapshot: &Snapshot, now: Timestamp) -> Plan {
     };
     if let Some(end) = &snapshot.ended {
         // What is mended may go on: its trials wait instead of being given up.
-        let may_be_mended = end.reason == EndReason::BadConfiguration;
-        let actions = if may_be_mended {
+        let actions = if end.reason.waits_to_be_mended() {
             stop_running(snapshot)
         } else {
             stop_all(snapshot)
@@ -34,7 +34,7 @@ pub fn decide(snapshot: &Snapshot, now: Timestamp) -> Plan {
         return plan(stop_running(snapshot), None);
     }
     let mut actions = give_up(snapshot, now);
-    actions.extend(start(snapshot));
+    actions.extend(start(snapshot, now));
     actions.extend(create(snapshot, &status.counts));
     plan(actions, next_deadline(snapshot, now))
 }
@@ -50,12 +50,17 @@ fn stop_all(snapshot: &Snapshot) -> Vec<Action> {
         .collect()
 }
 
+/// What runs is put back, and what nodes would not run is given new tries: somebody has looked at it.
 fn stop_running(snapshot: &Snapshot) -> Vec<Action> {
     let stop = |t: &Trial| Action::Stop {
         index: t.index,
         reason: StopReason::Suspended,
     };
-    running(snapshot).map(stop).collect()
+    let active = snapshot
+        .trials
+        .iter()
+        .filter(|t| t.phase == Phase::Running || t.phase == Phase::Queued && t.n_lost > 0);
+    active.map(stop).collect()
 }
 
 /// Running trials that ran too long or lag behind.
@@ -92,18 +97,19 @@ fn median_stop(snapshot: &Snapshot, rule: &MedianStop, trial: &Trial) -> Option<
     trial.shadow_stop.is_none().then_some(Action::ShadowStop {
         index,
         step: behind.step,
-        message,
+        message: format!("would have been stopped: {message}"),
     })
 }
 
 /// Queued trials, as long as there are places: a smaller `parallelTrials` lets the others wait.
-fn start(snapshot: &Snapshot) -> Vec<Action> {
+fn start(snapshot: &Snapshot, now: Timestamp) -> Vec<Action> {
     let places = snapshot
         .job
         .budget
         .parallel
         .saturating_sub(Counts::of(&snapshot.trials).running);
-    let queued = snapshot.trials.iter().filter(|t| t.phase == Phase::Queued);
+    let due = |t: &&Trial| may_start(&snapshot.job, t, now);
+    let queued = snapshot.trials.iter().filter(due);
     queued
         .take(places as usize)
         .map(|t| Action::Start { index: t.index })
@@ -126,10 +132,8 @@ fn create(snapshot: &Snapshot, counts: &Counts) -> Option<Action> {
     }
     (counts.active() == 0).then(|| {
         let message = format!("after {} trials the strategy has no point left", counts.done());
-        Action::End(Ended {
-            reason: EndReason::SpaceExhausted,
-            message,
-        })
+        let reason = EndReason::SpaceExhausted;
+        Action::End(without_value(snapshot, Ended { reason, message }))
     })
 }
 
@@ -145,7 +149,15 @@ fn next_deadline(snapshot: &Snapshot, now: Timestamp) -> Option<SignedDuration> 
         let hours = (limit - super::status::gpu_hours(snapshot, now)) / f64::from(gpus);
         SignedDuration::try_from_secs_f64(hours * 3600.0).unwrap_or(SignedDuration::MAX)
     });
-    let left = [job_left, trial_left, gpu_left].into_iter().flatten().min()?;
+    let retry_left = snapshot
+        .trials
+        .iter()
+        .filter(|t| t.phase == Phase::Queued)
+        .filter_map(|t| Some(t.not_before?.duration_since(now)))
+        .filter(|left| left.is_positive())
+        .min();
+    let all = [job_left, trial_left, gpu_left, retry_left];
+    let left = all.into_iter().flatten().min()?;
     Some(left.max(SignedDuration::ZERO))
 }
 

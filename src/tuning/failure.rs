@@ -10,7 +10,7 @@ pub struct Ending {
     /// The final value of the objective, if the trial said one; it may be NaN.
     pub value: Option<f64>,
     /// The trial's own last sentence about its failure, if it left one.
-    pub sentence: Option<String>,
+    pub last_words: Option<String>,
     /// Name of the objective and where it was looked for, for the message when it is missing.
     pub looked_for: String,
 }
@@ -24,7 +24,7 @@ pub enum Exit {
     Signal(i32),
     /// Killed because the host had no memory left.
     OutOfMemory,
-    /// It never began: the program could not be started.
+    /// It never began: the node could not start the program.
     NotStarted,
 }
 
@@ -35,12 +35,16 @@ pub enum Verdict {
     Succeeded(f64),
     /// The trial failed; the optimizer learns to stay away.
     Failed(Failure, String),
+    /// The node would not run it: another may.
+    NodeTrouble(String),
     /// No trial would fare better: the whole job stops with this sentence.
     Halt(String),
 }
 
 /// Exit codes by which a trial says that its configuration or data is bad.
 pub const BAD_CONFIGURATION: std::ops::RangeInclusive<i32> = 42..=49;
+/// The one among them by which it says that its device is not there or does not work: that is the node's fault.
+pub const BROKEN_DEVICE: i32 = 48;
 /// Exit code by which a trial says that its loss is no longer a number.
 pub const DIVERGED: i32 = 3;
 /// Exit code by which a trial says that the device has no memory left.
@@ -50,7 +54,7 @@ const SIGKILL: i32 = 9;
 
 /// Judges the end of a trial that nobody had asked to stop.
 pub fn judge(ending: &Ending) -> Verdict {
-    let said = |fallback: String| ending.sentence.clone().unwrap_or(fallback);
+    let said = |fallback: String| ending.last_words.clone().unwrap_or(fallback);
     match ending.exit {
         Exit::Code(0) => match ending.value {
             Some(v) if v.is_finite() => Verdict::Succeeded(v),
@@ -60,6 +64,9 @@ pub fn judge(ending: &Ending) -> Verdict {
                 format!("it ended well but said no {}", ending.looked_for),
             ),
         },
+        Exit::Code(BROKEN_DEVICE) => {
+            Verdict::NodeTrouble(said("it found no device that works (exit code 48)".into()))
+        }
         Exit::Code(code) if BAD_CONFIGURATION.contains(&code) => Verdict::Halt(said(format!(
             "it refused its configuration or data with exit code {code}"
         ))),
@@ -69,7 +76,7 @@ pub fn judge(ending: &Ending) -> Verdict {
         }
         Exit::Code(code) => {
             let tail = ending
-                .sentence
+                .last_words
                 .as_ref()
                 .map(|s| format!(": {s}"))
                 .unwrap_or_default();
@@ -83,7 +90,7 @@ pub fn judge(ending: &Ending) -> Verdict {
             "killed by signal 9: by a person, or for want of memory".into(),
         ),
         Exit::Signal(signal) => Verdict::Failed(Failure::Crashed, format!("killed by signal {signal}")),
-        Exit::NotStarted => Verdict::Halt(said("its program could not be started".into())),
+        Exit::NotStarted => Verdict::NodeTrouble(said("its program could not be started".into())),
     }
 }
 
@@ -95,7 +102,7 @@ mod tests {
         Ending {
             exit,
             value,
-            sentence: Some("vocab.txt is missing".into()),
+            last_words: Some("vocab.txt is missing".into()),
             looked_for: "f1 in its log".into(),
         }
     }
@@ -115,7 +122,11 @@ mod tests {
         assert_eq!(failure(Exit::Code(OUT_OF_MEMORY), None), OutOfMemory);
         assert_eq!(failure(Exit::OutOfMemory, None), OutOfMemory);
         assert_eq!(failure(Exit::Signal(11), None), Crashed);
-        for code in BAD_CONFIGURATION {
+        for node in [Exit::Code(BROKEN_DEVICE), Exit::NotStarted] {
+            let verdict = judge(&ending(node, Some(0.9)));
+            assert_eq!(verdict, Verdict::NodeTrouble("vocab.txt is missing".into()));
+        }
+        for code in BAD_CONFIGURATION.filter(|code| *code != BROKEN_DEVICE) {
             assert_eq!(
                 judge(&ending(Exit::Code(code), None)),
                 Verdict::Halt("vocab.txt is missing".into())

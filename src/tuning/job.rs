@@ -1,5 +1,6 @@
 //! A job as the core sees it: parsed and valid.
 
+use super::Retry;
 use crate::optimizer::{Goal, Observation, Strategy};
 use crate::space::SearchSpace;
 use jiff::SignedDuration;
@@ -19,6 +20,8 @@ pub struct Job {
     pub seed: u64,
     /// What may be spent.
     pub budget: Budget,
+    /// What is borne of nodes that would not run a trial.
+    pub retry: Retry,
     /// When a running trial is given up; `None`: never.
     pub early_stopping: Option<MedianStop>,
     /// Finished trials of earlier jobs.

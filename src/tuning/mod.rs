@@ -4,28 +4,38 @@
 //! time is an argument. Each policy is a file named for its question.
 #![deny(clippy::disallowed_methods)]
 
+mod attempt;
 mod budget;
 mod counts;
+pub mod curve;
 mod decide;
 mod early_stopping;
 mod failure;
 mod job;
+pub mod lifecycle;
 mod plan;
 mod propose;
+mod retry;
+mod sentence;
 mod snapshot;
 mod status;
 mod stopping;
 mod trial;
 
+pub use attempt::{AttemptState, Exited, FinalReport, Interruption, Reported, Run};
 pub use budget::affordable;
 pub use counts::Counts;
+pub use curve::CurvePoint;
 pub use decide::decide;
 pub use early_stopping::{LaggingBehind, lags_behind};
 pub use failure::{Ending, Exit, Verdict, judge};
 pub use job::{Budget, Job, MedianStop, Objective};
+pub use lifecycle::Transition;
 pub use plan::{Action, Plan, StopReason};
 pub use propose::{history, propose, recommend, with_request};
+pub use retry::{Retry, may_start, stuck};
+pub use sentence::{MAX_SENTENCE_CHARS, sentence};
 pub use snapshot::{EndReason, Ended, Snapshot};
 pub use status::{Best, Status, status};
-pub use stopping::ended;
-pub use trial::{CurvePoint, Failure, Phase, Progress, Trial};
+pub use stopping::{ended, reopens};
+pub use trial::{Failure, Phase, Progress, ShadowStop, Trial};

@@ -43,7 +43,7 @@ pub enum Action {
         index: u32,
         /// At which step.
         step: u64,
-        /// The comparison, as a sentence.
+        /// What would have been done and why, as a sentence.
         message: String,
     },
     /// Record the end of the job.

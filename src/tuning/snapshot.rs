@@ -1,7 +1,7 @@
 //! Everything that a decision reads.
 
 use super::{Job, Trial};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 /// A job, its trials and what was decided about it before.
 #[derive(Clone, Debug, PartialEq)]
@@ -14,6 +14,21 @@ pub struct Snapshot {
     pub active: SignedDuration,
     /// Set once the job has ended. A job that ended stays ended, whatever news still arrive.
     pub ended: Option<Ended>,
+    /// When it was last taken up again after a person had to mend something.
+    pub resumed: Option<Timestamp>,
+}
+
+impl Snapshot {
+    /// A job about which nothing is known yet.
+    pub fn new(job: Job) -> Self {
+        Self {
+            job,
+            trials: Vec::new(),
+            active: SignedDuration::ZERO,
+            ended: None,
+            resumed: None,
+        }
+    }
 }
 
 /// The end of a job.
@@ -44,11 +59,15 @@ pub enum EndReason {
     SpaceExhausted,
     /// A trial refused its configuration or data; no other trial would fare better.
     BadConfiguration,
+    /// The first trials all ended well without saying the objective; no other trial would fare better.
+    MetricMissing,
+    /// The budget is spent and no trial has a value.
+    NoTrialSucceeded,
 }
 
 impl EndReason {
     /// Every reason.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::TrialsSpent,
         Self::TargetReached,
         Self::TooManyFailures,
@@ -57,16 +76,22 @@ impl EndReason {
         Self::GpuHoursSpent,
         Self::SpaceExhausted,
         Self::BadConfiguration,
+        Self::MetricMissing,
+        Self::NoTrialSucceeded,
     ];
 
     /// Whether the job did what it was asked for, as opposed to failing.
     pub fn is_success(self) -> bool {
-        !matches!(self, Self::TooManyFailures | Self::BadConfiguration)
+        use EndReason::{BadConfiguration, MetricMissing, NoTrialSucceeded, TooManyFailures};
+        !matches!(
+            self,
+            TooManyFailures | BadConfiguration | MetricMissing | NoTrialSucceeded
+        )
     }
 
-    /// Whether a larger budget, or a mended configuration, lets the job go on.
-    pub fn can_reopen(self) -> bool {
-        !matches!(self, Self::SpaceExhausted)
+    /// Whether something outside of the budget is wrong, and the job may go on once a person has mended it.
+    pub fn waits_to_be_mended(self) -> bool {
+        matches!(self, Self::BadConfiguration | Self::MetricMissing)
     }
 
     /// One word for conditions and files.
@@ -80,6 +105,8 @@ impl EndReason {
             Self::GpuHoursSpent => "GpuHoursSpent",
             Self::SpaceExhausted => "SpaceExhausted",
             Self::BadConfiguration => "BadConfiguration",
+            Self::MetricMissing => "MetricMissing",
+            Self::NoTrialSucceeded => "NoTrialSucceeded",
         }
     }
 }

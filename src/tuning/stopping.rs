@@ -1,18 +1,56 @@
 //! Is the job at its end?
 
 use super::status::{best, gpu_hours};
-use super::{Counts, EndReason, Ended, Phase, Snapshot, Trial};
+use super::{Counts, EndReason, Ended, Failure, Phase, Snapshot, Trial};
 use crate::optimizer::Goal;
 use jiff::Timestamp;
 
 /// The end of a job, if it is reached; the first rule that holds gives the reason.
 pub fn ended(snapshot: &Snapshot, now: Timestamp) -> Option<Ended> {
-    let rules = [target_reached, too_many_failures, trials_spent, no_improvement];
+    let rules = [
+        target_reached,
+        metric_missing,
+        too_many_failures,
+        trials_spent,
+        no_improvement,
+    ];
     rules
         .iter()
         .find_map(|rule| rule(snapshot))
         .or_else(|| time_spent(snapshot))
         .or_else(|| gpu_hours_spent(snapshot, now))
+        .map(|end| without_value(snapshot, end))
+}
+
+/// Whether a job that has ended goes on, now that its manifest has changed: where the rule that ended it holds no more, such
+/// as for a larger budget. What a person had to mend outside of the manifest is taken up again by way of `suspend`.
+pub fn reopens(snapshot: &Snapshot, end: &Ended, now: Timestamp) -> bool {
+    match end.reason {
+        EndReason::SpaceExhausted => false,
+        reason if reason.waits_to_be_mended() => snapshot.job.suspend,
+        _ => ended(snapshot, now).is_none(),
+    }
+}
+
+/// An end of which nothing came is no success.
+pub(super) fn without_value(snapshot: &Snapshot, end: Ended) -> Ended {
+    if !end.reason.is_success() || best(snapshot).is_some() {
+        return end;
+    }
+    let last = last_failed(snapshot).map(|(name, message)| format!("; the last, {name}: {message}"));
+    Ended {
+        reason: EndReason::NoTrialSucceeded,
+        message: format!("{}, and none succeeded{}", end.message, last.unwrap_or_default()),
+    }
+}
+
+fn last_failed(snapshot: &Snapshot) -> Option<(String, &str)> {
+    let failed = snapshot
+        .trials
+        .iter()
+        .filter(|t| matches!(t.phase, Phase::Failed(_)));
+    let last = failed.max_by_key(|t| (t.ended, t.index))?;
+    Some((snapshot.job.name_of(last), &last.message))
 }
 
 fn end(reason: EndReason, message: String) -> Option<Ended> {
@@ -45,17 +83,31 @@ fn too_many_failures(snapshot: &Snapshot) -> Option<Ended> {
     if failed <= limit {
         return None;
     }
-    let last = snapshot
-        .trials
-        .iter()
-        .filter(|t| matches!(t.phase, Phase::Failed(_)))
-        .max_by_key(|t| (t.ended, t.index))?;
-    let name = snapshot.job.name_of(last);
-    let message = format!(
-        "{failed} trials failed, the budget bears {limit}; the last, {name}: {}",
-        last.message
-    );
+    let (name, why) = last_failed(snapshot)?;
+    let message = format!("{failed} trials failed, the budget bears {limit}; the last, {name}: {why}");
     end(EndReason::TooManyFailures, message)
+}
+
+/// Trials that all end well without the objective are one mistake, not many: it is said after this many.
+const MUTE_TRIALS: usize = 3;
+
+/// The first trials, or all that there are to be, have said no objective, for the same reason.
+fn metric_missing(snapshot: &Snapshot) -> Option<Ended> {
+    let is_since = |t: &&Trial| snapshot.resumed.is_none_or(|at| t.ended > Some(at));
+    let own_end = |t: &&Trial| t.phase.is_final() && t.phase != Phase::Cancelled;
+    let finished: Vec<&Trial> = snapshot.trials.iter().filter(own_end).filter(is_since).collect();
+    let first = finished.first()?;
+    let enough = finished.len() >= MUTE_TRIALS.min(snapshot.job.budget.max_trials as usize);
+    let mute = Phase::Failed(Failure::MetricMissing);
+    let same = |t: &&Trial| t.phase == mute && t.message == first.message;
+    if !enough || !finished.iter().all(same) || best(snapshot).is_some() {
+        return None;
+    }
+    let message = match finished.len() {
+        1 => format!("{}: {}", snapshot.job.name_of(first), first.message),
+        n => format!("all {n} trials so far have the same fault: {}", first.message),
+    };
+    end(EndReason::MetricMissing, message)
 }
 
 fn trials_spent(snapshot: &Snapshot) -> Option<Ended> {

@@ -1,5 +1,6 @@
 //! One trial and how far it came.
 
+use super::CurvePoint;
 use crate::optimizer::Why;
 use crate::space::Point;
 use jiff::{SignedDuration, Timestamp};
@@ -20,11 +21,11 @@ pub struct Trial {
     pub why: Why,
     /// How far it came.
     pub phase: Phase,
-    /// How far its current attempt says it is.
+    /// How far its current or last attempt says it is.
     pub progress: Progress,
     /// The objective as it was reported, by ascending step.
     pub curve: Vec<CurvePoint>,
-    /// The last value of every metric, the objective among them.
+    /// The last value of every metric that its current or last attempt has said, the objective among them.
     pub metrics: BTreeMap<String, f64>,
     /// The final value of the objective; for a trial stopped early, the last that it had shown.
     pub value: Option<f64>,
@@ -40,8 +41,12 @@ pub struct Trial {
     pub ran: SignedDuration,
     /// How often it was started.
     pub attempts: u32,
-    /// Step at which the median rule would have stopped it, where the rule only reports.
-    pub shadow_stop: Option<u64>,
+    /// Attempts in a row that nodes would not run.
+    pub n_lost: u32,
+    /// A queued trial is not started before.
+    pub not_before: Option<Timestamp>,
+    /// Where the median rule would have stopped it, if it only reports.
+    pub shadow_stop: Option<ShadowStop>,
     /// One sentence about its end; empty while there is nothing to say.
     pub message: String,
 }
@@ -57,13 +62,13 @@ pub struct Progress {
     pub epoch: Option<f64>,
 }
 
-/// The objective at one step.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct CurvePoint {
-    /// Training step, or the number of the report where the program knows no steps.
+/// Where the median rule would have stopped a trial.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShadowStop {
+    /// Training step.
     pub step: u64,
-    /// Value of the objective.
-    pub value: f64,
+    /// The comparison, as a sentence.
+    pub message: String,
 }
 
 /// How far a trial came.
@@ -96,6 +101,17 @@ pub enum Failure {
     Crashed,
     /// It ran longer than a trial may.
     TimedOut,
+}
+
+impl Failure {
+    /// Every one.
+    pub const ALL: [Self; 5] = [
+        Self::OutOfMemory,
+        Self::Diverged,
+        Self::MetricMissing,
+        Self::Crashed,
+        Self::TimedOut,
+    ];
 }
 
 impl Phase {
@@ -150,6 +166,8 @@ impl Trial {
             ended: None,
             ran: SignedDuration::ZERO,
             attempts: 0,
+            n_lost: 0,
+            not_before: None,
             shadow_stop: None,
             message: String::new(),
         }
@@ -161,6 +179,7 @@ impl Trial {
             + self
                 .attempt_started
                 .map_or(SignedDuration::ZERO, |start| now.duration_since(start))
+                .max(SignedDuration::ZERO)
     }
 
     /// The last value that it reported.

@@ -83,8 +83,8 @@ pub(super) fn message(trial: &Trial) -> String {
     if is_collapsed(trial) {
         parts.push("collapsed: one class for every example".into());
     }
-    if let Some(step) = trial.shadow_stop {
-        parts.push(format!("the median rule would have stopped it at step {step}"));
+    if let Some(shadow) = trial.shadow_stop.as_ref().filter(|s| s.message != trial.message) {
+        parts.push(escape(&shadow.message));
     }
     if trial.attempts > 1 {
         parts.push(format!("{} attempts", trial.attempts));

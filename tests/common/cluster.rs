@@ -14,7 +14,7 @@ use kube::api::{Api, DynamicObject, ListParams, Patch, PatchParams, PostParams};
 use kube::client::ClientBuilder;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config, ResourceExt};
-pub use pods::{Play, Player};
+pub use pods::{Play, Player, serve};
 use serde_json::{Value, json};
 use std::future::Future;
 use std::io::{BufRead, BufReader};
@@ -264,6 +264,11 @@ impl Space {
         let settings = Settings {
             namespace: Some(self.name.clone()),
             scrape_interval: Duration::from_millis(200),
+            lost_node_after: jiff::SignedDuration::from_secs(1),
+            retry: tuning::Retry {
+                pause: jiff::SignedDuration::from_millis(300),
+                ..Default::default()
+            },
             candidate,
             ..Settings::default()
         };
@@ -354,12 +359,7 @@ pub async fn answer(stream: &mut tokio::net::TcpStream, code: &str, body: &str) 
 pub fn check_first_proposals(manifest: &Value, trials: &[Trial]) {
     let job = api::check(manifest).unwrap().job;
     let parallel = job.budget.parallel;
-    let empty = tuning::Snapshot {
-        job,
-        trials: vec![],
-        active: Default::default(),
-        ended: None,
-    };
+    let empty = tuning::Snapshot::new(job);
     for (proposal, trial) in tuning::propose(&empty, parallel).iter().zip(trials) {
         assert_eq!(
             api::assignment(&empty.job.space, &proposal.point),

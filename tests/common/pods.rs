@@ -1,9 +1,9 @@
 //! Plays the part of the kubelet: what becomes of the pods of a test.
 
-use super::Space;
+use super::{Space, answer};
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
-use kube::api::{Api, ListParams, Patch, PatchParams};
+use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -19,13 +19,27 @@ pub enum Play {
     Runs,
     /// It runs until this is true, and then ends well without a word.
     RunsUntil(Arc<AtomicBool>),
+    /// It runs until it is taken away, and began then by its node's clock, which may be wrong or silent.
+    RunsSince(Option<String>),
     /// The node takes it away.
     Evicted,
+    /// The node takes it away, and it ends with this code and termination message.
+    Drained(i32, String),
+    /// It runs until it is asked to end, and then ends with this code and termination message.
+    EndsWhenAsked(i32, String),
+    /// The kubelet rejects it, for this reason.
+    Rejected(&'static str),
+    /// It is bound to this node first, whose kubelet is played too.
+    On(&'static str, Box<Play>),
     /// Its container can't be started, for this reason.
     Stuck(&'static str),
 }
 
 impl Play {
+    pub fn on(self, node: &'static str) -> Self {
+        Self::On(node, Box::new(self))
+    }
+
     pub fn reports(f1: f64) -> Self {
         Self::Ends(0, json!({"f1": f1}).to_string(), "Completed")
     }
@@ -78,41 +92,84 @@ fn learning_rate(pod: &Pod) -> f64 {
 
 /// Brings a pod one step further.
 async fn step(pods: &Api<Pod>, pod: &Pod, part: &Play) -> kube::Result<()> {
-    let status = pod.status.clone().unwrap_or_default();
-    let started = status.start_time.is_some();
-    let now = "2026-01-02T03:04:05Z";
-    let container = |state: Value| json!([{"name": "trial", "image": "x", "imageID": "", "ready": false, "restartCount": 0, "state": state}]);
-    let running = json!({"running": {"startedAt": now}});
-    let new = match (part, started) {
-        _ if is_over(pod) => return Ok(()),
-        (Play::Stuck(reason), false) => {
-            json!({"containerStatuses": container(json!({"waiting": {"reason": reason, "message": "no such thing"}}))})
+    let name = pod.name_any();
+    let is_bound = pod.spec.as_ref().is_some_and(|s| s.node_name.is_some());
+    if is_over(pod) {
+        if is_bound && pod.metadata.deletion_timestamp.is_some() {
+            let at_once = DeleteParams::default().grace_period(0);
+            pods.delete(&name, &at_once).await?;
         }
-        (Play::Stuck(_) | Play::Runs, true) => return Ok(()),
-        (Play::RunsUntil(done), true) if !done.load(Ordering::Relaxed) => return Ok(()),
-        (Play::RunsUntil(_), true) => json!({
-            "phase": "Succeeded",
-            "containerStatuses": container(json!({"terminated": {"exitCode": 0, "startedAt": now, "finishedAt": now}})),
-        }),
-        (_, false) => {
-            json!({"phase": "Running", "startTime": now, "podIP": "127.0.0.1", "podIPs": [{"ip": "127.0.0.1"}], "containerStatuses": container(running)})
-        }
-        (Play::Evicted, true) => json!({
-            "phase": "Failed", "reason": "Evicted",
-            "conditions": [{"type": "DisruptionTarget", "status": "True", "reason": "EvictionByEvictionAPI", "message": "drained"}],
-            "containerStatuses": container(json!({"terminated": {"exitCode": 143, "startedAt": now, "finishedAt": now}})),
-        }),
-        (Play::Ends(code, message, reason), true) => json!({
-            "phase": if *code == 0 { "Succeeded" } else { "Failed" },
-            "containerStatuses": container(json!({"terminated": {
-                "exitCode": code, "message": message, "reason": reason, "startedAt": now, "finishedAt": "2026-01-02T03:14:05Z",
-            }})),
-        }),
+        return Ok(());
+    }
+    let part = match part {
+        Play::On(node, _) if !is_bound => return bind(pods, &name, node).await,
+        Play::On(_, part) => part,
+        part => part,
     };
-    let patch = Patch::Merge(json!({"status": new}));
-    pods.patch_status(&pod.name_any(), &PatchParams::default(), &patch)
+    let Some(status) = next_status(pod, part) else {
+        return Ok(());
+    };
+    let patch = Patch::Merge(json!({"status": status}));
+    pods.patch_status(&name, &PatchParams::default(), &patch)
         .await
         .map(drop)
+}
+
+async fn bind(pods: &Api<Pod>, pod: &str, node: &str) -> kube::Result<()> {
+    let binding = json!({"apiVersion": "v1", "kind": "Binding", "metadata": {"name": pod},
+        "target": {"apiVersion": "v1", "kind": "Node", "name": node}});
+    pods.create_subresource::<Value, Value>("binding", pod, &PostParams::default(), &binding)
+        .await
+        .map(drop)
+}
+
+fn container(state: Value) -> Value {
+    json!([{"name": "trial", "image": "x", "imageID": "", "ready": false, "restartCount": 0, "state": state}])
+}
+
+/// The status that it has next; `None` while it stays as it is.
+fn next_status(pod: &Pod, part: &Play) -> Option<Value> {
+    let status = pod.status.clone().unwrap_or_default();
+    let has_started = status.start_time.is_some();
+    let now = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+    let began = status.start_time.map(|t| t.0.to_string());
+    let is_asked = pod.metadata.deletion_timestamp.is_some();
+    let ended = |code: i32, message: &str, reason: &str| {
+        json!({
+            "phase": if code == 0 { "Succeeded" } else { "Failed" },
+            "containerStatuses": container(json!({"terminated": {
+                "exitCode": code, "message": message, "reason": reason, "startedAt": began, "finishedAt": now,
+            }})),
+        })
+    };
+    let running = |since: Option<&str>| {
+        json!({
+            "phase": "Running", "startTime": now, "podIP": "127.0.0.1", "podIPs": [{"ip": "127.0.0.1"}],
+            "containerStatuses": container(json!({"running": {"startedAt": since}})),
+        })
+    };
+    let drained = |code: i32, message: &str| {
+        let mut status = ended(code, message, "Error");
+        status["conditions"] = json!([{"type": "DisruptionTarget", "status": "True",
+            "reason": "EvictionByEvictionAPI", "message": "drained"}]);
+        status
+    };
+    match (part, has_started) {
+        (Play::On(_, part), _) => next_status(pod, part),
+        (Play::Rejected(reason), _) => {
+            Some(json!({"phase": "Failed", "reason": reason, "message": "Pod was rejected"}))
+        }
+        (Play::Stuck(reason), false) => Some(json!({"containerStatuses":
+            container(json!({"waiting": {"reason": reason, "message": "no such thing"}}))})),
+        (Play::Stuck(_) | Play::Runs | Play::RunsSince(_), true) => None,
+        (Play::RunsUntil(done), true) => done.load(Ordering::Relaxed).then(|| ended(0, "", "Completed")),
+        (Play::RunsSince(since), false) => Some(running(since.as_deref())),
+        (_, false) => Some(running(Some(&now))),
+        (Play::Evicted, true) => Some(drained(143, "")),
+        (Play::Drained(code, message), true) => Some(drained(*code, message)),
+        (Play::EndsWhenAsked(code, message), true) => is_asked.then(|| ended(*code, message, "Error")),
+        (Play::Ends(code, message, reason), true) => Some(ended(*code, message, reason)),
+    }
 }
 
 /// Plays pods until it is dropped.
@@ -138,4 +195,20 @@ impl Drop for Player {
     fn drop(&mut self) {
         self.task.abort();
     }
+}
+
+/// Serves one page after the other, the last one for ever; the answer is the port.
+pub async fn serve(pages: &'static [&'static str]) -> u16 {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        let mut next = pages.iter().copied();
+        let mut page = "";
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            page = next.next().unwrap_or(page);
+            answer(&mut stream, "200 OK", page).await;
+        }
+    });
+    port
 }

@@ -33,6 +33,7 @@ pub fn job(parameters: Vec<Parameter>) -> Job {
             max_without_improvement: None,
             max_gpu_hours: Some(8.0),
         },
+        retry: Default::default(),
         early_stopping: None,
         prior: vec![],
         suspend: false,
@@ -157,6 +158,7 @@ fn view(trials: Vec<Trial>, ended: Option<Ended>, now: Timestamp) -> RunView {
         trials,
         active,
         ended,
+        resumed: None,
     };
     let point = Point(vec![Value::Double(6.52e-5)]);
     RunView {

@@ -1,0 +1,54 @@
+//! The first step of a pass: this generation of the spec was seen, before anything is done about it.
+
+use super::prior;
+use super::reconcile::{Error, Pass};
+use super::standing::{self, Standing};
+use crate::tuning::{Ended, reopens};
+use jiff::Timestamp;
+use kube::runtime::controller::Action;
+use std::time::Duration;
+
+impl Pass<'_> {
+    /// Says that this generation of the spec was seen, before anything is done about it.
+    pub async fn acknowledge(&mut self) -> Result<Option<Action>, Error> {
+        let generation = self.object.metadata.generation;
+        let is_new = self.status.start_time.is_none();
+        if self.status.observed_generation == generation && !is_new {
+            self.checked.job.prior = prior::observations(&self.checked.job, &self.status.prior);
+            return Ok(None);
+        }
+        let now = Timestamp::now();
+        if is_new && let Some(from) = &self.checked.spec.warm_start {
+            match prior::gather(self.ctx, &self.owner, &self.checked.job, &from.from) {
+                Ok(found) => self.status.prior = found,
+                Err(why) => {
+                    standing::stand(&mut self.status, &Standing::Waiting(why), generation, now);
+                    self.write_status().await?;
+                    return Ok(Some(Action::requeue(Duration::from_secs(10))));
+                }
+            }
+        }
+        let standing = match standing::ended(&self.status) {
+            Some(end) if !self.reopen(&end, now).await? => Standing::Ended(end),
+            _ => Standing::Working,
+        };
+        self.status.start_time.get_or_insert(now);
+        standing::stand(&mut self.status, &standing, generation, now);
+        self.checked.job.prior = prior::observations(&self.checked.job, &self.status.prior);
+        self.write_status().await?;
+        Ok(None)
+    }
+
+    /// Whether a job that has ended goes on with the manifest as it is now.
+    async fn reopen(&mut self, end: &Ended, now: Timestamp) -> Result<bool, Error> {
+        // Not from the watch: where it lags behind, the budget would look less spent than it is.
+        let live = self.ctx.cluster.trials_of(&self.owner.0, &self.owner.1).await?;
+        self.records.clear();
+        self.load(live.into_iter());
+        let goes_on = reopens(&self.snapshot(now), end, now);
+        if goes_on && end.reason.waits_to_be_mended() {
+            self.status.resumed_time = Some(now);
+        }
+        Ok(goes_on)
+    }
+}

@@ -1,0 +1,245 @@
+//! All reading of a pass: how the attempts of a job's trials stand, and what they have reported.
+
+use super::TRIAL_LABEL;
+use super::listen::{Heard, NoAnswer, heard_in};
+use super::reconcile::{Error, Pass};
+use super::record::Record;
+use super::sight::{self, Lens, SeenPod, Sight, see};
+use super::source::Source;
+use crate::metrics::TrialReport;
+use crate::tuning::{AttemptState, CurvePoint, Exited, FinalReport, Progress, Reported};
+use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::api::batch::v1::Job;
+use k8s_openapi::api::core::v1::Pod;
+use kube::ResourceExt;
+use std::sync::Arc;
+
+/// How long after a trial's end a Prometheus server is waited for.
+const PATIENCE: SignedDuration = SignedDuration::from_mins(5);
+
+/// The attempt of one trial, as it was found.
+#[derive(Debug)]
+pub struct Observed {
+    /// The trial's number in the job.
+    pub index: u32,
+    /// How it stands.
+    pub sight: Sight,
+    /// What it has reported.
+    pub reported: Reported,
+}
+
+/// Looks at every trial that was started.
+pub async fn observe(pass: &Pass<'_>) -> Result<Vec<Observed>, Error> {
+    let mut all = Vec::new();
+    for record in pass.records.iter().filter(|r| r.is_started()) {
+        let sight = look(pass, record).await?;
+        let reported = listen(pass, record, &sight).await?;
+        all.push(Observed {
+            index: record.index,
+            sight,
+            reported,
+        });
+    }
+    Ok(all)
+}
+
+/// The Job of a trial, whichever attempt it is.
+pub fn kube_job(pass: &Pass, record: &Record) -> Option<Arc<Job>> {
+    let uid = record.object.uid();
+    let jobs = pass.ctx.stores.kube_jobs.of(&pass.owner);
+    jobs.into_iter()
+        .find(|j| j.owner_references().iter().any(|o| Some(&o.uid) == uid.as_ref()))
+}
+
+/// The pods that carry a trial's label.
+pub fn pods_of(pass: &Pass, record: &Record) -> Vec<Pod> {
+    let name = record.name();
+    let pods = pass.ctx.stores.pods.of(&pass.owner);
+    let own = pods.iter().filter(|p| p.labels().get(TRIAL_LABEL) == Some(&name));
+    own.map(|p| Pod::clone(p)).collect()
+}
+
+/// Those that are gone and had ended: their Job alone would not tell how.
+fn departed_of(pass: &Pass, record: &Record) -> Vec<Pod> {
+    let name = record.name();
+    let pods = pass.ctx.stores.departed.of(&pass.owner);
+    let own = pods
+        .iter()
+        .filter(|p| p.labels().get(TRIAL_LABEL) == Some(&name) && sight::has_exited(p));
+    own.map(|p| Pod::clone(p)).collect()
+}
+
+async fn look(pass: &Pass<'_>, record: &Record) -> Result<Sight, Error> {
+    let lens = Lens {
+        last_pod: record.status.pod.as_deref(),
+        lost_after: pass.ctx.settings.lost_node_after,
+        now: Timestamp::now(),
+    };
+    // The Job of another attempt is on its way out.
+    let job = kube_job(pass, record).filter(|j| sight::attempt_of(j) == record.status.attempts);
+    let Some(job) = job else {
+        return Ok(see(None, &[], &lens));
+    };
+    let mut pods = pods_of(pass, record);
+    if !pods.iter().any(|p| sight::belongs(p, &job)) {
+        pods.extend(departed_of(pass, record));
+    }
+    match see(Some(&job), &pods, &lens) {
+        Sight {
+            state: AttemptState::Unclear { .. },
+            ..
+        } => {
+            // The watch of the Jobs may be ahead of that of the pods.
+            let label = format!("{TRIAL_LABEL}={}", record.name());
+            let mut pods = pass.ctx.cluster.pods(&pass.owner.0, &label).await?;
+            if pods.is_empty() {
+                pods.extend(departed_of(pass, record));
+            }
+            Ok(see(Some(&job), &pods, &lens))
+        }
+        seen => Ok(seen),
+    }
+}
+
+async fn listen(pass: &Pass<'_>, record: &Record, sight: &Sight) -> Result<Reported, Error> {
+    let metrics = pass.checked.spec.metrics.as_ref();
+    let source = Source::of(metrics, &pass.owner.0);
+    let Some(pod) = &sight.pod else {
+        return Ok(Reported::default());
+    };
+    let heard = match &sight.state {
+        AttemptState::Running(run) => {
+            if let Some(ear) = source.ear(pod, run.start(Timestamp::now())) {
+                let objective = &pass.checked.job.objective.metric;
+                pass.ctx
+                    .listeners
+                    .follow(&pod.uid, ear, objective, pass.reference());
+            }
+            pass.ctx.listeners.heard(&pod.uid)
+        }
+        AttemptState::Leaving { .. } => pass.ctx.listeners.heard(&pod.uid),
+        AttemptState::Exited(exited) => at_the_end(pass, &source, pod, exited).await?,
+        _ => return Ok(Reported::default()),
+    };
+    let mut reported = reported(&heard, &source, record);
+    reported.last_words.clone_from(&pod.message);
+    reported.report = pod
+        .message
+        .as_deref()
+        .and_then(|m| TrialReport::parse(m).ok())
+        .map(|report| final_report(report, &pass.checked.job.objective.metric));
+    Ok(reported)
+}
+
+/// What was heard of a pod that has ended, where possible read once more.
+async fn at_the_end(
+    pass: &Pass<'_>,
+    source: &Source<'_>,
+    pod: &SeenPod,
+    exited: &Exited,
+) -> Result<Heard, Error> {
+    let objective = &pass.checked.job.objective.metric;
+    let mut heard = pass.ctx.listeners.heard(&pod.uid);
+    if source.reads_logs() {
+        // A log is whole only now. One that can't be read any more has told what was heard before.
+        if let Ok(log) = pass.ctx.cluster.log(&pass.owner.0, &pod.name).await {
+            heard = heard_in(&log, &source.definitions(), objective);
+        }
+    }
+    let (start, until) = exited.span(Timestamp::now());
+    if let Some(question) = source.question(&pod.name, start) {
+        let since_end = Timestamp::now().duration_since(until);
+        match pass.ctx.listeners.ask_server(&question, objective, until).await {
+            Ok(news) => heard = news,
+            // The trial has done its part: it is no failure of its own yet.
+            Err(NoAnswer::Unreachable(why)) if since_end < PATIENCE => {
+                return Err(Error::Prometheus(why));
+            }
+            Err(why) => heard.trouble = Some(why.to_string()),
+        }
+    }
+    Ok(heard)
+}
+
+fn reported(heard: &Heard, source: &Source, record: &Record) -> Reported {
+    let trouble = heard.trouble.as_ref().map(|why| format!(" ({why})"));
+    Reported {
+        points: news(heard, record),
+        metrics: heard.metrics.clone(),
+        progress: Progress {
+            step: heard.step,
+            total_steps: heard.total_steps,
+            epoch: None,
+        },
+        report: None,
+        last_words: None,
+        looked_in: format!(
+            "neither in {}{} nor in its termination message",
+            source.place(),
+            trouble.unwrap_or_default()
+        ),
+        // What another operator heard of it is in the status.
+        may_have_gaps: source.is_fleeting() && heard.metrics.is_empty(),
+    }
+}
+
+/// The points that the status does not have yet. (It may have thinned out those before.)
+fn news(heard: &Heard, record: &Record) -> Vec<CurvePoint> {
+    let last = record.status.curve.last();
+    let is_last = |(step, value): &(u64, f64)| last.is_some_and(|p| p.step == *step && p.value == *value);
+    let known = heard
+        .points
+        .iter()
+        .rposition(is_last)
+        .map_or(0, |place| place + 1);
+    let point = |&(step, value): &(u64, f64)| CurvePoint { step, value };
+    heard.points[known..].iter().map(point).collect()
+}
+
+fn final_report(report: TrialReport, objective: &str) -> FinalReport {
+    let point = |(step, value): (u64, f64)| CurvePoint { step, value };
+    FinalReport {
+        curve: report.curve_of(objective).into_iter().map(point).collect(),
+        step: report.step,
+        metrics: report.metrics,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(curve: &[(u64, f64)]) -> Record {
+        let curve: Vec<_> = curve
+            .iter()
+            .map(|(step, value)| serde_json::json!({"step": step, "value": value}))
+            .collect();
+        let object = serde_json::json!({
+            "apiVersion": "tuning-operator.io/v1alpha1", "kind": "Trial", "metadata": {"name": "a-0001"},
+            "spec": {"job": "a", "index": 1, "parameters": {}}, "status": {"curve": curve},
+        });
+        Record::parse(&serde_json::from_value(object).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn only_points_that_the_status_does_not_have_are_news() {
+        let heard = |points: &[(u64, f64)]| Heard {
+            points: points.to_vec(),
+            ..Heard::default()
+        };
+        let cases: [(&[_], &[_], usize); 4] = [
+            (&[], &[(1, 0.1), (2, 0.2)], 2),
+            (&[(1, 0.1), (2, 0.2)], &[(1, 0.1), (2, 0.2)], 0),
+            (&[(1, 0.1), (2, 0.2)], &[(1, 0.1), (2, 0.2), (3, 0.2)], 1),
+            // A resumed attempt measures a step again.
+            (&[(1, 0.1), (2, 0.2)], &[(2, 0.3), (3, 0.4)], 2),
+        ];
+        for (status, points, n) in cases {
+            assert_eq!(
+                news(&heard(points), &record(status)).len(),
+                n,
+                "{status:?} {points:?}"
+            );
+        }
+    }
+}

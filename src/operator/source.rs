@@ -1,0 +1,96 @@
+//! Where the metrics of a job's trials are read, by its spec. Pure.
+
+use super::listen::{Ear, Question};
+use super::sight::SeenPod;
+use super::trial_job;
+use crate::api::{MetricsSpec, ValueSource};
+use crate::metrics::{self, MetricDefinition};
+use jiff::Timestamp;
+
+/// A job's source of metrics.
+pub struct Source<'a> {
+    spec: Option<&'a MetricsSpec>,
+    namespace: &'a str,
+}
+
+impl<'a> Source<'a> {
+    /// The source that a spec names, for pods of this namespace.
+    pub fn of(spec: Option<&'a MetricsSpec>, namespace: &'a str) -> Self {
+        Self { spec, namespace }
+    }
+
+    /// How a value is marked that was read there.
+    pub fn mark(&self) -> ValueSource {
+        match (self.reads_logs(), self.asks_server()) {
+            (true, _) => ValueSource::Logs,
+            (_, true) => ValueSource::PromQuery,
+            _ => ValueSource::Prometheus,
+        }
+    }
+
+    /// The place in words.
+    pub fn place(&self) -> &'static str {
+        match self.mark() {
+            ValueSource::Logs => "its log",
+            ValueSource::PromQuery => "the series of spec.metrics.promQuery",
+            _ => "its metrics page",
+        }
+    }
+
+    /// Whether what was said while nobody listened is gone.
+    pub fn is_fleeting(&self) -> bool {
+        self.mark() == ValueSource::Prometheus
+    }
+
+    /// Whether it is the trial's output.
+    pub fn reads_logs(&self) -> bool {
+        self.spec.is_some_and(|m| m.logs.is_some())
+    }
+
+    fn asks_server(&self) -> bool {
+        self.spec.is_some_and(|m| m.prom_query.is_some())
+    }
+
+    /// Where to listen to a pod that runs; `None` while it has no address.
+    pub fn ear(&self, pod: &SeenPod, since: Timestamp) -> Option<Ear> {
+        if let Some(question) = self.question(&pod.name, since) {
+            return Some(Ear::Server(question));
+        }
+        let Some(port) = trial_job::port(self.spec) else {
+            return Some(Ear::Log {
+                namespace: self.namespace.to_owned(),
+                pod: pod.name.clone(),
+                definitions: self.definitions(),
+            });
+        };
+        let path = self
+            .spec
+            .and_then(|m| m.prometheus.clone())
+            .unwrap_or_default()
+            .path;
+        let ip = pod.ip.as_ref()?.parse().ok()?;
+        Some(Ear::Endpoint { ip, port, path })
+    }
+
+    /// What a Prometheus server is asked about a pod, if it is to be asked.
+    pub fn question(&self, pod: &str, since: Timestamp) -> Option<Question> {
+        let query = self.spec?.prom_query.as_ref()?;
+        let labels = query
+            .labels
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()));
+        let selector = metrics::selector(&query.metric, labels, self.namespace, pod);
+        Some(Question { selector, since })
+    }
+
+    /// What to look for in a log.
+    pub fn definitions(&self) -> Vec<MetricDefinition> {
+        let definition = |d: &crate::api::MetricDefinition| MetricDefinition {
+            name: d.name.clone(),
+            regex: d.regex.clone(),
+        };
+        let logs = self.spec.and_then(|m| m.logs.as_ref());
+        logs.map(|l| l.definitions.iter().map(definition).collect())
+            .unwrap_or_default()
+    }
+}
