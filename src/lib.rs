@@ -1,7 +1,7 @@
 //! The tuner, in reading order. Arrows point left: a module knows only the ones above it.
 //!
-//! `space <- optimizer <- tuning <- api <- {contract, view} <- {local, operator} <- cli`; `metrics` is used by the two shells
-//! alone, and `trainer` knows nothing of the others.
+//! `space <- optimizer <- tuning <- metrics <- api <- {contract, view} <- {local, operator} <- cli`; `metrics` uses none of those
+//! before it, and `trainer` knows nothing of the others.
 
 pub mod space;
 
@@ -9,13 +9,13 @@ pub mod optimizer;
 
 pub mod tuning;
 
+pub mod metrics;
+
 pub mod api;
 
 pub mod contract;
 
 pub mod view;
-
-pub mod metrics;
 
 #[cfg(feature = "local")]
 pub mod local;

@@ -244,7 +244,7 @@ fn faults_of_other_trials() {
         "  trial:",
         &logs("f1=[0-9]+"),
         "spec.metrics.logs.definitions[0].regex",
-        "exactly one must capture",
+        "put the number in parentheses",
     );
 }
 

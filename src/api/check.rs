@@ -2,8 +2,10 @@
 
 use super::convert::{convert, seed_of_name};
 use super::fault::Fault;
+use super::metrics_check::check_metrics;
 use super::schema::{check_against, schema_of};
 use super::{GROUP, KIND, TuningJobSpec, VERSION};
+use crate::metrics::LogMetrics;
 use crate::tuning::Job;
 use serde_json::Value;
 
@@ -14,6 +16,8 @@ pub struct Checked {
     pub job: Job,
     /// The manifest's `spec`.
     pub spec: TuningJobSpec,
+    /// What finds metrics in the trials' logs, where `spec.metrics.logs` says that they are there.
+    pub log_metrics: Option<LogMetrics>,
     /// The manifest as it was given.
     pub manifest: Value,
 }
@@ -47,11 +51,13 @@ pub fn check(manifest: &Value) -> Result<Checked, Vec<Fault>> {
     }
     let name = manifest["metadata"]["name"].as_str().unwrap_or_default();
     let job = convert(name, spec, seed_of_name(name), &mut faults);
+    let log_metrics = check_metrics(spec, &mut faults);
     faults.dedup();
     match (job, serde_json::from_value(spec.clone())) {
         (Some(job), Ok(spec)) if faults.is_empty() => Ok(Checked {
             job,
             spec,
+            log_metrics,
             manifest: manifest.clone(),
         }),
         (_, Err(error)) if faults.is_empty() => Err(vec![Fault::new("spec", error.to_string())]),

@@ -1,5 +1,6 @@
 //! Where a trial's metrics are read.
 
+use crate::metrics::{MAX_DEFINITIONS, MAX_EXPRESSION};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -71,7 +72,7 @@ pub struct PromQuerySpec {
 #[serde(rename_all = "camelCase")]
 pub struct LogsSpec {
     /// What to look for: every match is a point of the learning curve, the last one counts.
-    #[schemars(length(min = 1, max = 40))]
+    #[schemars(length(min = 1, max = MAX_DEFINITIONS))]
     pub definitions: Vec<MetricDefinition>,
 }
 
@@ -83,6 +84,6 @@ pub struct MetricDefinition {
     #[schemars(length(min = 1, max = 128))]
     pub name: String,
     /// A regular expression with one group, which captures the number: `f1=([0-9.]+)`.
-    #[schemars(length(min = 1, max = 1024))]
+    #[schemars(length(min = 1, max = MAX_EXPRESSION))]
     pub regex: String,
 }

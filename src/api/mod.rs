@@ -7,6 +7,7 @@ mod check;
 mod condition;
 mod convert;
 mod fault;
+mod metrics_check;
 mod metrics_spec;
 mod pod_spec;
 mod record;

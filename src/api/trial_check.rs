@@ -5,7 +5,6 @@ use super::fault::Fault;
 use super::volume_check::{check_sagemaker, check_volumes};
 use super::*;
 use crate::space::{Domain, Parameter, SearchSpace};
-use regex::Regex;
 use serde_json::Value;
 
 /// Parameters that the built-in fine-tuner understands, and whether they are whole numbers.
@@ -59,9 +58,6 @@ pub fn check_trial(
         .unwrap_or_default();
     if let Some(bert) = &trial.bert {
         check_bert(bert, space, strategy, &metric, faults);
-    }
-    if let Some(metrics) = section::<MetricsSpec>(spec, "metrics") {
-        check_metrics(&metrics, &metric, faults);
     }
 }
 
@@ -184,85 +180,5 @@ fn check_env(env: &[EnvVar], faults: &mut Vec<Fault>) {
                 format!("{:?} is not the name of a variable", var.name),
             ));
         }
-    }
-}
-
-/// Names of Prometheus' data model: they stand outside quotes in a question, so nothing else may.
-fn check_query(query: &PromQuerySpec, faults: &mut Vec<Fault>) {
-    let path = "spec.metrics.promQuery";
-    let is_name = |text: &str, colons: bool| {
-        let inner = |c: char| c.is_ascii_alphanumeric() || c == '_' || colons && c == ':';
-        !text.starts_with(|c: char| c.is_ascii_digit()) && !text.is_empty() && text.chars().all(inner)
-    };
-    if !is_name(&query.metric, true) {
-        let message = format!(
-            "{:?} is no name of a metric: letters, digits, '_' and ':'",
-            query.metric
-        );
-        faults.push(Fault::new(format!("{path}.metric"), message));
-    }
-    for name in query.labels.keys() {
-        let why = match name.as_str() {
-            "namespace" | "pod" => "the operator sets this label for each trial: remove it",
-            name if name.starts_with("__") || !is_name(name, false) => {
-                "is no name of a label: letters, digits and '_', no '__' at the beginning"
-            }
-            _ => continue,
-        };
-        faults.push(Fault::new(format!("{path}.labels.{name}"), why));
-    }
-}
-
-fn check_metrics(metrics: &MetricsSpec, metric: &str, faults: &mut Vec<Fault>) {
-    let kinds = [
-        ("prometheus", metrics.prometheus.is_some()),
-        ("promQuery", metrics.prom_query.is_some()),
-        ("logs", metrics.logs.is_some()),
-    ];
-    exactly_one("spec.metrics", &kinds, faults);
-    if let Some(prometheus) = metrics.prometheus.as_ref().filter(|p| !p.path.starts_with('/')) {
-        let message = format!("{:?} is not a path: begin it with '/'", prometheus.path);
-        faults.push(Fault::new("spec.metrics.prometheus.path", message));
-    }
-    if let Some(query) = &metrics.prom_query {
-        check_query(query, faults);
-    }
-    let Some(logs) = &metrics.logs else { return };
-    for (i, definition) in logs.definitions.iter().enumerate() {
-        let path = format!("spec.metrics.logs.definitions[{i}]");
-        match Regex::new(&definition.regex) {
-            Err(error) => {
-                let reason = error.to_string();
-                let reason = reason
-                    .lines()
-                    .last()
-                    .unwrap_or_default()
-                    .trim_start_matches("error: ")
-                    .to_owned();
-                faults.push(Fault::new(
-                    format!("{path}.regex"),
-                    format!("{:?}: {reason}", definition.regex),
-                ));
-            }
-            Ok(regex) if regex.captures_len() != 2 => {
-                let message = format!(
-                    "{:?} has {} groups: exactly one must capture the number, as in f1=([0-9.]+)",
-                    definition.regex,
-                    regex.captures_len() - 1
-                );
-                faults.push(Fault::new(format!("{path}.regex"), message));
-            }
-            Ok(_) => {}
-        }
-        if logs.definitions[..i].iter().any(|d| d.name == definition.name) {
-            faults.push(Fault::new(
-                format!("{path}.name"),
-                format!("{:?} is defined already", definition.name),
-            ));
-        }
-    }
-    if !metric.is_empty() && !logs.definitions.iter().any(|d| d.name == metric) {
-        let message = format!("none defines the objective {metric:?}");
-        faults.push(Fault::new("spec.metrics.logs.definitions", message));
     }
 }

@@ -4,7 +4,7 @@ use super::command::{Place, launch};
 use super::logs::{LogNews, follow};
 use super::{Session, process, report, run_dir, scrape};
 use crate::api::MetricsSpec;
-use crate::metrics::{Listener, LogMetrics, MetricDefinition, TrialReading, TrialReport};
+use crate::metrics::{Listener, TrialReading, TrialReport};
 use crate::tuning::{
     AttemptState, CurvePoint, Exit, Exited, FinalReport, Progress, Reported, Run, StopReason, Transition,
     Trial, lifecycle,
@@ -97,7 +97,7 @@ pub fn begin(
             }))
         }
     };
-    let log_metrics = log_metrics(&metrics)?;
+    let log_metrics = checked.log_metrics.clone();
     let (log, tell_log) = (trial_dir.join("log.txt"), tell.clone());
     std::thread::spawn(move || follow(output, &log, log_metrics, |n| tell_log(AttemptNews::Log(n))));
     if let Some(port) = port {
@@ -107,23 +107,6 @@ pub fn begin(
     }
     tokio::spawn(async move { tell(AttemptNews::Exited(process::exit_of(child.wait().await))) });
     Ok(Attempt::new(number, pid, &job.objective.metric, &metrics))
-}
-
-fn log_metrics(metrics: &MetricsSpec) -> Result<Option<LogMetrics>, String> {
-    let Some(logs) = &metrics.logs else {
-        return Ok(None);
-    };
-    let definition = |d: &crate::api::MetricDefinition| MetricDefinition {
-        name: d.name.clone(),
-        regex: d.regex.clone(),
-    };
-    let definitions: Vec<MetricDefinition> = logs.definitions.iter().map(definition).collect();
-    LogMetrics::new(&definitions).map(Some).map_err(|faults| {
-        let faults = faults
-            .into_iter()
-            .map(|(i, m)| format!("spec.metrics.logs.definitions[{i}].regex: {m}"));
-        faults.collect::<Vec<_>>().join("; ")
-    })
 }
 
 async fn keep_asking(

@@ -2,15 +2,15 @@
 //!
 //! A trial's output may be endless, without line ends or not even text; it costs bounded memory and a bounded file.
 
-use crate::metrics::LogMetrics;
-use std::fs::OpenOptions;
-use std::io::{BufRead, BufReader, Read, Write};
+use crate::metrics::{Lines, LogMetrics};
+use std::fs::{File, OpenOptions};
+use std::io::{ErrorKind, Read, Write};
 use std::path::Path;
 
 /// Bytes of output that are kept for each attempt.
 const KEPT: u64 = 32 << 20;
-/// Longest line that is looked at; the rest of a longer one is skipped.
-const LONGEST_LINE: u64 = 16 << 10;
+/// Most bytes that are read at once.
+const PIECE: usize = 16 << 10;
 
 /// What was seen in the output.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,41 +23,63 @@ pub enum LogNews {
 
 /// Reads output to its end: copies it to `path`, and tells what the definitions find.
 pub fn follow(
-    output: impl Read,
+    mut output: impl Read,
     path: &Path,
-    mut metrics: Option<LogMetrics>,
+    metrics: Option<LogMetrics>,
     mut tell: impl FnMut(LogNews),
 ) {
-    let mut log = OpenOptions::new().create(true).append(true).open(path).ok();
-    let mut reader = BufReader::new(output);
-    let mut written = 0u64;
+    let mut copy = Copy::to(path);
+    let mut lines = Lines::default();
     let mut last_line = String::new();
-    let mut line = Vec::new();
-    loop {
-        line.clear();
-        match (&mut reader).take(LONGEST_LINE).read_until(b'\n', &mut line) {
-            Ok(0) | Err(_) => break,
-            Ok(_) => {}
+    let mut each = |line: &str| {
+        let line = line.trim_end();
+        if !line.is_empty() {
+            last_line = line.chars().take(400).collect();
         }
-        if let Some(file) = log.as_mut().filter(|_| written < KEPT) {
-            // A full disk must not stop the trial: its metrics are still followed.
-            let _ = file.write_all(&line);
-            written += line.len() as u64;
-            if written >= KEPT {
-                let _ = writeln!(file, "\n[tuning: output beyond {} MiB is not kept]", KEPT >> 20);
-            }
-        }
-        let text = String::from_utf8_lossy(&line);
-        let text = text.trim_end();
-        if !text.is_empty() {
-            last_line = text.chars().take(400).collect();
-        }
-        let found = metrics.as_mut().map(|m| m.feed(text)).unwrap_or_default();
+        let found = metrics.as_ref().map(|m| m.feed(line)).unwrap_or_default();
         if !found.is_empty() {
             tell(LogNews::Metrics(found));
         }
+    };
+    let mut piece = vec![0; PIECE];
+    loop {
+        match output.read(&mut piece) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Ok(0) | Err(_) => break,
+            Ok(n) => {
+                copy.append(&piece[..n]);
+                lines.feed(&piece[..n], &mut each);
+            }
+        }
     }
+    lines.finish(&mut each);
     tell(LogNews::Closed(last_line));
+}
+
+/// The log file.
+struct Copy {
+    file: Option<File>,
+    written: u64,
+}
+
+impl Copy {
+    fn to(path: &Path) -> Self {
+        Self {
+            file: OpenOptions::new().create(true).append(true).open(path).ok(),
+            written: 0,
+        }
+    }
+
+    fn append(&mut self, piece: &[u8]) {
+        if let Some(file) = self.file.as_mut().filter(|_| self.written < KEPT) {
+            // A full disk must not stop the trial: its metrics are still followed.
+            let _ = file.write_all(piece);
+            self.written += piece.len() as u64;
+            if self.written >= KEPT {
+                let _ = writeln!(file, "\n[tuning: output beyond {} MiB is not kept]", KEPT >> 20);
+            }
+        }
+    }
 }
 
 #[cfg(test)]
@@ -74,7 +96,38 @@ mod tests {
         follow(flood, &path, None, |n| news.push(n));
         assert_eq!(news, [LogNews::Closed("the end".into())]);
         let size = std::fs::metadata(&path).unwrap().len();
-        assert!(size < KEPT + 2 * LONGEST_LINE, "{size}");
+        assert!(size < KEPT + 2 * PIECE as u64, "{size}");
         std::fs::remove_file(&path).unwrap();
+    }
+
+    fn values(output: &[u8]) -> Vec<f64> {
+        let path = std::env::temp_dir().join(format!("tuning-lines-{}-{}", std::process::id(), output.len()));
+        let metrics = LogMetrics::new([("f1", "f1=([0-9.]+)")]).unwrap();
+        let mut found = Vec::new();
+        follow(output, &path, Some(metrics), |news| {
+            if let LogNews::Metrics(values) = news {
+                found.extend(values.into_iter().map(|(_, value)| value));
+            }
+        });
+        assert_eq!(
+            std::fs::read(&path).unwrap(),
+            output,
+            "the log file is the output as it is"
+        );
+        std::fs::remove_file(&path).unwrap();
+        found
+    }
+
+    #[test]
+    fn each_state_of_a_progress_bar_is_a_line() {
+        let bar = format!("f1=0.25 {}\r", "#".repeat(PIECE / 2));
+        let output = format!("{}f1=0.71", bar.repeat(5));
+        assert_eq!(values(output.as_bytes()), [0.25, 0.25, 0.25, 0.25, 0.25, 0.71]);
+    }
+
+    #[test]
+    fn a_number_is_read_whole_or_not_at_all() {
+        let long = format!("{} f1=0.8712 f1=0.5\nf1=0.9\n", "x".repeat(PIECE - 8));
+        assert_eq!(values(long.as_bytes()), [0.9]);
     }
 }

@@ -1,47 +1,49 @@
 //! Metrics out of a log: names and regular expressions, as SageMaker's metric definitions have them.
 //!
-//! The engine is that of the `regex` crate: linear in the line, so no expression can stall the tuner. Its size is bounded.
+//! The engine is that of the `regex` crate: linear in the line, so no expression can stall the tuner. How many expressions
+//! there may be and how long, the manifest's schema says; how large they may become is bounded here.
 
 use super::number;
 use regex::{Regex, RegexBuilder};
 
-/// Longest part of a line that is searched, in bytes; the rest of the line is ignored.
-pub const MAX_LINE_BYTES: usize = 16 << 10;
+/// Most definitions that a manifest may have.
+pub const MAX_DEFINITIONS: usize = 40;
+/// Longest expression that a manifest may have, in characters.
+pub const MAX_EXPRESSION: usize = 1024;
 
-const MAX_DEFINITIONS: usize = 40;
-const MAX_PATTERN_BYTES: usize = 1000;
 const MAX_COMPILED_BYTES: usize = 1 << 20;
 
-/// Where one metric is found in a log.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MetricDefinition {
-    /// Name of the metric, such as `f1`; a name may have several definitions.
-    pub name: String,
-    /// A regular expression with one capture group, around the number.
-    pub regex: String,
-}
-
-/// Reads a log line by line.
+/// Reads a log line by line. Made where the manifest is checked and nowhere else, so what passes the check works.
 #[derive(Clone, Debug)]
 pub struct LogMetrics {
     expressions: Vec<(String, Regex)>,
 }
 
+impl PartialEq for LogMetrics {
+    /// The same names and the same texts.
+    fn eq(&self, other: &Self) -> bool {
+        let texts = |of: &Self| -> Vec<(String, String)> {
+            let text = |(name, regex): &(String, Regex)| (name.clone(), regex.as_str().to_owned());
+            of.expressions.iter().map(text).collect()
+        };
+        texts(self) == texts(other)
+    }
+}
+
 impl LogMetrics {
-    /// Compiles the definitions, or says of each one at fault (by its index) what is wrong and what would be right.
-    pub fn new(definitions: &[MetricDefinition]) -> Result<Self, Vec<(usize, String)>> {
-        if definitions.len() > MAX_DEFINITIONS {
-            let n = definitions.len();
-            return Err(vec![(
-                MAX_DEFINITIONS,
-                format!("{n} definitions: at most {MAX_DEFINITIONS}"),
-            )]);
-        }
+    /// Compiles definitions: the name of a metric, such as `f1`, which may come more than once, and a regular expression
+    /// with one capture group, around the number.
+    ///
+    /// # Errors
+    /// Of each definition at fault (by its index), what is wrong and what would be right.
+    pub fn new<'a>(
+        definitions: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Result<Self, Vec<(usize, String)>> {
         let mut expressions = Vec::new();
         let mut faults = Vec::new();
-        for (i, definition) in definitions.iter().enumerate() {
-            match compile(&definition.regex) {
-                Ok(regex) => expressions.push((definition.name.clone(), regex)),
+        for (i, (name, expression)) in definitions.into_iter().enumerate() {
+            match compile(expression) {
+                Ok(regex) => expressions.push((name.to_owned(), regex)),
                 Err(fault) => faults.push((i, fault)),
             }
         }
@@ -54,8 +56,7 @@ impl LogMetrics {
 
     /// Every value that a line holds, in the definitions' order and then the line's: each is a point of its metric's
     /// curve, and the last of the whole log is its final value. What is captured but is no number is ignored.
-    pub fn feed(&mut self, line: &str) -> Vec<(String, f64)> {
-        let line = &line[..line.floor_char_boundary(MAX_LINE_BYTES)];
+    pub fn feed(&self, line: &str) -> Vec<(String, f64)> {
         let values = |(name, regex): &(String, Regex)| -> Vec<(String, f64)> {
             let texts = regex.captures_iter(line).filter_map(|c| c.get(1));
             texts
@@ -67,19 +68,14 @@ impl LogMetrics {
 }
 
 fn compile(pattern: &str) -> Result<Regex, String> {
-    if pattern.len() > MAX_PATTERN_BYTES {
-        return Err(format!(
-            "the expression has {} bytes: at most {MAX_PATTERN_BYTES}",
-            pattern.len()
-        ));
-    }
     let limited = RegexBuilder::new(pattern)
         .size_limit(MAX_COMPILED_BYTES)
         .dfa_size_limit(MAX_COMPILED_BYTES)
         .build();
     let regex = limited.map_err(|e| match e {
         regex::Error::CompiledTooBig(_) => {
-            "the expression is too large: use smaller repetition counts".to_owned()
+            "the expression is too large: use smaller repetition counts, and [0-9] for \\d, [a-z] for \\w"
+                .to_owned()
         }
         other => format!("the expression cannot be read: {}", last_line(&other.to_string())),
     })?;
@@ -104,33 +100,17 @@ fn last_line(text: &str) -> &str {
 mod tests {
     use super::*;
 
-    fn definition(name: &str, regex: &str) -> MetricDefinition {
-        MetricDefinition {
-            name: name.into(),
-            regex: regex.into(),
-        }
-    }
-
     fn metrics(definitions: &[(&str, &str)]) -> LogMetrics {
-        LogMetrics::new(
-            &definitions
-                .iter()
-                .map(|(n, r)| definition(n, r))
-                .collect::<Vec<_>>(),
-        )
-        .unwrap()
+        LogMetrics::new(definitions.iter().copied()).unwrap()
     }
 
     fn fault(regex: &str) -> String {
-        LogMetrics::new(&[definition("f1", regex)])
-            .unwrap_err()
-            .remove(0)
-            .1
+        LogMetrics::new([("f1", regex)]).unwrap_err().remove(0).1
     }
 
     #[test]
     fn every_match_is_a_point() {
-        let mut log = metrics(&[("f1", r"f1[=:]\s*(\S+)"), ("loss", r"loss=([0-9.e+-]+)")]);
+        let log = metrics(&[("f1", r"f1[=:]\s*(\S+)"), ("loss", r"loss=([0-9.e+-]+)")]);
         assert_eq!(log.feed("epoch 1"), []);
         let pairs = |values: &[(&str, f64)]| {
             values
@@ -151,19 +131,8 @@ mod tests {
 
     #[test]
     fn a_name_may_have_several_definitions() {
-        let mut log = metrics(&[("f1", "eval_f1 (.*)$"), ("f1", "final f1 is (.*)$")]);
+        let log = metrics(&[("f1", "eval_f1 (.*)$"), ("f1", "final f1 is (.*)$")]);
         assert_eq!(log.feed("final f1 is 0.91"), [("f1".to_owned(), 0.91)]);
-    }
-
-    #[test]
-    fn an_endless_line_is_cut_even_inside_a_character() {
-        let mut log = metrics(&[("f1", "f1=([0-9.]+)")]);
-        let filler = "é".repeat(MAX_LINE_BYTES / 2);
-        assert_eq!(
-            log.feed(&format!("f1=0.25 {filler} f1=0.5")),
-            [("f1".to_owned(), 0.25)]
-        );
-        assert_eq!(log.feed(&format!("x{filler} f1=0.5")), []);
     }
 
     #[test]
@@ -176,15 +145,18 @@ mod tests {
         );
         assert!(fault("(?=f1)([0-9.]+)").contains("look-around"));
         assert!(fault(r"((?:\w{100}){100}){100}").contains("smaller repetition counts"));
-        assert!(fault(&format!("({})", "a".repeat(MAX_PATTERN_BYTES))).contains("at most 1000"));
     }
 
     #[test]
     fn every_fault_is_said_at_once() {
-        let all = ["(a", "(a)", "a"].map(|r| definition("f1", r));
-        let faults = LogMetrics::new(&all).unwrap_err();
+        let faults = LogMetrics::new(["(a", "(a)", "a"].map(|r| ("f1", r))).unwrap_err();
         assert_eq!(faults.iter().map(|(i, _)| *i).collect::<Vec<_>>(), [0, 2]);
-        let many = vec![definition("f1", "(a)"); MAX_DEFINITIONS + 1];
-        assert_eq!(LogMetrics::new(&many).unwrap_err()[0].0, MAX_DEFINITIONS);
+    }
+
+    #[test]
+    fn what_the_same_manifest_gives_is_equal() {
+        let one = metrics(&[("f1", "f1=(.*)")]);
+        assert_eq!(one, metrics(&[("f1", "f1=(.*)")]));
+        assert_ne!(one, metrics(&[("f1", "F1=(.*)")]));
     }
 }

@@ -4,6 +4,7 @@
 //! spoils the others. Who fetches the text, and how often, is the shells' business.
 #![deny(clippy::disallowed_methods)]
 
+mod lines;
 mod listener;
 mod log_regex;
 mod prom_query;
@@ -11,8 +12,9 @@ mod prometheus_text;
 mod trial_reading;
 mod trial_report;
 
+pub use lines::{Lines, MAX_LINE_BYTES};
 pub use listener::{Listener, Point};
-pub use log_regex::{LogMetrics, MAX_LINE_BYTES, MetricDefinition};
+pub use log_regex::{LogMetrics, MAX_DEFINITIONS, MAX_EXPRESSION};
 pub use prom_query::{MAX_ANSWER_BYTES, selector, series};
 pub use prometheus_text::{Exposition, MAX_EXPOSITION_BYTES, Sample, TooLarge, parse};
 pub use trial_reading::TrialReading;

@@ -60,7 +60,7 @@ impl Pass<'_> {
     pub async fn settle(&mut self, observed: &[Observed]) -> Result<Option<String>, Error> {
         let now = Timestamp::now();
         let job = &self.checked.job;
-        let mark = Source::of(self.checked.spec.metrics.as_ref(), &self.owner.0).mark();
+        let mark = Source::of(&self.checked, &self.owner.0).mark();
         let changes: Vec<(u32, String, Change)> = observed
             .iter()
             .filter_map(|o| {

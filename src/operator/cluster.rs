@@ -6,6 +6,7 @@
 use super::lease::Fence;
 use super::telemetry::Telemetry;
 use crate::api::{Trial, TrialStatus, TuningJob, TuningJobStatus};
+use futures::io::AsyncBufRead;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
@@ -14,10 +15,11 @@ use kube::api::{
     PropagationPolicy,
 };
 use kube::{Client, Error, ResourceExt};
+use std::pin::Pin;
 use std::time::Instant;
 
-/// Most of a log that is read, in bytes.
-const LONGEST_LOG: i64 = 8 << 20;
+/// A log as it arrives.
+pub type LogStream = Pin<Box<dyn AsyncBufRead + Send>>;
 
 /// Writes to the cluster.
 #[derive(Clone)]
@@ -220,16 +222,25 @@ impl Cluster {
         )
     }
 
-    /// The end of a pod's log.
-    pub async fn log(&self, namespace: &str, pod: &str) -> Result<String, Error> {
+    /// A pod's log as a stream, each line with its time before it: from this second since 1970 on, if one is given; to the end of
+    /// what is there, or on with what the pod is yet to print.
+    pub async fn log(
+        &self,
+        namespace: &str,
+        pod: &str,
+        since: Option<i64>,
+        follow: bool,
+    ) -> Result<LogStream, Error> {
         let api: Api<Pod> = Api::namespaced(self.client.clone(), namespace);
         let params = LogParams {
             container: Some(super::CONTAINER.into()),
-            limit_bytes: Some(LONGEST_LOG),
-            tail_lines: Some(20_000),
+            since_time: since.and_then(|second| k8s_openapi::jiff::Timestamp::from_second(second).ok()),
+            timestamps: true,
+            follow,
             ..LogParams::default()
         };
-        self.timed("get", "PodLog", api.logs(pod, &params)).await
+        let stream = self.timed("get", "PodLog", api.log_stream(pod, &params)).await?;
+        Ok(Box::pin(stream))
     }
 }
 

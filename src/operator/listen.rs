@@ -1,7 +1,8 @@
-//! Follows what running trials tell: a task for each pod, which asks its endpoint or reads its log at intervals.
+//! Follows what running trials tell: a task for each pod, which asks its endpoint at intervals or follows its log.
 
 use super::cluster::Cluster;
 use super::context::Settings;
+use super::follow_log::{LogReader, PodLog};
 use super::telemetry::Telemetry;
 use crate::metrics::{self, Listener, LogMetrics, TrialReading};
 use jiff::Timestamp;
@@ -9,7 +10,7 @@ use kube::api::DynamicObject;
 use kube::runtime::reflector::ObjectRef;
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::JoinHandle;
@@ -70,7 +71,7 @@ pub enum Ear {
         /// Its name.
         pod: String,
         /// What to look for.
-        definitions: Vec<metrics::MetricDefinition>,
+        metrics: LogMetrics,
     },
     /// On the Prometheus server of the operator's configuration.
     Server(Question),
@@ -98,8 +99,15 @@ pub struct Listeners {
 }
 
 struct Followed {
-    heard: Arc<Mutex<Heard>>,
+    told: Told,
     task: JoinHandle<()>,
+}
+
+/// Where a task leaves what it hears.
+#[derive(Clone)]
+enum Told {
+    Pages(Arc<Mutex<Heard>>),
+    Log(Box<PodLog>),
 }
 
 impl Drop for Followed {
@@ -134,32 +142,104 @@ impl Listeners {
 
     /// What a pod has told so far.
     pub fn heard(&self, pod_uid: &str) -> Heard {
-        let pods = self.pods.lock().unwrap_or_else(PoisonError::into_inner);
-        pods.get(pod_uid)
-            .map(|f| f.heard.lock().unwrap_or_else(PoisonError::into_inner).clone())
-            .unwrap_or_default()
+        match self.pods().get(pod_uid).map(|f| &f.told) {
+            Some(Told::Pages(heard)) => heard.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            Some(Told::Log(log)) => log.heard(),
+            None => Heard::default(),
+        }
     }
 
     /// Follows a pod, if nobody does yet.
     pub fn follow(&self, pod_uid: &str, ear: Ear, objective: &str, job: ObjectRef<DynamicObject>) {
-        let mut pods = self.pods.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut pods = self.pods();
         if pods.contains_key(pod_uid) {
             return;
         }
-        let heard = Arc::new(Mutex::new(Heard::default()));
-        let task = tokio::spawn(
-            self.clone()
-                .keep_asking(ear, objective.to_owned(), job, heard.clone()),
-        );
-        pods.insert(pod_uid.to_owned(), Followed { heard, task });
+        // The pods of these are gone.
+        pods.retain(|_, followed| !followed.task.is_finished());
+        let followed = match ear {
+            Ear::Log {
+                namespace,
+                pod,
+                metrics,
+            } => self.follow_log(&namespace, &pod, LogReader::new(metrics, objective), job),
+            ear => {
+                let heard = Arc::new(Mutex::new(Heard::default()));
+                let (me, objective) = (self.clone(), objective.to_owned());
+                Followed {
+                    told: Told::Pages(heard.clone()),
+                    task: tokio::spawn(me.keep_asking(ear, objective, job, heard)),
+                }
+            }
+        };
+        pods.insert(pod_uid.to_owned(), followed);
+    }
+
+    fn follow_log(
+        &self,
+        namespace: &str,
+        pod: &str,
+        reader: LogReader,
+        job: ObjectRef<DynamicObject>,
+    ) -> Followed {
+        let log = PodLog::new(self.cluster.clone(), namespace, pod, reader);
+        let (telemetry, wake) = (self.telemetry.clone(), self.wake.clone());
+        let tell = move |is_well| {
+            telemetry.scraped(is_well);
+            if is_well {
+                let _ = wake.send(job.clone());
+            }
+        };
+        Followed {
+            told: Told::Log(Box::new(log.clone())),
+            task: tokio::spawn(log.follow(self.interval, tell)),
+        }
+    }
+
+    /// Reads the log of a pod that has ended to its end, from where it was followed to. What can't be read has told what was
+    /// heard before. What was heard stays until the pod is forgotten.
+    pub async fn rest_of_log(
+        &self,
+        pod_uid: &str,
+        namespace: &str,
+        pod: &str,
+        metrics: &LogMetrics,
+        objective: &str,
+    ) -> Heard {
+        let followed = self.pods().remove(pod_uid);
+        let log = match followed {
+            Some(mut followed) => {
+                followed.task.abort();
+                // Not before it has ended: both read on from the same place.
+                let _ = (&mut followed.task).await;
+                match &followed.told {
+                    Told::Log(log) => Some(PodLog::clone(log)),
+                    Told::Pages(_) => None,
+                }
+            }
+            None => None,
+        };
+        let new = || {
+            let reader = LogReader::new(metrics.clone(), objective);
+            PodLog::new(self.cluster.clone(), namespace, pod, reader)
+        };
+        let log = log.unwrap_or_else(new);
+        let heard = log.rest().await;
+        let ended = Followed {
+            told: Told::Log(Box::new(log)),
+            task: tokio::spawn(async {}),
+        };
+        self.pods().insert(pod_uid.to_owned(), ended);
+        heard
     }
 
     /// Follows these pods of a job no more.
     pub fn forget(&self, pod_uid: &str) {
-        self.pods
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(pod_uid);
+        self.pods().remove(pod_uid);
+    }
+
+    fn pods(&self) -> MutexGuard<'_, HashMap<String, Followed>> {
+        self.pods.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn keep_asking(
@@ -189,17 +269,10 @@ impl Listeners {
             let news = listener.take_news();
             {
                 let mut heard = heard.lock().unwrap_or_else(PoisonError::into_inner);
-                if matches!(ear, Ear::Log { .. }) && answered.is_some() {
-                    // A log is read as a whole each time.
-                    heard.points.clear();
-                }
                 heard.metrics.clone_from(&listener.metrics);
                 heard.step = listener.progress.step;
                 heard.total_steps = listener.progress.total_steps;
-                let value = |p: &metrics::Point| Some((p.step, *p.metrics.get(&objective)?));
-                heard.points.extend(news.iter().filter_map(value));
-                let excess = heard.points.len().saturating_sub(MOST_POINTS);
-                heard.points.drain(..excess);
+                keep_points(&mut heard.points, news, &objective);
             }
             // The reconciliation holds back what is not worth a write.
             if answered.is_some() {
@@ -220,15 +293,7 @@ impl Listeners {
                 let page = metrics::parse(&page).ok()?;
                 listener.page(TrialReading::of(&page, &[objective]));
             }
-            Ear::Log {
-                namespace,
-                pod,
-                definitions,
-            } => {
-                let log = self.cluster.log(namespace, pod).await.ok()?;
-                *listener = read_log(&log, definitions, objective);
-            }
-            Ear::Server(_) => return None,
+            Ear::Log { .. } | Ear::Server(_) => return None,
         }
         Some(())
     }
@@ -301,23 +366,10 @@ fn heard_of(points: &[(f64, f64)], objective: &str, start: f64) -> Heard {
     heard
 }
 
-/// A whole log.
-fn read_log(log: &str, definitions: &[metrics::MetricDefinition], objective: &str) -> Listener {
-    let mut listener = Listener::new(objective);
-    if let Ok(mut found) = LogMetrics::new(definitions) {
-        log.lines().for_each(|line| listener.line(found.feed(line)));
-    }
-    listener
-}
-
-/// What a log that has come to its end tells.
-pub fn heard_in(log: &str, definitions: &[metrics::MetricDefinition], objective: &str) -> Heard {
-    let mut listener = read_log(log, definitions, objective);
-    let news = listener.take_news();
-    let value = |p: &metrics::Point| Some((p.step, *p.metrics.get(objective)?));
-    Heard {
-        points: news.iter().filter_map(value).collect(),
-        metrics: listener.metrics,
-        ..Heard::default()
-    }
+/// Adds the objective's new points to those that are remembered.
+pub fn keep_points(points: &mut Vec<(u64, f64)>, news: Vec<metrics::Point>, objective: &str) {
+    let value = |p: metrics::Point| Some((p.step, *p.metrics.get(objective)?));
+    points.extend(news.into_iter().filter_map(value));
+    let excess = points.len().saturating_sub(MOST_POINTS);
+    points.drain(..excess);
 }

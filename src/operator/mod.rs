@@ -1,7 +1,7 @@
 //! The shell on a cluster: observe, decide, apply.
 //!
 //! - **observe**: `run` watches the kinds into stores, `sight` reads the state of an attempt off its Job and pods, `listen`
-//!   follows what running trials tell, `record` turns Trial objects into the core's trials and back; `observe` gathers all of it.
+//!   follows what running trials tell (`follow_log` their logs), `record` turns Trial objects into the core's trials and back; `observe` gathers all of it.
 //! - **decide**: `transition` (what an attempt's state makes of its trial, by `tuning::lifecycle`) and `tuning::decide`. Pure.
 //! - **apply**: `apply` and `kube_jobs` carry out what was decided through `cluster`, which writes; `trial_job`, `placement` and
 //!   `standing` say what is written. Of several replicas the holder of the `lease` does so.
@@ -20,9 +20,11 @@ mod cluster;
 mod context;
 mod crd;
 mod events;
+mod follow_log;
 mod kube_jobs;
 mod lease;
 mod listen;
+mod log_place;
 mod observe;
 mod placement;
 mod prior;

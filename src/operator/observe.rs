@@ -1,7 +1,7 @@
 //! All reading of a pass: how the attempts of a job's trials stand, and what they have reported.
 
 use super::TRIAL_LABEL;
-use super::listen::{Heard, NoAnswer, heard_in};
+use super::listen::{Heard, NoAnswer};
 use super::reconcile::{Error, Pass};
 use super::record::Record;
 use super::sight::{self, Lens, SeenPod, Sight, see};
@@ -102,8 +102,7 @@ async fn look(pass: &Pass<'_>, record: &Record) -> Result<Sight, Error> {
 }
 
 async fn listen(pass: &Pass<'_>, record: &Record, sight: &Sight) -> Result<Reported, Error> {
-    let metrics = pass.checked.spec.metrics.as_ref();
-    let source = Source::of(metrics, &pass.owner.0);
+    let source = Source::of(&pass.checked, &pass.owner.0);
     let Some(pod) = &sight.pod else {
         return Ok(Reported::default());
     };
@@ -140,11 +139,12 @@ async fn at_the_end(
 ) -> Result<Heard, Error> {
     let objective = &pass.checked.job.objective.metric;
     let mut heard = pass.ctx.listeners.heard(&pod.uid);
-    if source.reads_logs() {
-        // A log is whole only now. One that can't be read any more has told what was heard before.
-        if let Ok(log) = pass.ctx.cluster.log(&pass.owner.0, &pod.name).await {
-            heard = heard_in(&log, &source.definitions(), objective);
-        }
+    // A log is whole only now.
+    if let Some(metrics) = source.log_metrics() {
+        let listeners = &pass.ctx.listeners;
+        heard = listeners
+            .rest_of_log(&pod.uid, &pass.owner.0, &pod.name, metrics, objective)
+            .await;
     }
     let (start, until) = exited.span(Timestamp::now());
     if let Some(question) = source.question(&pod.name, start) {

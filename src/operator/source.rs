@@ -3,25 +3,30 @@
 use super::listen::{Ear, Question};
 use super::sight::SeenPod;
 use super::trial_job;
-use crate::api::{MetricsSpec, ValueSource};
-use crate::metrics::{self, MetricDefinition};
+use crate::api::{Checked, MetricsSpec, ValueSource};
+use crate::metrics::{self, LogMetrics};
 use jiff::Timestamp;
 
 /// A job's source of metrics.
 pub struct Source<'a> {
     spec: Option<&'a MetricsSpec>,
+    log_metrics: Option<&'a LogMetrics>,
     namespace: &'a str,
 }
 
 impl<'a> Source<'a> {
-    /// The source that a spec names, for pods of this namespace.
-    pub fn of(spec: Option<&'a MetricsSpec>, namespace: &'a str) -> Self {
-        Self { spec, namespace }
+    /// The source that a job names, for pods of this namespace.
+    pub fn of(job: &'a Checked, namespace: &'a str) -> Self {
+        Self {
+            spec: job.spec.metrics.as_ref(),
+            log_metrics: job.log_metrics.as_ref(),
+            namespace,
+        }
     }
 
     /// How a value is marked that was read there.
     pub fn mark(&self) -> ValueSource {
-        match (self.reads_logs(), self.asks_server()) {
+        match (self.log_metrics.is_some(), self.asks_server()) {
             (true, _) => ValueSource::Logs,
             (_, true) => ValueSource::PromQuery,
             _ => ValueSource::Prometheus,
@@ -42,9 +47,9 @@ impl<'a> Source<'a> {
         self.mark() == ValueSource::Prometheus
     }
 
-    /// Whether it is the trial's output.
-    pub fn reads_logs(&self) -> bool {
-        self.spec.is_some_and(|m| m.logs.is_some())
+    /// What to look for in the trial's output, if that is the source.
+    pub fn log_metrics(&self) -> Option<&'a LogMetrics> {
+        self.log_metrics
     }
 
     fn asks_server(&self) -> bool {
@@ -56,13 +61,14 @@ impl<'a> Source<'a> {
         if let Some(question) = self.question(&pod.name, since) {
             return Some(Ear::Server(question));
         }
-        let Some(port) = trial_job::port(self.spec) else {
+        if let Some(metrics) = self.log_metrics {
             return Some(Ear::Log {
                 namespace: self.namespace.to_owned(),
                 pod: pod.name.clone(),
-                definitions: self.definitions(),
+                metrics: metrics.clone(),
             });
-        };
+        }
+        let port = trial_job::port(self.spec)?;
         let path = self
             .spec
             .and_then(|m| m.prometheus.clone())
@@ -81,16 +87,5 @@ impl<'a> Source<'a> {
             .map(|(name, value)| (name.as_str(), value.as_str()));
         let selector = metrics::selector(&query.metric, labels, self.namespace, pod);
         Some(Question { selector, since })
-    }
-
-    /// What to look for in a log.
-    pub fn definitions(&self) -> Vec<MetricDefinition> {
-        let definition = |d: &crate::api::MetricDefinition| MetricDefinition {
-            name: d.name.clone(),
-            regex: d.regex.clone(),
-        };
-        let logs = self.spec.and_then(|m| m.logs.as_ref());
-        logs.map(|l| l.definitions.iter().map(definition).collect())
-            .unwrap_or_default()
     }
 }

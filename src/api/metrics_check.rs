@@ -1,0 +1,159 @@
+//! What a schema can't see about where metrics are read: alternatives, names, regular expressions.
+
+use super::convert::{exactly_one, section};
+use super::fault::Fault;
+use super::*;
+use crate::metrics::LogMetrics;
+use serde_json::Value;
+
+/// Adds a fault for everything about the metrics that no manifest may ask for; gives what reads the trials' logs, where they
+/// are to be read.
+pub fn check_metrics(spec: &Value, faults: &mut Vec<Fault>) -> Option<LogMetrics> {
+    let metrics: MetricsSpec = section(spec, "metrics")?;
+    let kinds = [
+        ("prometheus", metrics.prometheus.is_some()),
+        ("promQuery", metrics.prom_query.is_some()),
+        ("logs", metrics.logs.is_some()),
+    ];
+    exactly_one("spec.metrics", &kinds, faults);
+    if let Some(prometheus) = metrics.prometheus.as_ref().filter(|p| !p.path.starts_with('/')) {
+        let message = format!("{:?} is not a path: begin it with '/'", prometheus.path);
+        faults.push(Fault::new("spec.metrics.prometheus.path", message));
+    }
+    if let Some(query) = &metrics.prom_query {
+        check_query(query, faults);
+    }
+    let objective = section::<ObjectiveSpec>(spec, "objective").map(|o| o.metric);
+    check_definitions(&metrics.logs?.definitions, objective.as_deref(), faults)
+}
+
+fn check_definitions(
+    definitions: &[MetricDefinition],
+    objective: Option<&str>,
+    faults: &mut Vec<Fault>,
+) -> Option<LogMetrics> {
+    let path = "spec.metrics.logs.definitions";
+    for (i, definition) in definitions.iter().enumerate() {
+        if definitions[..i].iter().any(|d| d.name == definition.name) {
+            let message = format!("{:?} is defined already", definition.name);
+            faults.push(Fault::new(format!("{path}[{i}].name"), message));
+        }
+    }
+    if let Some(objective) = objective.filter(|o| !o.is_empty() && !definitions.iter().any(|d| d.name == *o))
+    {
+        faults.push(Fault::new(
+            path,
+            format!("none defines the objective {objective:?}"),
+        ));
+    }
+    match LogMetrics::new(definitions.iter().map(|d| (d.name.as_str(), d.regex.as_str()))) {
+        Ok(metrics) => Some(metrics),
+        Err(wrong) => {
+            faults.extend(wrong.into_iter().map(|(i, why)| {
+                let message = format!("{:?}: {why}", definitions[i].regex);
+                Fault::new(format!("{path}[{i}].regex"), message)
+            }));
+            None
+        }
+    }
+}
+
+/// Names of Prometheus' data model: they stand outside quotes in a question, so nothing else may.
+fn check_query(query: &PromQuerySpec, faults: &mut Vec<Fault>) {
+    let path = "spec.metrics.promQuery";
+    let is_name = |text: &str, colons: bool| {
+        let inner = |c: char| c.is_ascii_alphanumeric() || c == '_' || colons && c == ':';
+        !text.starts_with(|c: char| c.is_ascii_digit()) && !text.is_empty() && text.chars().all(inner)
+    };
+    if !is_name(&query.metric, true) {
+        let message = format!(
+            "{:?} is no name of a metric: letters, digits, '_' and ':'",
+            query.metric
+        );
+        faults.push(Fault::new(format!("{path}.metric"), message));
+    }
+    for name in query.labels.keys() {
+        let why = match name.as_str() {
+            "namespace" | "pod" => "the operator sets this label for each trial: remove it",
+            name if name.starts_with("__") || !is_name(name, false) => {
+                "is no name of a label: letters, digits and '_', no '__' at the beginning"
+            }
+            _ => continue,
+        };
+        faults.push(Fault::new(format!("{path}.labels.{name}"), why));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::check;
+    use serde_json::json;
+
+    /// What a manifest with this expression makes, or what is wrong with it.
+    fn checked(regex: &str) -> Result<LogMetrics, Vec<String>> {
+        let manifest = json!({
+            "apiVersion": "tuning-operator.io/v1alpha1", "kind": "TuningJob", "metadata": {"name": "a"},
+            "spec": {
+                "objective": {"metric": "f1", "goal": "Maximize"},
+                "parameters": [{"name": "lr", "double": {"min": 0.0, "max": 1.0}}],
+                "budget": {"maxTrials": 3},
+                "trial": {"command": ["train"]},
+                "metrics": {"logs": {"definitions": [{"name": "f1", "regex": regex}]}},
+            },
+        });
+        match check(&manifest) {
+            Ok(checked) => Ok(checked.log_metrics.unwrap()),
+            Err(faults) => Err(faults.iter().map(ToString::to_string).collect()),
+        }
+    }
+
+    #[test]
+    fn what_passes_the_check_works() {
+        // The longest that the schema allows.
+        let longest = format!("{}f1=([0-9.]+)", "(?:)".repeat(253));
+        assert_eq!(longest.len(), 1024);
+        assert_eq!(
+            checked(&longest).unwrap().feed("f1=0.5"),
+            [("f1".to_owned(), 0.5)]
+        );
+    }
+
+    #[test]
+    fn what_would_not_work_is_refused_once() {
+        for (regex, says) in [
+            ("f1=[0-9.]+", "put the number in parentheses"),
+            ("f1=([0-9.]+|(nan))", "write (?:…)"),
+            ("f1=((?:a{100}){1000})", "smaller repetition counts"),
+            ("f1=([0-9.]+", "unclosed group"),
+            (&format!("f1=([0-9.]+){}", "a".repeat(1013)), "1024"),
+        ] {
+            let faults = checked(regex).unwrap_err();
+            assert_eq!(faults.len(), 1, "{faults:?}");
+            let place = "spec.metrics.logs.definitions[0].regex: ";
+            assert!(
+                faults[0].starts_with(place) && faults[0].contains(says),
+                "{}",
+                faults[0]
+            );
+        }
+    }
+
+    #[test]
+    fn one_name_has_one_definition_and_one_is_the_objectives() {
+        let check = |definitions: serde_json::Value| {
+            let spec = json!({"objective": {"metric": "f1", "goal": "Maximize"}, "metrics": {"logs": {"definitions": definitions}}});
+            let mut faults = Vec::new();
+            check_metrics(&spec, &mut faults);
+            faults
+                .iter()
+                .map(|fault| fault.message.clone())
+                .collect::<Vec<_>>()
+        };
+        let loss = json!({"name": "loss", "regex": "(.)"});
+        assert_eq!(
+            check(json!([loss, loss])),
+            ["\"loss\" is defined already", "none defines the objective \"f1\""]
+        );
+    }
+}

@@ -1,0 +1,257 @@
+//! Reads the log of a pod: while it runs, as it is printed; when it has ended, to its very end.
+//!
+//! Each byte is read once and forgotten. A log has any length, and its last value counts: nothing is read of it that begins
+//! at its end, and nothing is left out of it but where it was lost before.
+
+use super::cluster::{Cluster, LogStream};
+use super::listen::{Heard, keep_points};
+use super::log_place::{LogPlace, Part};
+use crate::metrics::{Lines, Listener, LogMetrics};
+use futures::io::AsyncBufReadExt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+
+/// A connection over which nothing comes for so long may be broken: it is made anew.
+const SILENCE: Duration = Duration::from_secs(60);
+/// How long the rest of an ended pod's log is read.
+const LONGEST_REST: Duration = Duration::from_secs(20);
+/// How often the rest is asked for where that fails, and how long is waited in between.
+const ATTEMPTS: u32 = 3;
+const BETWEEN_ATTEMPTS: Duration = Duration::from_secs(1);
+
+/// What is known of a pod's log.
+#[derive(Debug)]
+pub struct LogReader {
+    place: LogPlace,
+    lines: Lines,
+    metrics: LogMetrics,
+    listener: Listener,
+    objective: String,
+    heard: Heard,
+}
+
+impl LogReader {
+    /// Nothing is known yet.
+    pub fn new(metrics: LogMetrics, objective: &str) -> Self {
+        Self {
+            place: LogPlace::default(),
+            lines: Lines::default(),
+            metrics,
+            listener: Listener::new(objective),
+            objective: objective.to_owned(),
+            heard: Heard::default(),
+        }
+    }
+
+    /// Takes what arrives next of the log; whether there is a value in it.
+    fn feed(&mut self, piece: &[u8]) -> bool {
+        let Self {
+            place,
+            lines,
+            metrics,
+            listener,
+            ..
+        } = self;
+        let mut is_news = false;
+        place.feed(piece, |part| match part {
+            Part::Text(text) => lines.feed(text, |line| is_news |= read(line, metrics, listener)),
+            Part::Loss => lines.forget(),
+        });
+        self.note(is_news)
+    }
+
+    /// The log has come to its end.
+    fn finish(&mut self) {
+        let Self {
+            lines,
+            metrics,
+            listener,
+            ..
+        } = self;
+        let mut is_news = false;
+        lines.finish(|line| is_news |= read(line, metrics, listener));
+        self.note(is_news);
+    }
+
+    fn note(&mut self, is_news: bool) -> bool {
+        if is_news {
+            self.heard.metrics.clone_from(&self.listener.metrics);
+            keep_points(&mut self.heard.points, self.listener.take_news(), &self.objective);
+        }
+        is_news
+    }
+}
+
+fn read(line: &str, metrics: &LogMetrics, listener: &mut Listener) -> bool {
+    let found = metrics.feed(line);
+    let is_news = !found.is_empty();
+    listener.line(found);
+    is_news
+}
+
+fn unread(why: &str) -> String {
+    format!("it can't be read to its end: {why}")
+}
+
+/// The log of one pod, which a task follows and a reconciliation reads to its end.
+#[derive(Clone)]
+pub struct PodLog {
+    cluster: Cluster,
+    namespace: String,
+    pod: String,
+    reader: Arc<Mutex<LogReader>>,
+}
+
+/// Why a log is read no further.
+struct Break {
+    /// The API server's answer, if it gave one.
+    code: Option<u16>,
+    why: String,
+}
+
+impl PodLog {
+    /// The log of a pod.
+    pub fn new(cluster: Cluster, namespace: &str, pod: &str, reader: LogReader) -> Self {
+        Self {
+            cluster,
+            namespace: namespace.to_owned(),
+            pod: pod.to_owned(),
+            reader: Arc::new(Mutex::new(reader)),
+        }
+    }
+
+    /// What the pod has told so far.
+    pub fn heard(&self) -> Heard {
+        self.reader().heard.clone()
+    }
+
+    /// Follows the log until the pod is gone. Calls `tell` at most once in an interval, with whether all goes well: when
+    /// there are news, and when the log can't be read.
+    pub async fn follow(self, interval: Duration, tell: impl Fn(bool)) {
+        loop {
+            match self.follow_once(interval, &tell).await {
+                Ok(()) => {}
+                Err(Break { code: Some(404), .. }) => return,
+                Err(Break { why, .. }) => {
+                    tracing::debug!(pod = %self.pod, %why, "a log is not followed for now");
+                    tell(false);
+                }
+            }
+            sleep(interval).await;
+        }
+    }
+
+    /// Follows the log over one connection.
+    async fn follow_once(&self, interval: Duration, tell: &impl Fn(bool)) -> Result<(), Break> {
+        let mut stream = self.connect(true).await?;
+        let (mut is_untold, mut may_tell) = (false, Instant::now());
+        let mut last = Instant::now();
+        loop {
+            tokio::select! {
+                read = self.read_some(&mut stream) => match read? {
+                    None => break,
+                    Some(is_news) => {
+                        is_untold |= is_news;
+                        last = Instant::now();
+                    }
+                },
+                () = sleep_until(may_tell), if is_untold => {
+                    tell(true);
+                    (is_untold, may_tell) = (false, Instant::now() + interval);
+                }
+                () = sleep_until(last + SILENCE) => break,
+            }
+        }
+        if is_untold {
+            tell(true);
+        }
+        Ok(())
+    }
+
+    /// Reads the rest of an ended pod's log.
+    pub async fn rest(&self) -> Heard {
+        let trouble = match timeout(LONGEST_REST, self.read_rest()).await {
+            Ok(trouble) => trouble,
+            Err(_) => Some(format!(
+                "it was not read to its end, which takes longer than {} s",
+                LONGEST_REST.as_secs()
+            )),
+        };
+        let mut reader = self.reader();
+        if trouble.is_none() {
+            // Otherwise the line that is not whole may be half a number.
+            reader.finish();
+        }
+        Heard {
+            trouble,
+            ..reader.heard.clone()
+        }
+    }
+
+    /// Why there is nothing more to read, where that is not because all was read.
+    async fn read_rest(&self) -> Option<String> {
+        let mut attempt = 1;
+        loop {
+            match self.read_once().await {
+                Ok(()) => return None,
+                // There is no such pod, or it has no log.
+                Err(Break {
+                    code: Some(400 | 404),
+                    why,
+                }) => return Some(unread(&why)),
+                Err(Break { why, .. }) if attempt == ATTEMPTS => return Some(unread(&why)),
+                Err(_) => sleep(BETWEEN_ATTEMPTS).await,
+            }
+            attempt += 1;
+        }
+    }
+
+    async fn read_once(&self) -> Result<(), Break> {
+        let mut stream = self.connect(false).await?;
+        while self.read_some(&mut stream).await?.is_some() {}
+        Ok(())
+    }
+
+    async fn connect(&self, follow: bool) -> Result<LogStream, Break> {
+        let since = self.reader().place.since();
+        let answer = self.cluster.log(&self.namespace, &self.pod, since, follow).await;
+        let stream = answer.map_err(|error| match error {
+            kube::Error::Api(status) => Break {
+                code: Some(status.code),
+                why: status.message.clone(),
+            },
+            error => Break {
+                code: None,
+                why: error.to_string(),
+            },
+        })?;
+        self.reader().place.connect();
+        Ok(stream)
+    }
+
+    /// Reads what there is; whether there is a value in it, `None` at the end of the stream. Nothing is lost where this is
+    /// dropped before its end.
+    async fn read_some(&self, stream: &mut LogStream) -> Result<Option<bool>, Break> {
+        let piece = stream.fill_buf().await;
+        let piece = piece.map_err(|error| Break {
+            code: None,
+            why: error.to_string(),
+        })?;
+        if piece.is_empty() {
+            return Ok(None);
+        }
+        let is_news = self.reader().feed(piece);
+        let n = piece.len();
+        stream.consume_unpin(n);
+        Ok(Some(is_news))
+    }
+
+    fn reader(&self) -> MutexGuard<'_, LogReader> {
+        self.reader.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+#[path = "follow_log_tests.rs"]
+mod tests;

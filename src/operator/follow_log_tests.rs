@@ -1,0 +1,323 @@
+//! Logs as a kubelet serves them, over connections that break where they are told to.
+
+use super::*;
+use crate::operator::context::Settings;
+use crate::operator::lease::Fence;
+use crate::operator::listen::{Ear, Listeners};
+use crate::operator::telemetry::Telemetry;
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::Frame;
+use jiff::Timestamp;
+use kube::Client;
+use kube::client::Body;
+use kube::runtime::reflector::ObjectRef;
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+
+/// The longest part of a line that a container runtime writes at once.
+const RECORD: usize = 16 << 10;
+
+/// How a connection goes.
+#[derive(Clone, Copy)]
+enum Connection {
+    /// All that there is, in pieces of this size.
+    Whole(usize),
+    /// So many bytes, then an error.
+    Breaks(usize),
+    /// All that there is, and then silence.
+    Stays,
+    /// No connection, but this code.
+    Refused(u16),
+}
+
+/// Serves the log of one pod.
+#[derive(Clone)]
+struct Kubelet {
+    /// Second, and a part of a line.
+    records: Arc<Vec<(i64, Vec<u8>)>>,
+    /// How the next connections go; the last one counts for those that follow, too.
+    next: Arc<Mutex<VecDeque<Connection>>>,
+    asked: Arc<Mutex<Vec<String>>>,
+    /// How many connections are open.
+    open: Arc<AtomicUsize>,
+}
+
+impl Kubelet {
+    /// Lines with the seconds at which they were printed, cut into records as a container runtime does.
+    fn new(lines: &[(i64, String)], connections: &[Connection]) -> Self {
+        let mut records = Vec::new();
+        for (second, line) in lines {
+            let line = format!("{line}\n").into_bytes();
+            records.extend(line.chunks(RECORD).map(|part| (*second, part.to_vec())));
+        }
+        Self {
+            records: Arc::new(records),
+            next: Arc::new(Mutex::new(connections.iter().copied().collect())),
+            asked: Arc::default(),
+            open: Arc::default(),
+        }
+    }
+
+    /// As k8s.io/cri-client/pkg/logs has it.
+    fn text(&self, since: Option<Timestamp>) -> Vec<u8> {
+        let (mut text, mut is_new_line) = (Vec::new(), true);
+        for (second, part) in self.records.iter() {
+            let time = Timestamp::from_second(1_800_000_000 + second).unwrap();
+            if since.is_none_or(|since| time >= since) {
+                if is_new_line {
+                    text.extend_from_slice(format!("{time} ").as_bytes());
+                }
+                text.extend_from_slice(part);
+            }
+            is_new_line = part.ends_with(b"\n");
+        }
+        text
+    }
+
+    fn cluster(&self) -> Cluster {
+        let client = Client::new(self.clone(), "team");
+        Cluster::new(client, Telemetry::new().unwrap(), Fence::default())
+    }
+
+    fn log(&self) -> PodLog {
+        PodLog::new(self.cluster(), "team", "pod", LogReader::new(metrics(), "f1"))
+    }
+}
+
+impl tower::Service<Request<Body>> for Kubelet {
+    type Response = Response<Wire>;
+    type Error = Infallible;
+    type Future = std::future::Ready<Result<Response<Wire>, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let asked = request.uri().to_string();
+        let value = |name: &str| {
+            let mut pairs = asked.split(['?', '&']).filter_map(|pair| pair.split_once('='));
+            pairs
+                .find(|(key, _)| *key == name)
+                .map(|(_, value)| value.replace("%3A", ":"))
+        };
+        assert_eq!(value("timestamps").as_deref(), Some("true"));
+        let text = self.text(value("sinceTime").map(|since| since.parse().unwrap()));
+        self.asked.lock().unwrap().push(asked);
+        let mut next = self.next.lock().unwrap();
+        let connection = if next.len() > 1 {
+            next.pop_front()
+        } else {
+            next.front().copied()
+        };
+        let connection = connection.unwrap();
+        let (code, text) = match connection {
+            Connection::Refused(code) => (
+                code,
+                format!("{{\"message\": \"no\", \"code\": {code}}}").into_bytes(),
+            ),
+            Connection::Breaks(n) => (200, text[..n.min(text.len())].to_vec()),
+            Connection::Whole(_) | Connection::Stays => (200, text),
+        };
+        self.open.fetch_add(1, Ordering::SeqCst);
+        let wire = Wire {
+            text: text.into(),
+            connection,
+            open: self.open.clone(),
+        };
+        std::future::ready(Ok(Response::builder().status(code).body(wire).unwrap()))
+    }
+}
+
+/// What comes over a connection.
+struct Wire {
+    text: Bytes,
+    connection: Connection,
+    open: Arc<AtomicUsize>,
+}
+
+impl Drop for Wire {
+    fn drop(&mut self) {
+        self.open.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+impl http_body::Body for Wire {
+    type Data = Bytes;
+    type Error = std::io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, std::io::Error>>> {
+        let size = match self.connection {
+            Connection::Whole(size) => size,
+            _ => 8 << 10,
+        };
+        let n = size.min(self.text.len());
+        match (n, self.connection) {
+            (0, Connection::Breaks(_)) => Poll::Ready(Some(Err(std::io::Error::other("broken")))),
+            (0, Connection::Stays) => Poll::Pending,
+            (0, _) => Poll::Ready(None),
+            _ => Poll::Ready(Some(Ok(Frame::data(self.text.split_to(n))))),
+        }
+    }
+}
+
+fn metrics() -> LogMetrics {
+    LogMetrics::new([("f1", "f1=([0-9.]+)")]).unwrap()
+}
+
+/// A line in each of the first seconds, three of them with a value.
+fn few() -> Vec<(i64, String)> {
+    let line = |second: i64, text: &str| (second, text.to_owned());
+    vec![
+        line(0, "begin"),
+        line(1, "f1=0.61"),
+        line(1, "f1=0.61"),
+        line(2, "a\rf1=0.6253"),
+        line(3, "end"),
+    ]
+}
+
+const FEW: [(u64, f64); 3] = [(1, 0.61), (2, 0.61), (3, 0.6253)];
+
+/// Follows until so many points were heard.
+async fn follow_until(log: &PodLog, n: usize) {
+    let (tell, mut told): (_, UnboundedReceiver<bool>) = unbounded_channel();
+    let follow = log.clone().follow(Duration::from_millis(1), move |is_well| {
+        let _ = tell.send(is_well);
+    });
+    let heard = async {
+        while log.heard().points.len() < n {
+            told.recv().await.unwrap();
+        }
+    };
+    let both = async {
+        tokio::select! { () = follow => panic!("it has ended"), () = heard => {} }
+    };
+    timeout(Duration::from_secs(30), both).await.expect("it is heard");
+}
+
+#[tokio::test]
+async fn the_last_value_counts_however_long_the_log_and_its_lines() {
+    let bar = |i: usize| format!("\r{i} f1=0.25 {}", "#".repeat(RECORD - 20));
+    // Bars only, and what precedes the last value as one line of 40 MiB that has one time.
+    let bars: String = (0..2560).map(bar).collect();
+    let kubelet = Kubelet::new(&[(0, format!("{bars}\rf1=0.71"))], &[Connection::Whole(10_000)]);
+    let heard = kubelet.log().rest().await;
+    assert_eq!(heard.metrics["f1"], 0.71);
+    assert_eq!(heard.points.last(), Some(&(2561, 0.71)));
+    assert!(heard.points.len() <= 400);
+    assert_eq!(heard.trouble, None);
+}
+
+#[tokio::test]
+async fn after_a_broken_connection_nothing_is_counted_twice() {
+    let length = Kubelet::new(&few(), &[]).text(None).len();
+    for at in 0..=length {
+        let kubelet = Kubelet::new(
+            &few(),
+            &[
+                Connection::Breaks(at),
+                Connection::Refused(503),
+                Connection::Breaks(at / 2),
+                Connection::Stays,
+            ],
+        );
+        let log = kubelet.log();
+        follow_until(&log, 3).await;
+        assert_eq!(log.heard().points, FEW, "broken after {at} bytes");
+    }
+}
+
+#[tokio::test]
+async fn a_value_over_a_seam_is_read_whole() {
+    for size in [1, 2, 3, 5, 7, 1000] {
+        let heard = Kubelet::new(&few(), &[Connection::Whole(size)])
+            .log()
+            .rest()
+            .await;
+        assert_eq!(heard.points, FEW, "in pieces of {size} bytes");
+    }
+}
+
+#[tokio::test]
+async fn the_rest_of_a_log_is_what_comes_after_the_last_second() {
+    let kubelet = Kubelet::new(&few(), &[Connection::Breaks(140), Connection::Whole(100)]);
+    let log = kubelet.log();
+    assert!(log.follow_once(Duration::ZERO, &|_| {}).await.is_err());
+    let heard = log.rest().await;
+    assert_eq!(heard.points, FEW);
+    let asked = kubelet.asked.lock().unwrap().clone();
+    assert!(
+        asked[0].contains("follow=true") && !asked[0].contains("since"),
+        "{asked:?}"
+    );
+    assert!(
+        !asked[1].contains("follow") && asked[1].contains("sinceTime="),
+        "{asked:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_rest_that_breaks_off_is_asked_for_again() {
+    let kubelet = Kubelet::new(&few(), &[Connection::Breaks(40), Connection::Whole(100)]);
+    let heard = kubelet.log().rest().await;
+    assert_eq!((heard.points, heard.trouble), (FEW.to_vec(), None));
+}
+
+#[tokio::test]
+async fn what_was_heard_stays_where_the_rest_is_gone() {
+    let kubelet = Kubelet::new(&few(), &[]);
+    let text = String::from_utf8(kubelet.text(None)).unwrap();
+    let half = text.find("f1=0.6253").unwrap() + "f1=0.62".len();
+    *kubelet.next.lock().unwrap() = [Connection::Breaks(half), Connection::Refused(404)].into();
+    let log = kubelet.log();
+    assert!(log.follow_once(Duration::ZERO, &|_| {}).await.is_err());
+    let heard = log.rest().await;
+    assert_eq!(heard.points, FEW[..2], "half a number is none");
+    assert!(heard.trouble.unwrap().contains("can't be read to its end"));
+}
+
+#[tokio::test]
+async fn nobody_follows_a_pod_that_is_gone() {
+    let kubelet = Kubelet::new(&few(), &[Connection::Refused(404)]);
+    let follow = kubelet.log().follow(Duration::ZERO, |_| {});
+    timeout(Duration::from_secs(30), follow).await.expect("it ends");
+}
+
+#[tokio::test]
+async fn a_pod_that_is_forgotten_is_followed_no_more() {
+    let kubelet = Kubelet::new(&few(), &[Connection::Stays]);
+    let (wake, mut woken) = unbounded_channel();
+    let telemetry = Telemetry::new().unwrap();
+    let listeners = Listeners::new(kubelet.cluster(), &Settings::default(), telemetry, wake).unwrap();
+    let ear = Ear::Log {
+        namespace: "team".into(),
+        pod: "pod".into(),
+        metrics: metrics(),
+    };
+    let job = ObjectRef::new_with("job", crate::operator::cluster::job_resource());
+    listeners.follow("uid", ear, "f1", job);
+    let ends = async {
+        woken.recv().await.unwrap();
+        while listeners.heard("uid").points.len() < 3 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(kubelet.open.load(Ordering::SeqCst), 1);
+        listeners.forget("uid");
+        while kubelet.open.load(Ordering::SeqCst) > 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(Duration::from_secs(30), ends)
+        .await
+        .expect("the connection is closed");
+    assert_eq!(listeners.heard("uid"), Heard::default());
+}

@@ -1,0 +1,302 @@
+//! Where in a pod's log one is: takes the times off the lines, and finds the place again after a broken connection. Pure.
+//!
+//! With `timestamps=true` the kubelet writes a time and a space before each line of the log, and nothing before the parts
+//! into which a container runtime cuts a longer line. It can be asked for the lines since a second, not for those since a
+//! byte, and several lines may bear one time; so what had arrived by then is counted and left out when it comes again.
+//!
+//! Source: kubelet, k8s.io/cri-client/pkg/logs/logs.go.
+
+use jiff::{SignedDuration, Timestamp};
+
+/// A time is shorter, in bytes: `2006-01-02T15:04:05.000000000+07:00`.
+const LONGEST_TIME: usize = 64;
+
+/// What writes to stdout and to stderr may overtake one another by less than this.
+const DISORDER: SignedDuration = SignedDuration::from_secs(1);
+
+/// A part of a log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part<'a> {
+    /// What the pod has printed next.
+    Text(&'a [u8]),
+    /// Something was printed here that is not to be had any more.
+    Loss,
+}
+
+/// How far a log was read.
+#[derive(Clone, Debug, Default)]
+pub struct LogPlace {
+    /// The latest time of a line.
+    latest: Option<Timestamp>,
+    /// How many lines began since the first one of that time, with it.
+    n_lines: u64,
+    /// How many bytes of the last of these lines were read, and whether its end was.
+    n_bytes: u64,
+    is_whole: bool,
+    state: State,
+    /// While what was read before comes again: how many of the lines have come.
+    again: Option<u64>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum State {
+    /// In the time before a line.
+    Time(Vec<u8>),
+    /// In a line, of which so many bytes are known already.
+    Text(u64),
+    /// In a line that is known already, or that is none of the log's.
+    Skipped,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self::Time(Vec::new())
+    }
+}
+
+impl LogPlace {
+    /// The second from which on the log is to be asked for; `None`: from its beginning.
+    pub fn since(&self) -> Option<i64> {
+        let earliest = self.latest?.checked_sub(DISORDER).ok()?;
+        // Down, in any case: the kubelet leaves out what is earlier.
+        Some(earliest.as_nanosecond().div_euclid(1_000_000_000) as i64)
+    }
+
+    /// A connection begins, for the log since [`Self::since`].
+    pub fn connect(&mut self) {
+        self.state = State::default();
+        self.again = self.latest.map(|_| 0);
+    }
+
+    /// Takes what arrives next; what is new goes to `take`.
+    pub fn feed(&mut self, mut piece: &[u8], mut take: impl FnMut(Part)) {
+        while !piece.is_empty() {
+            let n = match &mut self.state {
+                State::Time(time) => {
+                    let end = piece.iter().position(|byte| matches!(byte, b' ' | b'\n'));
+                    let n = end.unwrap_or(piece.len());
+                    time.extend_from_slice(&piece[..n.min(LONGEST_TIME)]);
+                    let is_over = time.len() > LONGEST_TIME || piece.get(n) == Some(&b'\n');
+                    match (is_over, end) {
+                        // A text without a time is the kubelet's own: that it has no log, for one. What is left is its end.
+                        (true, _) => self.state = State::Skipped,
+                        (false, Some(_)) => self.begin_line(&mut take),
+                        (false, None) => {}
+                    }
+                    n + usize::from(end.is_some_and(|end| piece[end] == b' '))
+                }
+                State::Text(known) => {
+                    let end = piece.iter().position(|byte| *byte == b'\n');
+                    let n = end.map_or(piece.len(), |end| end + 1);
+                    let old = usize::try_from(*known).unwrap_or(usize::MAX).min(n);
+                    *known -= old as u64;
+                    let is_shorter = *known > 0 && end.is_some();
+                    if n > old {
+                        self.again = None;
+                        self.n_bytes += (n - old) as u64;
+                        self.is_whole = end.is_some();
+                        take(Part::Text(&piece[old..n]));
+                    }
+                    if is_shorter {
+                        self.lose(&mut take);
+                    }
+                    if end.is_some() {
+                        self.state = State::default();
+                    }
+                    n
+                }
+                State::Skipped => {
+                    let end = piece.iter().position(|byte| *byte == b'\n');
+                    if end.is_some() {
+                        self.state = State::default();
+                    }
+                    end.map_or(piece.len(), |end| end + 1)
+                }
+            };
+            piece = &piece[n..];
+        }
+    }
+
+    fn begin_line(&mut self, take: &mut impl FnMut(Part)) {
+        let State::Time(time) = &self.state else { return };
+        let time = std::str::from_utf8(time).ok().and_then(|text| text.parse().ok());
+        let Some(time) = time else {
+            self.state = State::Skipped;
+            return;
+        };
+        self.state = match (self.again, self.latest) {
+            (Some(_), Some(latest)) if time > latest => {
+                self.lose(take);
+                self.count(time)
+            }
+            (Some(0), Some(latest)) if time < latest => State::Skipped,
+            (Some(n), _) if n + 1 < self.n_lines => {
+                self.again = Some(n + 1);
+                State::Skipped
+            }
+            (Some(n), _) if n + 1 == self.n_lines => {
+                self.again = Some(n + 1);
+                State::Text(self.n_bytes)
+            }
+            _ => self.count(time),
+        };
+    }
+
+    /// A line begins that was not read before.
+    fn count(&mut self, time: Timestamp) -> State {
+        self.again = None;
+        let is_in_order = self.latest.is_some_and(|latest| {
+            // Earlier by more: the node's clock was set back, and goes on from there.
+            time <= latest && latest.duration_since(time) <= DISORDER
+        });
+        if is_in_order {
+            self.n_lines += 1;
+        } else {
+            (self.latest, self.n_lines) = (Some(time), 1);
+        }
+        (self.n_bytes, self.is_whole) = (0, false);
+        State::Text(0)
+    }
+
+    /// The line that was being read does not come again.
+    fn lose(&mut self, take: &mut impl FnMut(Part)) {
+        self.again = None;
+        if !self.is_whole {
+            self.is_whole = true;
+            take(Part::Loss);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// A second of the log, and a fraction of it in nanoseconds.
+    fn time(second: i64, fraction: u32) -> String {
+        Timestamp::new(1_800_000_000 + second, fraction as i32)
+            .unwrap()
+            .to_string()
+    }
+
+    fn read(place: &mut LogPlace, pieces: &[&str]) -> String {
+        let mut text = Vec::new();
+        place.connect();
+        for piece in pieces {
+            place.feed(piece.as_bytes(), |part| match part {
+                Part::Text(new) => text.extend_from_slice(new),
+                Part::Loss => text.extend_from_slice(b"<loss>"),
+            });
+        }
+        String::from_utf8(text).unwrap()
+    }
+
+    fn lines(lines: &[(i64, &str)]) -> String {
+        lines
+            .iter()
+            .map(|(s, text)| format!("{} {text}\n", time(*s, 0)))
+            .collect()
+    }
+
+    #[test]
+    fn the_times_are_taken_off() {
+        let mut place = LogPlace::default();
+        assert_eq!(place.since(), None);
+        assert_eq!(
+            read(
+                &mut place,
+                &[
+                    "2026-01-02T03:04:05.000000007Z one\n2026-01-02T03:04:0",
+                    "5.1+00:00 two 2\n2026-01-02T04:04:06.9+01:00 \n"
+                ]
+            ),
+            "one\ntwo 2\n\n"
+        );
+        // A second before the last line's own, rounded down.
+        let at: Timestamp = "2026-01-02T03:04:05Z".parse().unwrap();
+        assert_eq!(place.since(), Some(at.as_second()));
+    }
+
+    #[test]
+    fn what_is_no_line_of_the_log_is_left_out() {
+        let mut place = LogPlace::default();
+        let log = format!(
+            "unable to retrieve container logs for f1=0.9\n\n{} f1=0.5\n{}\n{} f1=0.6\n",
+            time(0, 0),
+            "x".repeat(1000),
+            time(1, 0)
+        );
+        assert_eq!(read(&mut place, &[&log]), "f1=0.5\nf1=0.6\n");
+    }
+
+    #[test]
+    fn after_a_broken_connection_nothing_comes_twice() {
+        let mut place = LogPlace::default();
+        // Three lines of one time, the last of which is broken off in its middle.
+        let whole = lines(&[(0, "a"), (5, "b"), (5, "b"), (5, "f1=0.87"), (5, "c"), (6, "d")]);
+        let upto = whole.find("f1=0.8").unwrap() + "f1=0.8".len();
+        assert_eq!(read(&mut place, &[&whole[..upto]]), "a\nb\nb\nf1=0.8");
+        assert_eq!(place.since(), Some(1_800_000_004));
+        // The end of a longer line that began before that second has no time.
+        let rest = lines(&[(4, "z"), (5, "b"), (5, "b"), (5, "f1=0.87"), (5, "c"), (6, "d")]);
+        assert_eq!(read(&mut place, &["xxx x\n", &rest]), "7\nc\nd\n");
+        assert_eq!(read(&mut place, &[&rest]), "");
+        assert_eq!(
+            read(&mut place, &[&rest, &lines(&[(6, "d"), (6, "e")])]),
+            "d\ne\n"
+        );
+    }
+
+    #[test]
+    fn a_line_whose_rest_is_gone_is_a_loss() {
+        let mut place = LogPlace::default();
+        let partial = format!("{} f1=0.8", time(5, 0));
+        assert_eq!(read(&mut place, &[&partial]), "f1=0.8");
+        // The log was rotated in the meantime.
+        assert_eq!(read(&mut place, &[&lines(&[(9, "f1=0.5")])]), "<loss>f1=0.5\n");
+        assert_eq!(read(&mut place, &[&lines(&[(12, "f1=0.6")])]), "f1=0.6\n");
+    }
+
+    #[test]
+    fn lines_may_overtake_one_another_and_clocks_be_set_back() {
+        let mut place = LogPlace::default();
+        let log = format!("{} a\n{} b\n", time(5, 1000), time(4, 999_999_000));
+        assert_eq!(read(&mut place, &[&log]), "a\nb\n");
+        assert_eq!(read(&mut place, &[&log, &lines(&[(6, "c")])]), "c\n");
+        assert_eq!(read(&mut place, &[&lines(&[(-3600, "d")])]), "");
+        let mut place = LogPlace::default();
+        assert_eq!(read(&mut place, &[&lines(&[(0, "a"), (-3600, "b")])]), "a\nb\n");
+        assert_eq!(place.since(), Some(1_800_000_000 - 3601));
+    }
+
+    proptest! {
+        /// However often the connection breaks, and wherever: each byte arrives once.
+        #[test]
+        fn every_byte_arrives_once(
+            log in proptest::collection::vec((0i64..4, "[a-z =.\r]{0,6}"), 1..20),
+            mut breaks in proptest::collection::vec(any::<usize>(), 0..6),
+            size in 1usize..20,
+        ) {
+            let mut log = log;
+            log.sort_by_key(|(second, _)| *second);
+            let mut place = LogPlace::default();
+            let mut text = String::new();
+            breaks.push(usize::MAX);
+            for at in breaks {
+                let since = place.since().unwrap_or(0);
+                let left: Vec<(i64, &str)> = log
+                    .iter()
+                    .filter(|(second, _)| 1_800_000_000 + second >= since)
+                    .map(|(second, line)| (*second, line.as_str()))
+                    .collect();
+                let left = lines(&left);
+                let left = &left[..if at == usize::MAX { left.len() } else { at % (left.len() + 1) }];
+                let pieces: Vec<&str> = left.as_bytes().chunks(size).map(|p| std::str::from_utf8(p).unwrap()).collect();
+                text += &read(&mut place, &pieces);
+            }
+            let printed: String = log.iter().map(|(_, line)| format!("{line}\n")).collect();
+            prop_assert_eq!(text, printed);
+        }
+    }
+}
