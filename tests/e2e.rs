@@ -190,6 +190,10 @@ fn logs_are_read_even_where_they_flood() {
         let flood = "yes 'nothing to see here' | head -c 60000000; echo f1=0.71; yes more | head -n 3000";
         space.apply(&in_log(shell("few", 1, few))).await.unwrap();
         space.apply(&in_log(shell("flood", 1, flood))).await.unwrap();
+        // Bars of 16 KiB each, drawn over one another, and the value at the end of the same line.
+        let bars = r"bar=$(head -c 16300 /dev/zero | tr '\0' '#')
+            for i in $(seq 1000); do printf '\r%d %s' $i $bar; done; printf '\rf1=0.72\n'";
+        space.apply(&in_log(shell("bars", 1, bars))).await.unwrap();
         space
             .apply(&in_log(shell("nan", 1, "echo f1=0.5; echo f1=nan")))
             .await
@@ -197,6 +201,7 @@ fn logs_are_read_even_where_they_flood() {
         assert_eq!(ended(&space, "few-0001").await.2, Some(0.63));
         assert_eq!(trial(&space, "few-0001").await.status.unwrap().curve.len(), 3);
         assert_eq!(ended(&space, "flood-0001").await.2, Some(0.71));
+        assert_eq!(ended(&space, "bars-0001").await.2, Some(0.72));
         assert_eq!(ended(&space, "nan-0001").await.1, Some(TrialFailure::Diverged));
     });
 }
