@@ -391,3 +391,6 @@ fn a_trial_that_tells_only_by_its_endpoint_is_heard() {
         assert!(status.curve.len() >= 2, "{:?}", status.curve);
     });
 }
+
+#[path = "e2e/checkpoints.rs"]
+mod checkpoints;

@@ -5,7 +5,8 @@
 mod cluster;
 
 use cluster::{Play, Player, Space, answer, block_on, f1, manifest, until};
-use kube::api::{DeleteParams, Patch, PatchParams};
+use k8s_openapi::api::events::v1::Event;
+use kube::api::{Api, DeleteParams, Patch, PatchParams};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -111,6 +112,39 @@ fn killed_after_any_write_of_a_job_that_is_stopped_suspended_and_deleted() {
             space.sorted_trials().await.is_empty() && space.pod_names().await.is_empty()
         })
         .await;
+        outcome
+    }));
+}
+
+/// Its checkpoints are removed at its end, and the rest of them when it is deleted.
+#[test]
+fn killed_after_any_write_of_a_job_that_leaves_checkpoints_on_a_volume() {
+    block_on(every_k("clean", 12, async |space| {
+        let player = space.play(mixed);
+        let mut manifest = manifest("job", 2, 1);
+        let claim = json!([{"name": "work", "persistentVolumeClaim": {"claimName": "work"}}]);
+        manifest["spec"]["trial"]["volumes"] = claim;
+        manifest["spec"]["trial"]["checkpointVolume"] = json!("work");
+        space.apply(&manifest).await.unwrap();
+        space.complete("job").await;
+        until("its checkpoints are removed", async || {
+            let status = space.jobs().get("job").await.unwrap().status.unwrap();
+            status.checkpoints_cleaned_generation.is_some()
+        })
+        .await;
+        let outcome = outcome(space, "job", &player).await;
+        let background = DeleteParams::background();
+        space.jobs().delete("job", &background).await.unwrap();
+        until("nothing is left", async || {
+            space.jobs().get_opt("job").await.unwrap().is_none()
+                && space.sorted_trials().await.is_empty()
+                && space.pod_names().await.is_empty()
+        })
+        .await;
+        let events: Api<Event> = Api::namespaced(space.client.clone(), &space.name);
+        let events = events.list(&Default::default()).await.unwrap();
+        let is_left = |e: &&Event| e.reason.as_deref() == Some("CheckpointsLeft");
+        assert_eq!(events.items.iter().find(is_left), None);
         outcome
     }));
 }

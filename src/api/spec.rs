@@ -51,7 +51,8 @@ pub struct TuningJobSpec {
     /// Hold still: running trials checkpoint, stop and wait.
     #[serde(default)]
     pub suspend: bool,
-    /// Whose Kubernetes Jobs stay after their end; of no effect on one machine, where a run's folder stays whole.
+    /// Whose Kubernetes Jobs stay after their end, and whose checkpoints after the job's end; by default Failed. Of no effect
+    /// on one machine, where a run's folder stays whole.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retain: Option<Retain>,
     /// Seconds after which a finished job is deleted from the cluster; of no effect on one machine.
@@ -310,7 +311,7 @@ pub struct WarmStartSpec {
     pub from: Vec<String>,
 }
 
-/// Whose Kubernetes Jobs stay after their end.
+/// Whose Kubernetes Jobs stay after their end, and whose checkpoints after the job's end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum Retain {
     /// Those of all trials.

@@ -59,6 +59,10 @@ pub struct TuningJobStatus {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 200))]
     pub prior: Vec<PriorObservation>,
+    /// The generation of the spec at whose end the checkpoints that `retain` does not keep were removed, as far as they could
+    /// be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub checkpoints_cleaned_generation: Option<i64>,
     /// One sentence on how it stands.
     #[serde(skip_serializing_if = "String::is_empty")]
     #[schemars(length(max = 4096))]

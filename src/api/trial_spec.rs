@@ -34,7 +34,9 @@ pub struct TrialSpec {
     #[schemars(length(max = 20))]
     pub volumes: Vec<VolumeSpec>,
     /// The volume that keeps checkpoints, so that a trial whose pod was evicted goes on where it was; without it checkpoints
-    /// last as long as the pod. Of no effect on one machine.
+    /// last as long as the pod. On the volume each trial has the folder `checkpoints/JOB-UID/TRIAL-UID`: a job of the same
+    /// name that comes later does not find it. When the job has ended, `retain` says whose folders stay; when it is deleted,
+    /// all of them go. Of no effect on one machine.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 63))]
     pub checkpoint_volume: Option<String>,

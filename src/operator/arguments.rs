@@ -2,6 +2,7 @@
 
 use super::context::Settings;
 use super::lease::Candidate;
+use super::remove_checkpoints::{self, RemoveCheckpoints};
 use crate::tuning::Retry;
 use clap::{Parser, Subcommand};
 use jiff::SignedDuration;
@@ -31,10 +32,15 @@ enum Command {
     Run(Box<Run>),
     /// Print the CRDs as YAML.
     Crds,
+    /// Remove a job's checkpoints from a volume: what the operator starts in a pod of its own.
+    RemoveCheckpoints(RemoveCheckpoints),
 }
 
 #[derive(Debug, clap::Args)]
 struct Run {
+    /// The operator's own image, in which it removes checkpoints from volumes.
+    #[arg(long, value_name = "IMAGE", env = "TUNING_OPERATOR_IMAGE")]
+    image: Option<String>,
     /// Image of the built-in fine-tuner, for jobs that name none.
     #[arg(long, value_name = "IMAGE", env = "TUNING_TRAINER_IMAGE")]
     trainer_image: Option<String>,
@@ -82,6 +88,7 @@ pub fn main() -> ExitCode {
     match arguments.command {
         Command::Crds => print_crds(),
         Command::Run(run) => start(*run),
+        Command::RemoveCheckpoints(arguments) => remove_checkpoints::main(&arguments),
     }
 }
 
@@ -114,7 +121,10 @@ fn start(run: Run) -> ExitCode {
             Ok(client) => client,
             Err(error) => return refuse(&error),
         };
+        let default = Settings::default();
         let settings = Settings {
+            image: run.image.unwrap_or(default.image),
+            trainer_image: run.trainer_image.unwrap_or(default.trainer_image),
             namespace: run.namespace,
             concurrency: run.concurrency,
             scrape_interval: Duration::from_secs(run.scrape_interval),
@@ -130,14 +140,7 @@ fn start(run: Run) -> ExitCode {
                 identity: identity(),
                 duration: Duration::from_secs(run.lease_duration),
             }),
-            ..Settings::default()
-        };
-        let settings = match run.trainer_image {
-            Some(trainer_image) => Settings {
-                trainer_image,
-                ..settings
-            },
-            None => settings,
+            cleanup_patience: default.cleanup_patience,
         };
         match super::run(client, settings, stopped()).await {
             Ok(()) => ExitCode::SUCCESS,

@@ -115,7 +115,7 @@ impl Cluster {
         )
     }
 
-    /// The pods of a Job as they are now.
+    /// Pods as they are now.
     pub async fn pods(&self, namespace: &str, labels: &str) -> Result<Vec<Pod>, Error> {
         let pods: Api<Pod> = Api::namespaced(self.client.clone(), namespace);
         let params = kube::api::ListParams::default().labels(labels);
@@ -197,7 +197,32 @@ impl Cluster {
         )
     }
 
-    /// Creates the Kubernetes Job of an attempt.
+    /// Replaces a job's finalizers; an error 409 means that the job has changed since it was read.
+    pub async fn set_finalizers(
+        &self,
+        job: &DynamicObject,
+        finalizers: &[String],
+    ) -> Result<DynamicObject, Error> {
+        let api = self.jobs(&job.namespace().unwrap_or_default());
+        let version = &job.metadata.resource_version;
+        let patch = serde_json::json!({"metadata": {"resourceVersion": version, "finalizers": finalizers}});
+        let (name, params) = (job.name_any(), PatchParams::default());
+        self.timed(
+            "patch",
+            "TuningJob",
+            api.patch(&name, &params, &Patch::Merge(patch)),
+        )
+        .await
+    }
+
+    /// Jobs as they are now, not as a watch last told.
+    pub async fn kube_jobs(&self, namespace: &str, labels: &str) -> Result<Vec<Job>, Error> {
+        let jobs: Api<Job> = Api::namespaced(self.client.clone(), namespace);
+        let params = kube::api::ListParams::default().labels(labels);
+        Ok(self.timed("list", "Job", jobs.list(&params)).await?.items)
+    }
+
+    /// Creates the Kubernetes Job of an attempt or a cleanup.
     pub async fn create_kube_job(&self, job: &Job) -> Result<Created<Job>, Error> {
         let api: Api<Job> = Api::namespaced(self.client.clone(), &job.namespace().unwrap_or_default());
         created(
@@ -206,7 +231,7 @@ impl Cluster {
         )
     }
 
-    /// Deletes the Kubernetes Job of an attempt; one that still runs stays visible until its pods are gone.
+    /// Deletes the Kubernetes Job of an attempt or a cleanup; one that still runs stays visible until its pods are gone.
     pub async fn delete_kube_job(&self, job: &Job, has_ended: bool) -> Result<(), Error> {
         let propagation = match has_ended {
             true => PropagationPolicy::Background,

@@ -21,6 +21,8 @@ use tokio::sync::Semaphore;
 /// How the operator is set up.
 #[derive(Clone, Debug)]
 pub struct Settings {
+    /// The operator's own image, in which checkpoints are removed.
+    pub image: String,
     /// Image of the built-in fine-tuner.
     pub trainer_image: String,
     /// The only namespace that is looked after; `None`: all.
@@ -35,6 +37,8 @@ pub struct Settings {
     pub lost_node_after: SignedDuration,
     /// What is borne of nodes that would not run a trial.
     pub retry: Retry,
+    /// How long the removal of checkpoints may take before a job goes without it.
+    pub cleanup_patience: Duration,
     /// Where /metrics, /healthz and /readyz are served; `None`: nowhere.
     pub listen: Option<SocketAddr>,
     /// Who stands for election; `None`: this operator is the only one.
@@ -44,6 +48,7 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
+            image: concat!("tuning-operator/operator:", env!("CARGO_PKG_VERSION")).into(),
             trainer_image: concat!("tuning-operator/trainer:", env!("CARGO_PKG_VERSION")).into(),
             namespace: None,
             concurrency: 32,
@@ -51,6 +56,7 @@ impl Default for Settings {
             prometheus: None,
             lost_node_after: SignedDuration::from_mins(5),
             retry: Retry::default(),
+            cleanup_patience: Duration::from_secs(300),
             listen: None,
             candidate: None,
         }

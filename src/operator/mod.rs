@@ -5,6 +5,8 @@
 //! - **decide**: `transition` (what an attempt's state makes of its trial, by `tuning::lifecycle`) and `tuning::decide`. Pure.
 //! - **apply**: `apply` and `kube_jobs` carry out what was decided through `cluster`, which writes; `trial_job`, `placement` and
 //!   `standing` say what is written. Of several replicas the holder of the `lease` does so.
+//!   `checkpoints` removes what trials leave on a volume, by a Job (`cleaner`, `cleanup`, `cleanup_job`) that runs
+//!   `remove_checkpoints`.
 //!
 //! `reconcile` is the order of these steps.
 //!
@@ -16,6 +18,11 @@ mod acknowledge;
 mod adopt;
 mod apply;
 mod arguments;
+mod checkpoint_folder;
+mod checkpoints;
+mod cleaner;
+mod cleanup;
+mod cleanup_job;
 mod cluster;
 mod context;
 mod crd;
@@ -30,6 +37,7 @@ mod placement;
 mod prior;
 mod reconcile;
 mod record;
+mod remove_checkpoints;
 mod run;
 mod serve;
 mod sight;

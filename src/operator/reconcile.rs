@@ -1,6 +1,7 @@
 //! One pass over one TuningJob: observe, decide, apply.
 
 use super::adopt;
+use super::checkpoints;
 use super::cluster::is_conflict;
 use super::context::{Context, Owner, Settings};
 use super::kube_jobs;
@@ -78,8 +79,7 @@ pub async fn reconcile(object: Arc<DynamicObject>, ctx: Arc<Context>) -> Result<
 
 async fn pass(object: &DynamicObject, ctx: &Context) -> Result<Action, Error> {
     if object.metadata.deletion_timestamp.is_some() {
-        // All that belongs to it goes with it: the garbage collector follows the owner references.
-        return Ok(Action::await_change());
+        return checkpoints::on_deletion(ctx, object).await;
     }
     let owner = (object.namespace().unwrap_or_default(), object.name_any());
     let previous = object.data.get("status").cloned().unwrap_or_default();
@@ -98,6 +98,9 @@ async fn pass(object: &DynamicObject, ctx: &Context) -> Result<Action, Error> {
         records: Vec::new(),
         look_again: false,
     };
+    if !pass.hold_checkpoints().await? {
+        return Ok(Action::requeue(SOON));
+    }
     let objects = ctx.stores.trials.of(&pass.owner);
     let (unreadable, newcomers) = pass.load(objects.iter().map(|o| DynamicObject::clone(o)));
     if let Some(action) = pass.acknowledge().await? {
@@ -112,13 +115,14 @@ async fn pass(object: &DynamicObject, ctx: &Context) -> Result<Action, Error> {
     kube_jobs::create_and_delete(&mut pass).await?;
     let trouble = unreadable.or_else(|| pass.stuck()).or(trouble);
     pass.conclude(trouble).await?;
+    let cleans = pass.clean_up().await?;
     let lives = pass.time_to_live(Timestamp::now());
     if lives.is_some_and(|left| !left.is_positive()) {
         ctx.cluster.delete_job(&pass.object).await?;
         return Ok(Action::await_change());
     }
     let looks = observed.iter().filter_map(|o| o.sight.look_again);
-    Ok(pass.next_look(wake_in.into_iter().chain(lives).chain(looks).min()))
+    Ok(pass.next_look(wake_in.into_iter().chain(lives).chain(cleans).chain(looks).min()))
 }
 
 /// The manifest's own check, and what only a cluster refuses.

@@ -1,5 +1,6 @@
 //! The Kubernetes Job that is one attempt at a trial. Pure.
 
+use super::checkpoint_folder;
 use super::context::Settings;
 use super::placement::away_from;
 use super::record::Record;
@@ -22,7 +23,7 @@ use std::collections::BTreeMap;
 /// Seconds between the request to stop and the end: time to write a checkpoint.
 const GRACE_SECONDS: i64 = 60;
 /// The user of the trainer's image.
-const TRAINER_USER: i64 = 65532;
+pub const TRAINER_USER: i64 = 65532;
 
 /// The Job of this attempt.
 pub fn trial_job(
@@ -33,6 +34,8 @@ pub fn trial_job(
     trial: &Trial,
 ) -> KubeJob {
     let name = record.name();
+    let number = checkpoint_folder::number(&record.status);
+    let checkpoint = checkpoint_folder::sub_path(&job.name, &record.object, number);
     let hyperband = spec.strategy.as_ref().and_then(|s| s.hyperband.as_ref());
     let parameters = Parameters::of(job, trial, hyperband.map(|h| h.resource.as_str()));
     let mut labels = BTreeMap::from([
@@ -69,7 +72,7 @@ pub fn trial_job(
                 spec: Some(PodSpec {
                     // The operator has refused what is no affinity.
                     affinity: away_from(own_affinity, &record.status.avoid_nodes),
-                    ..pod(settings, spec, &name, &parameters)
+                    ..pod(settings, spec, &name, &checkpoint, &parameters)
                 }),
             },
             ..JobSpec::default()
@@ -115,7 +118,13 @@ fn disruptions_do_not_count() -> PodFailurePolicy {
     }
 }
 
-fn pod(settings: &Settings, spec: &TuningJobSpec, name: &str, parameters: &Parameters) -> PodSpec {
+fn pod(
+    settings: &Settings,
+    spec: &TuningJobSpec,
+    name: &str,
+    checkpoint: &str,
+    parameters: &Parameters,
+) -> PodSpec {
     let trial = &spec.trial;
     let secrets = trial.image_pull_secrets.iter();
     let secrets: Vec<_> = secrets
@@ -123,7 +132,7 @@ fn pod(settings: &Settings, spec: &TuningJobSpec, name: &str, parameters: &Param
         .collect();
     PodSpec {
         restart_policy: Some("Never".into()),
-        containers: vec![container(settings, spec, name, parameters)],
+        containers: vec![container(settings, spec, name, checkpoint, parameters)],
         volumes: Some(trial_volumes::volumes(trial)),
         // A trial has no business with the API server, unless its own service account says so.
         automount_service_account_token: Some(trial.service_account_name.is_some()),
@@ -149,7 +158,13 @@ fn pod(settings: &Settings, spec: &TuningJobSpec, name: &str, parameters: &Param
     }
 }
 
-fn container(settings: &Settings, spec: &TuningJobSpec, name: &str, parameters: &Parameters) -> Container {
+fn container(
+    settings: &Settings,
+    spec: &TuningJobSpec,
+    name: &str,
+    checkpoint: &str,
+    parameters: &Parameters,
+) -> Container {
     let trial = &spec.trial;
     let fill = |texts: &[String]| -> Option<Vec<String>> {
         (!texts.is_empty()).then(|| texts.iter().map(|t| escaped(&parameters.fill(t))).collect())
@@ -182,7 +197,7 @@ fn container(settings: &Settings, spec: &TuningJobSpec, name: &str, parameters: 
             }]
         }),
         resources: trial.resources.as_ref().map(resources),
-        volume_mounts: Some(trial_volumes::mounts(trial, name)),
+        volume_mounts: Some(trial_volumes::mounts(trial, name, checkpoint)),
         termination_message_path: Some(Folders::of(trial).message.into()),
         // The last lines of the log stand in for the message of a trial that failed without one.
         termination_message_policy: Some("FallbackToLogsOnError".into()),
@@ -295,7 +310,8 @@ pub fn affinity(written: &crate::api::Affinity) -> Result<Affinity, String> {
     }
 }
 
-fn tolerations(trial: &TrialSpec) -> Vec<Toleration> {
+/// The taints that a trial bears, as Kubernetes knows them.
+pub fn tolerations(trial: &TrialSpec) -> Vec<Toleration> {
     let word = |v: &dyn erased::Word| v.word();
     let toleration = |t: &crate::api::TolerationSpec| Toleration {
         key: t.key.clone(),

@@ -65,7 +65,8 @@ fn of_annotations<'a>(name: &str, files: impl IntoIterator<Item = (&'a str, Stri
     }
 }
 
-fn volume(spec: &VolumeSpec) -> Volume {
+/// A volume of the manifest as Kubernetes knows it.
+pub fn volume(spec: &VolumeSpec) -> Volume {
     let claim = |c: &crate::api::ClaimSource| PersistentVolumeClaimVolumeSource {
         claim_name: c.claim_name.clone(),
         read_only: spec.read_only.then_some(true),
@@ -123,18 +124,18 @@ pub fn volumes(trial: &TrialSpec) -> Vec<Volume> {
     volumes
 }
 
-/// Where a trial sees its volumes.
-pub fn mounts(trial: &TrialSpec, name: &str) -> Vec<VolumeMount> {
+/// Where a trial sees its volumes; `checkpoint` is its folder of the volume that keeps checkpoints.
+pub fn mounts(trial: &TrialSpec, name: &str, checkpoint: &str) -> Vec<VolumeMount> {
     let at = |volume: &str, path: &str| VolumeMount {
         name: volume.into(),
         mount_path: path.into(),
         ..VolumeMount::default()
     };
     // Each trial has a folder of its own, which the kubelet makes.
-    let own_folder = |volume: &Option<String>, kind: &str, otherwise: &str, path: &str| match volume {
+    let own_folder = |volume: &Option<String>, folder: String, otherwise: &str, path: &str| match volume {
         None => at(otherwise, path),
         Some(volume) => VolumeMount {
-            sub_path: Some(format!("{kind}/{name}")),
+            sub_path: Some(folder),
             ..at(volume, path)
         },
     };
@@ -155,10 +156,9 @@ pub fn mounts(trial: &TrialSpec, name: &str) -> Vec<VolumeMount> {
         ..at("tuning-contract", CONTRACT_DIR)
     });
     mounts.push(at("tuning-output", folders.output));
-    let checkpoint = &trial.checkpoint_volume;
     mounts.push(own_folder(
-        checkpoint,
-        "checkpoints",
+        &trial.checkpoint_volume,
+        checkpoint.to_owned(),
         "tuning-checkpoint",
         folders.checkpoint,
     ));
@@ -169,7 +169,7 @@ pub fn mounts(trial: &TrialSpec, name: &str) -> Vec<VolumeMount> {
         mounts.push(at("tuning-sagemaker", "/opt/ml/input/config"));
         mounts.push(own_folder(
             &sagemaker.model_volume,
-            "models",
+            format!("models/{name}"),
             "tuning-model",
             "/opt/ml/model",
         ));
@@ -189,14 +189,14 @@ mod tests {
     #[test]
     fn an_image_of_sagemakers_finds_its_folders() {
         let trial: TrialSpec = serde_json::from_value(serde_json::json!({
-            "sagemaker": {"image": "i", "modelVolume": "work", "channels": [
+            "checkpointVolume": "work", "sagemaker": {"image": "i", "modelVolume": "work", "channels": [
                 {"name": "train", "volume": "data", "subPath": "mrpc/train"}]},
             "volumes": [
                 {"name": "data", "readOnly": true, "persistentVolumeClaim": {"claimName": "data"}},
                 {"name": "work", "persistentVolumeClaim": {"claimName": "work"}}],
         }))
         .unwrap();
-        let found: Vec<String> = mounts(&trial, "job-0001")
+        let found: Vec<String> = mounts(&trial, "job-0001", "checkpoints/job-u/job-0001-v")
             .into_iter()
             .map(|m| {
                 let sub = m.sub_path.map(|s| format!("/{s}")).unwrap_or_default();
@@ -209,7 +209,7 @@ mod tests {
             [
                 "/var/tuning/contract tuning-contract ro",
                 "/opt/ml/output/data tuning-output",
-                "/opt/ml/checkpoints tuning-checkpoint",
+                "/opt/ml/checkpoints work/checkpoints/job-u/job-0001-v",
                 "/opt/ml/input/config tuning-sagemaker",
                 "/opt/ml/model work/models/job-0001",
                 "/opt/ml/input/data/train data/mrpc/train ro",
@@ -221,7 +221,6 @@ mod tests {
             "work",
             "tuning-contract",
             "tuning-output",
-            "tuning-checkpoint",
             "tuning-sagemaker",
         ];
         assert_eq!(names, own);

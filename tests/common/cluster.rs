@@ -116,6 +116,8 @@ pub async fn within(seconds: u64, what: &str, mut holds: impl AsyncFnMut() -> bo
 pub struct Space {
     pub name: String,
     pub client: Client,
+    /// How long its operators wait until checkpoints are removed.
+    pub patience: Duration,
     config: Config,
 }
 
@@ -144,8 +146,12 @@ impl Space {
             .create(&PostParams::default(), &namespace)
             .await
             .unwrap();
-        let name = name.to_owned();
-        Self { name, client, config }
+        Self {
+            name: name.to_owned(),
+            client,
+            patience: Settings::default().cleanup_patience,
+            config,
+        }
     }
 
     pub fn jobs(&self) -> Api<TuningJob> {
@@ -269,6 +275,7 @@ impl Space {
                 pause: jiff::SignedDuration::from_millis(300),
                 ..Default::default()
             },
+            cleanup_patience: self.patience,
             candidate,
             ..Settings::default()
         };

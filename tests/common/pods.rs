@@ -10,6 +10,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
+/// Label of a trial's pods.
+const TRIAL: &str = "tuning-operator.io/trial";
+
 /// What becomes of a pod.
 #[derive(Clone, Debug)]
 pub enum Play {
@@ -49,6 +52,15 @@ impl Space {
     /// Plays the namespace's pods until the answer is dropped: `play` is asked once for each pod, with the trial's name,
     /// its learning rate, and how many pods the trial had before.
     pub fn play(&self, play: impl Fn(&str, f64, usize) -> Play + Send + 'static) -> Player {
+        self.play_cleanups(play, Play::Ends(0, String::new(), "Completed"))
+    }
+
+    /// The same, with this for the pods that remove checkpoints; those are not counted.
+    pub fn play_cleanups(
+        &self,
+        play: impl Fn(&str, f64, usize) -> Play + Send + 'static,
+        cleanup: Play,
+    ) -> Player {
         let pods = self.pods();
         let (most, all) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
         let (seen, count) = (most.clone(), all.clone());
@@ -60,10 +72,14 @@ impl Space {
                 let Ok(list) = pods.list(&ListParams::default()).await else {
                     continue;
                 };
-                let active = list.items.iter().filter(|p| !is_over(p)).count();
+                let of_trials = list.items.iter().filter(|p| p.labels().contains_key(TRIAL));
+                let active = of_trials.filter(|p| !is_over(p)).count();
                 seen.fetch_max(active, Ordering::Relaxed);
                 for pod in list.items {
-                    let trial = pod.labels()["tuning-operator.io/trial"].clone();
+                    let Some(trial) = pod.labels().get(TRIAL).cloned() else {
+                        let _ = step(&pods, &pod, &cleanup).await;
+                        continue;
+                    };
                     let part = known.entry(pod.uid().unwrap()).or_insert_with(|| {
                         count.fetch_add(1, Ordering::Relaxed);
                         let before = n_pods.entry(trial.clone()).or_default();
@@ -123,14 +139,12 @@ async fn bind(pods: &Api<Pod>, pod: &str, node: &str) -> kube::Result<()> {
         .map(drop)
 }
 
-fn container(state: Value) -> Value {
-    json!([{"name": "trial", "image": "x", "imageID": "", "ready": false, "restartCount": 0, "state": state}])
-}
-
 /// The status that it has next; `None` while it stays as it is.
 fn next_status(pod: &Pod, part: &Play) -> Option<Value> {
     let status = pod.status.clone().unwrap_or_default();
     let has_started = status.start_time.is_some();
+    let name = pod.spec.as_ref().map(|s| s.containers[0].name.clone());
+    let container = |state: Value| json!([{"name": name, "image": "x", "imageID": "", "ready": false, "restartCount": 0, "state": state}]);
     let now = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
     let began = status.start_time.map(|t| t.0.to_string());
     let is_asked = pod.metadata.deletion_timestamp.is_some();

@@ -1,0 +1,248 @@
+//! The Job that removes a job's checkpoints. Pure.
+//!
+//! The operator can't reach a volume itself: a small pod with its own image does it, in the job's namespace.
+
+use super::checkpoint_folder::{self, ALL_JOBS};
+use super::cleanup::{PURPOSE_ANNOTATION, Purpose, name, volume};
+use super::context::Settings;
+use super::remove_checkpoints::PLACE;
+use super::{JOB_LABEL, trial_job, trial_volumes};
+use crate::api::{TrialSpec, VolumeSpec};
+use k8s_openapi::api::batch::v1::{Job, JobSpec};
+use k8s_openapi::api::core::v1::{
+    Affinity, Capabilities, Container, LocalObjectReference, PodSecurityContext, PodSpec, PodTemplateSpec,
+    ResourceRequirements, SeccompProfile, SecurityContext, VolumeMount,
+};
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
+use std::collections::BTreeMap;
+
+/// Seconds for which a finished cleanup can be looked at.
+const STAYS_SECONDS: i32 = 300;
+/// How often a cleanup that failed is tried again.
+const RETRIES: i32 = 2;
+/// The pod's name for the volume.
+const VOLUME: &str = "checkpoints";
+
+/// Whose checkpoints a cleanup removes.
+pub struct Whose<'a> {
+    /// What a job's trials run, and where.
+    pub trial: &'a TrialSpec,
+    /// The job's namespace.
+    pub namespace: &'a str,
+    /// The job, as an owner.
+    pub owner: OwnerReference,
+}
+
+/// The Job of a cleanup; `None` where checkpoints go with their pods.
+pub fn job(settings: &Settings, whose: &Whose, purpose: &Purpose, keep: &[String]) -> Option<Job> {
+    let volume = volume(whose.trial)?;
+    let labels = BTreeMap::from([
+        (
+            "app.kubernetes.io/managed-by".to_owned(),
+            "tuning-operator".to_owned(),
+        ),
+        (JOB_LABEL.to_owned(), whose.owner.name.clone()),
+    ]);
+    let patience = i64::try_from(settings.cleanup_patience.as_secs()).unwrap_or(i64::MAX);
+    Some(Job {
+        metadata: ObjectMeta {
+            name: Some(name(&whose.owner.name)),
+            namespace: Some(whose.namespace.to_owned()),
+            labels: Some(labels.clone()),
+            annotations: Some([(PURPOSE_ANNOTATION.to_owned(), purpose.word())].into()),
+            owner_references: Some(vec![whose.owner.clone()]),
+            ..ObjectMeta::default()
+        },
+        spec: Some(JobSpec {
+            backoff_limit: Some(RETRIES),
+            active_deadline_seconds: Some(patience.max(1)),
+            ttl_seconds_after_finished: Some(STAYS_SECONDS),
+            template: PodTemplateSpec {
+                metadata: Some(ObjectMeta {
+                    labels: Some(labels),
+                    ..ObjectMeta::default()
+                }),
+                spec: Some(pod(settings, whose, volume, keep)),
+            },
+            ..JobSpec::default()
+        }),
+        status: None,
+    })
+}
+
+fn pod(settings: &Settings, whose: &Whose, volume: &VolumeSpec, keep: &[String]) -> PodSpec {
+    let trial = whose.trial;
+    let trainer = trial.bert.is_some().then_some(trial_job::TRAINER_USER);
+    let secrets = trial.image_pull_secrets.iter();
+    let secrets: Vec<_> = secrets
+        .map(|s| LocalObjectReference { name: s.name.clone() })
+        .collect();
+    // Where a volume can be reached, not beside whom.
+    let affinity = trial.affinity.as_ref().and_then(|a| trial_job::affinity(a).ok());
+    let affinity = affinity.and_then(|a| a.node_affinity).map(|node| Affinity {
+        node_affinity: Some(node),
+        ..Affinity::default()
+    });
+    let mut mounted = trial_volumes::volume(volume);
+    mounted.name = VOLUME.into();
+    PodSpec {
+        restart_policy: Some("Never".into()),
+        containers: vec![container(settings, whose, keep)],
+        volumes: Some(vec![mounted]),
+        automount_service_account_token: Some(false),
+        enable_service_links: Some(false),
+        termination_grace_period_seconds: Some(5),
+        affinity,
+        node_selector: (!trial.node_selector.is_empty()).then(|| trial.node_selector.clone()),
+        tolerations: (!trial.tolerations.is_empty()).then(|| trial_job::tolerations(trial)),
+        image_pull_secrets: (!secrets.is_empty()).then_some(secrets),
+        security_context: Some(PodSecurityContext {
+            run_as_non_root: Some(trainer.is_some()),
+            // Nobody knows as whom a trial's own image writes.
+            run_as_user: Some(trainer.unwrap_or(0)),
+            run_as_group: Some(trainer.unwrap_or(0)),
+            fs_group: trainer,
+            fs_group_change_policy: trainer.map(|_| "OnRootMismatch".into()),
+            seccomp_profile: Some(SeccompProfile {
+                type_: "RuntimeDefault".into(),
+                localhost_profile: None,
+            }),
+            ..PodSecurityContext::default()
+        }),
+        ..PodSpec::default()
+    }
+}
+
+fn container(settings: &Settings, whose: &Whose, keep: &[String]) -> Container {
+    let folder = checkpoint_folder::of_job(&whose.owner.name, &whose.owner.uid);
+    let mut args = vec!["remove-checkpoints".to_owned(), folder];
+    args.extend(keep.iter().map(|name| format!("--keep={name}")));
+    let amount = |cpu: &str, memory: &str| {
+        let amount = |text: &str| Quantity(text.to_owned());
+        Some(BTreeMap::from([
+            ("cpu".into(), amount(cpu)),
+            ("memory".into(), amount(memory)),
+        ]))
+    };
+    // Root without these may not remove what another user has written.
+    let needs = ["DAC_OVERRIDE", "FOWNER"].map(str::to_owned);
+    Container {
+        name: "cleanup".into(),
+        image: Some(settings.image.clone()),
+        command: Some(vec!["/tuning-operator".into()]),
+        args: Some(args),
+        resources: Some(ResourceRequirements {
+            requests: amount("10m", "16Mi"),
+            limits: amount("1", "128Mi"),
+            claims: None,
+        }),
+        volume_mounts: Some(vec![VolumeMount {
+            name: VOLUME.into(),
+            mount_path: PLACE.into(),
+            sub_path: Some(ALL_JOBS.into()),
+            ..VolumeMount::default()
+        }]),
+        termination_message_policy: Some("FallbackToLogsOnError".into()),
+        security_context: Some(SecurityContext {
+            allow_privilege_escalation: Some(false),
+            read_only_root_filesystem: Some(true),
+            capabilities: Some(Capabilities {
+                add: whose.trial.bert.is_none().then(|| needs.into()),
+                drop: Some(vec!["ALL".into()]),
+            }),
+            ..SecurityContext::default()
+        }),
+        ..Container::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn written(trial: Value) -> Option<Value> {
+        let trial: TrialSpec = serde_json::from_value(trial).unwrap();
+        let whose = Whose {
+            trial: &trial,
+            namespace: "team",
+            owner: OwnerReference {
+                name: "mrpc".into(),
+                uid: "u-1".into(),
+                ..OwnerReference::default()
+            },
+        };
+        let job = job(
+            &Settings::default(),
+            &whose,
+            &Purpose::End(3),
+            &["mrpc-0002-b".into()],
+        )?;
+        Some(serde_json::to_value(job).unwrap())
+    }
+
+    fn volumes() -> Value {
+        json!([{"name": "work", "mountPath": "/v", "persistentVolumeClaim": {"claimName": "claim"}}])
+    }
+
+    #[test]
+    fn it_sees_the_folder_of_checkpoints_and_nothing_else() {
+        let bert = json!({"task": "mrpc", "model": "/m", "data": "/d"});
+        let trial = json!({"bert": bert, "volumes": volumes(), "checkpointVolume": "work",
+            "nodeSelector": {"zone": "a"}, "tolerations": [{"key": "gpu", "operator": "Exists"}],
+            "imagePullSecrets": [{"name": "s"}]});
+        let job = written(trial).unwrap();
+        assert_eq!(job["metadata"]["name"], "mrpc-cleanup");
+        let pod = &job["spec"]["template"]["spec"];
+        let container = &pod["containers"][0];
+        assert_eq!(
+            container["args"],
+            json!(["remove-checkpoints", "mrpc-u-1", "--keep=mrpc-0002-b"])
+        );
+        let mounts = json!([{"name": "checkpoints", "mountPath": PLACE, "subPath": "checkpoints"}]);
+        assert_eq!(container["volumeMounts"], mounts);
+        let mounted = json!([{"name": "checkpoints", "persistentVolumeClaim": {"claimName": "claim"}}]);
+        assert_eq!(pod["volumes"], mounted);
+        assert_eq!(
+            (&pod["nodeSelector"]["zone"], &pod["tolerations"][0]["key"]),
+            (&json!("a"), &json!("gpu"))
+        );
+        assert_eq!(pod["imagePullSecrets"][0]["name"], "s");
+        // As Pod Security's level restricted wants it.
+        assert_eq!(pod["securityContext"]["runAsNonRoot"], true);
+        assert_eq!(
+            (
+                &pod["securityContext"]["runAsUser"],
+                &pod["securityContext"]["fsGroup"]
+            ),
+            (&json!(65532), &json!(65532))
+        );
+        assert_eq!(
+            container["securityContext"]["capabilities"],
+            json!({"drop": ["ALL"]})
+        );
+        assert_eq!(pod["automountServiceAccountToken"], false);
+    }
+
+    #[test]
+    fn what_an_unknown_user_wrote_root_removes_with_no_more_rights_than_that_takes() {
+        let trial = json!({"container": {"image": "i"}, "volumes": volumes(), "checkpointVolume": "work"});
+        let pod = written(trial).unwrap()["spec"]["template"]["spec"].clone();
+        assert_eq!(pod["securityContext"]["runAsUser"], 0);
+        assert_eq!(pod["securityContext"].get("fsGroup"), None);
+        let rights = json!({"add": ["DAC_OVERRIDE", "FOWNER"], "drop": ["ALL"]});
+        assert_eq!(pod["containers"][0]["securityContext"]["capabilities"], rights);
+    }
+
+    #[test]
+    fn what_goes_with_the_pod_needs_no_cleanup() {
+        let empty = json!([{"name": "work", "mountPath": "/v", "emptyDir": {}}]);
+        let trial = json!({"container": {"image": "i"}, "volumes": empty, "checkpointVolume": "work"});
+        assert_eq!(written(trial), None);
+        assert_eq!(
+            written(json!({"container": {"image": "i"}, "volumes": volumes()})),
+            None
+        );
+    }
+}
