@@ -332,14 +332,15 @@ fn a_job_that_goes_on_calls_its_cleanup_off_before_its_trials_do() {
 fn what_is_left_behind_on_purpose_is_left_alone() {
     block_on(async {
         let space = Space::new("orphans").await;
-        let _operator = space.operator();
+        let operator = space.operator();
         let _player = space.play(|_, _, _| Play::Runs);
         space.apply(&on_a_volume("job", 1, "None")).await.unwrap();
         runs(&space).await;
         delete(&space, "job", DeleteParams::orphan()).await;
         until("the job is gone", async || is_gone(&space, "job").await).await;
         tokio::time::sleep(Duration::from_secs(2)).await;
-        assert_eq!(space.kube_job_names().await, ["job-0001"]);
+        let names = space.kube_job_names().await;
+        assert_eq!(names, ["job-0001"], "{:#?}", operator.log());
         assert_eq!(trial_pods(&space).await.len(), 1);
     });
 }

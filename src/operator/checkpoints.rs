@@ -121,7 +121,7 @@ pub async fn on_deletion(ctx: &Context, object: &DynamicObject) -> Result<Action
     let owner = (object.namespace().unwrap_or_default(), object.name_any());
     let trial = object.data.pointer("/spec/trial").cloned().unwrap_or_default();
     let trial: TrialSpec = serde_json::from_value(trial).unwrap_or_default();
-    if cleanup::volume(&trial).is_some() && !is_orphaning(ctx, &owner, object) {
+    if cleanup::volume(&trial).is_some() && !is_orphaning(ctx, &owner, object).await? {
         let cleaner = Cleaner {
             ctx,
             owner: &owner,
@@ -163,12 +163,21 @@ fn as_owner(job: &DynamicObject) -> OwnerReference {
 }
 
 /// Whether what belongs to a job is to stay (`kubectl delete --cascade=orphan`). Where the garbage collector was faster, the
-/// operator's own trials have no owner any more.
-fn is_orphaning(ctx: &Context, owner: &Owner, object: &DynamicObject) -> bool {
-    let is_left = |trial: &DynamicObject| {
+/// operator's own trials have no owner any more: it frees all of them before it takes its finalizer away. A watch may not
+/// have told of that yet.
+async fn is_orphaning(ctx: &Context, owner: &Owner, object: &DynamicObject) -> Result<bool, Error> {
+    if object.finalizers().iter().any(|f| f == ORPHAN) {
+        return Ok(true);
+    }
+    let is_numbered = |trial: &DynamicObject| {
         let told = |pointer: &str| trial.data.pointer(pointer).is_some();
-        let is_numbered = told("/spec/index") || told("/status/index");
-        is_numbered && !trial.owner_references().iter().any(|o| o.kind == api::KIND)
+        told("/spec/index") || told("/status/index")
     };
-    object.finalizers().iter().any(|f| f == ORPHAN) || ctx.stores.trials.of(owner).iter().any(|t| is_left(t))
+    let trials = ctx.stores.trials.of(owner);
+    let Some(any) = trials.iter().find(|t| is_numbered(t)) else {
+        return Ok(false);
+    };
+    let live = ctx.cluster.trial(&owner.0, &any.name_any()).await?;
+    let is_owned = |trial: DynamicObject| trial.owner_references().iter().any(|o| o.kind == api::KIND);
+    Ok(live.is_some_and(|trial| !is_owned(trial)))
 }
