@@ -6,7 +6,7 @@ mod cluster;
 
 use cluster::{Operator, Play, Space, block_on, f1, manifest, until, within};
 use k8s_openapi::api::batch::v1::Job;
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1::{Namespace, Pod};
 use kube::ResourceExt;
 use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams};
 use serde_json::{Value, json};
@@ -342,5 +342,21 @@ fn what_is_left_behind_on_purpose_is_left_alone() {
         let names = space.kube_job_names().await;
         assert_eq!(names, ["job-0001"], "{:#?}", operator.log());
         assert_eq!(trial_pods(&space).await.len(), 1);
+    });
+}
+
+#[test]
+fn a_job_goes_from_a_namespace_in_which_nothing_can_be_created_any_more() {
+    block_on(async {
+        let space = Space::new("ending").await;
+        let _operator = space.operator();
+        let _player = space.play(|_, _, _| Play::Runs);
+        space.apply(&on_a_volume("job", 1, "None")).await.unwrap();
+        runs(&space).await;
+        let namespaces: Api<Namespace> = Api::all(space.client.clone());
+        let params = DeleteParams::default();
+        namespaces.delete(&space.name, &params).await.unwrap();
+        delete(&space, "job", DeleteParams::background()).await;
+        within(60, "it is gone", async || is_gone(&space, "job").await).await;
     });
 }
