@@ -134,16 +134,29 @@ fn a_metric_that_no_trial_says_stops_the_job_and_the_mended_job_goes_on() {
     assert_eq!(run.summary()["counts"]["succeeded"], 9);
 }
 
+/// The folder holds what version 0.1.0 wrote before this one: an interrupt, a shadow stop, a crash, a halt that was mended, and
+/// a trial that was running when its runner was killed.
 #[test]
-fn a_run_of_the_first_version_is_shown_replayed_and_goes_on() {
-    let run = Run::new("first", 6, 1, "echo f1=0.$((5 + RANDOM % 4))");
+fn a_run_that_an_earlier_version_began_is_replayed_shown_and_goes_on() {
+    let run = Run::new("first", 6, 1, "");
     std::fs::create_dir_all(&run.dir).unwrap();
-    std::fs::copy("tests/data/journal-0.1.jsonl", run.dir.join("journal.jsonl")).unwrap();
+    std::fs::copy("tests/data/run-0.1/journal.jsonl", run.dir.join("journal.jsonl")).unwrap();
+    std::fs::copy("tests/data/run-0.1/job.yaml", run.base.join("job.yaml")).unwrap();
+    std::fs::write(run.base.join("mended"), "").unwrap();
     let dir = run.dir.to_str().unwrap();
     let replayed = run.command(&["replay", dir]).output().unwrap();
-    let said = String::from_utf8_lossy(&replayed.stdout);
-    assert!(replayed.status.success(), "{said}");
+    let said = String::from_utf8_lossy(&replayed.stdout).into_owned();
+    assert!(replayed.status.success() && said.contains("6 of 6"), "{said}");
     let shown = run.command(&["show", dir, "--output", "json"]).output().unwrap();
     let shown: serde_json::Value = serde_json::from_slice(&shown.stdout).unwrap();
-    assert_eq!(shown["counts"]["succeeded"], 3, "{shown:#}");
+    let counts = &shown["counts"];
+    assert_eq!(
+        (&counts["succeeded"], &counts["failed"]),
+        (&4.into(), &1.into()),
+        "{counts}"
+    );
+    let second = &shown["trials"][1];
+    assert_eq!(second["value"], 0.8, "{second}");
+    assert!(run.tuning(&[]).status().unwrap().success());
+    assert_eq!(run.summary()["counts"]["succeeded"], 5);
 }

@@ -66,6 +66,47 @@ fn killed_after_any_write_the_end_is_that_of_an_undisturbed_run() {
     }));
 }
 
+/// The same with three trials at once, of which one fails, one is evicted and one is rejected by a kubelet. What was known when a
+/// trial was proposed depends on which of them was faster, its point does not.
+#[test]
+fn killed_after_any_write_of_three_trials_at_once() {
+    block_on(every_k("three", 25, async |space| {
+        let player = space.play(|trial, rate, before| match (trial, before) {
+            ("job-0002", _) => Play::Ends(1, "no".into(), "Error"),
+            ("job-0003", 0) => Play::Evicted,
+            ("job-0005", 0) => Play::Rejected("OutOfcpu"),
+            _ => Play::reports(f1(rate)),
+        });
+        let mut manifest = manifest("job", 6, 3);
+        manifest["spec"]["strategy"] = json!({"sobol": {"seed": 7}});
+        space.apply(&manifest).await.unwrap();
+        space.complete("job").await;
+        until("only the failed trial's Job is left", async || {
+            space.kube_job_names().await == ["job-0002"]
+        })
+        .await;
+        let mut outcome = outcome(space, "job", &player).await;
+        for trial in outcome["trials"].as_array_mut().unwrap() {
+            trial[2].take();
+        }
+        outcome
+    }));
+}
+
+/// A trial says that no other would fare better: it is not run again, whenever the operator dies.
+#[test]
+fn killed_after_any_write_a_stop_for_bad_configuration_is_not_forgotten() {
+    block_on(every_k("stop", 5, async |space| {
+        let player = space.play(|_, _, _| Play::Ends(42, "no data".into(), "Error"));
+        space.apply(&manifest("job", 3, 1)).await.unwrap();
+        until("the job has failed", async || space.holds("job", "Failed").await.is_some()).await;
+        until("no Job is left", async || space.kube_job_names().await.is_empty()).await;
+        let outcome = outcome(space, "job", &player).await;
+        assert_eq!(outcome["pods"], 1, "{outcome:#}");
+        outcome
+    }));
+}
+
 /// The first three trials report a curve, the fourth one lags behind it until it is stopped.
 #[test]
 fn killed_after_any_write_of_a_job_that_is_stopped_suspended_and_deleted() {
