@@ -99,7 +99,11 @@ fn killed_after_any_write_a_stop_for_bad_configuration_is_not_forgotten() {
     block_on(every_k("stop", 5, async |space| {
         let player = space.play(|_, _, _| Play::Ends(42, "no data".into(), "Error"));
         space.apply(&manifest("job", 3, 1)).await.unwrap();
-        until("the job has failed", async || space.holds("job", "Failed").await.is_some()).await;
+        until("the job has failed and its trial waits", async || {
+            let status = space.jobs().get("job").await.unwrap().status.unwrap_or_default();
+            space.holds("job", "Failed").await.is_some() && status.trials.queued == 1
+        })
+        .await;
         until("no Job is left", async || space.kube_job_names().await.is_empty()).await;
         let outcome = outcome(space, "job", &player).await;
         assert_eq!(outcome["pods"], 1, "{outcome:#}");

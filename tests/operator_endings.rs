@@ -99,7 +99,8 @@ fn suspended_by_a_queue_a_trial_waits_with_the_same_job_whatever_its_program_sai
             .await;
             until("its pod is gone", async || space.pod_names().await.is_empty()).await;
             let status = status(&space, "job-0001").await;
-            assert_eq!((status.phase, status.attempts), (TrialPhase::Pending, 1));
+            let stands = (status.phase, status.attempts);
+            assert_eq!(stands, (TrialPhase::Pending, 1), "{status:?}");
             assert!(space.holds("job", "Stalled").await.is_none());
             code.store(if next == 143 { 99 } else { 143 }, Ordering::Relaxed);
             suspend_kube_job(&space, "job-0001", false).await;

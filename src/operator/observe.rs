@@ -59,14 +59,14 @@ pub fn pods_of(pass: &Pass, record: &Record) -> Vec<Pod> {
     own.map(|p| Pod::clone(p)).collect()
 }
 
-/// Those that are gone and had ended: their Job alone would not tell how.
-fn departed_of(pass: &Pass, record: &Record) -> Vec<Pod> {
+/// The last that is gone and had ended: its Job alone would not tell how.
+fn departed_of(pass: &Pass, record: &Record) -> Option<Pod> {
     let name = record.name();
     let pods = pass.ctx.stores.departed.of(&pass.owner);
-    let own = pods
+    let mut own = pods
         .iter()
         .filter(|p| p.labels().get(TRIAL_LABEL) == Some(&name) && sight::has_exited(p));
-    own.map(|p| Pod::clone(p)).collect()
+    own.next_back().map(|p| Pod::clone(p))
 }
 
 async fn look(pass: &Pass<'_>, record: &Record) -> Result<Sight, Error> {

@@ -225,16 +225,17 @@ fn asked_to_end(job: &Job, pod: &Pod, terminated: Option<&ContainerStateTerminat
         let was_killed = t.exit_code > 128;
         !was_killed && t.finished_at.as_ref().is_some_and(|at| time(at) < asked)
     });
-    let suspended = is_suspended(job);
+    let why = if is_suspended(job) {
+        SUSPENDED
+    } else {
+        "its pod was deleted"
+    };
     (!had_ended).then(|| Interruption {
-        why: if suspended {
-            SUSPENDED
-        } else {
-            "its pod was deleted"
-        }
-        .into(),
+        why: why.into(),
         restarts,
-        may_have_finished: !suspended,
+        // A queue deletes pods too, and that may be known before the suspension is. The Job tells: it is complete only if it
+        // takes the pod for finished.
+        may_have_finished: end_of(job).is_some_and(|end| end.type_ == "Complete"),
     })
 }
 

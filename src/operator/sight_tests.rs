@@ -176,8 +176,18 @@ fn ended_while_it_was_drained_a_report_counts_and_else_its_job_decides_whether_i
 fn deleted_by_a_person_whatever_it_made_of_the_signal_it_is_not_to_blame() {
     for (code, reason) in [(143, "Error"), (137, "Error"), (1, "Error"), (0, "Completed")] {
         let taken = deleted(pod("p", EARLY, ended(code, reason)), "2026-01-02T04:00:30Z");
-        let found = interruption(&going_on(), taken).unwrap();
-        assert_eq!((found.restarts, found.may_have_finished), (true, true), "{code}");
+        for (job, restarts, may_have_finished) in [
+            (going_on(), true, false),
+            (over("Failed"), false, false),
+            (over("Complete"), false, true),
+        ] {
+            let found = interruption(&job, taken.clone()).unwrap();
+            assert_eq!(
+                (found.restarts, found.may_have_finished),
+                (restarts, may_have_finished),
+                "{code}"
+            );
+        }
     }
     // It had ended before anybody asked.
     let tidied = deleted(pod("p", EARLY, ended(1, "Error")), "2026-01-02T04:30:00Z");
