@@ -146,7 +146,16 @@ fn last_words(outcome: &Outcome, session: &Session) -> String {
         Outcome::Ended(ended) if ended.reason.is_success() => {
             format!("Done: {}. All of it again: tuning show {run}", ended.message)
         }
-        Outcome::Ended(ended) => format!("Failed: {}\nThe trials' logs are in {run}/trials", ended.message),
+        Outcome::Ended(ended) => {
+            let cure = match ended.reason.waits_to_be_mended() {
+                true => "; once the cause is mended, the same command goes on",
+                false => "",
+            };
+            format!(
+                "Failed: {}\nThe trials' logs are in {run}/trials{cure}",
+                ended.message
+            )
+        }
         Outcome::Suspended => "Nothing runs: spec.suspend is true in the manifest.".into(),
         Outcome::Interrupted => "Interrupted; the same command goes on where it was.".into(),
     }

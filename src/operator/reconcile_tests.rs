@@ -23,16 +23,14 @@ use std::task::Poll;
 struct Api {
     objects: Arc<Mutex<HashMap<String, Value>>>,
     log: Arc<Mutex<Vec<String>>>,
-    refuses: Option<(&'static str, u16)>,
+    refuses: Arc<Mutex<Option<(&'static str, u16)>>>,
 }
 
 impl Api {
     fn refusing(what: &'static str, code: u16) -> Self {
-        let refuses = Some((what, code));
-        Self {
-            refuses,
-            ..Self::default()
-        }
+        let api = Self::default();
+        *api.refuses.lock().unwrap() = Some((what, code));
+        api
     }
 
     /// What was asked so far, reads and events left out.
@@ -45,7 +43,8 @@ impl Api {
     fn answer(&self, method: &Method, path: &str, body: Value) -> (u16, Value) {
         let line = format!("{method} {path}");
         self.log.lock().unwrap().push(line.clone());
-        if let Some((_, code)) = self.refuses.filter(|(what, _)| line.starts_with(what)) {
+        let refuses = *self.refuses.lock().unwrap();
+        if let Some((_, code)) = refuses.filter(|(what, _)| line.starts_with(what)) {
             let reason = match (code, method.as_str()) {
                 (409, "POST") => "AlreadyExists",
                 (409, _) => "Conflict",
@@ -228,4 +227,76 @@ async fn what_has_ended_is_left_alone() {
         .unwrap();
     assert_eq!(action, Action::await_change());
     assert_eq!(api.writes(), Vec::<String>::new());
+}
+
+/// A trial whose pod, which tells only by its endpoint, has just ended well.
+fn ended_trial(context: &Context, metrics_port: u16) -> Arc<DynamicObject> {
+    let owner = ("team".to_owned(), "job".to_owned());
+    let owned_by = |kind: &str, uid: &str| json!([{"apiVersion": "x/v1", "kind": kind, "name": "n", "uid": uid, "controller": true}]);
+    let labels = json!({"tuning-operator.io/job": "job", "tuning-operator.io/trial": "job-0001"});
+    let trial = json!({
+        "apiVersion": "tuning-operator.io/v1alpha1", "kind": "Trial",
+        "metadata": {"name": "job-0001", "namespace": "team", "uid": "t", "labels": labels,
+            "ownerReferences": owned_by("TuningJob", "u")},
+        "spec": {"job": "job", "index": 1, "parameters": {"learning_rate": 1e-4}},
+        "status": {"phase": "Running", "attempts": 1, "pod": "p"},
+    });
+    let kube_job = json!({"metadata": {"name": "job-0001", "namespace": "team", "uid": "k", "labels": labels,
+        "annotations": {"tuning-operator.io/attempt": "1"}, "ownerReferences": owned_by("Trial", "t")}});
+    let terminated =
+        json!({"exitCode": 0, "startedAt": "2026-01-02T03:04:05Z", "finishedAt": "2026-01-02T03:05:05Z"});
+    let pod = json!({"metadata": {"name": "p", "namespace": "team", "uid": "p", "labels": labels,
+        "creationTimestamp": "2026-01-02T03:04:00Z", "ownerReferences": owned_by("Job", "k")},
+        "status": {"phase": "Succeeded", "containerStatuses": [{"name": "trial", "image": "", "imageID": "",
+            "ready": false, "restartCount": 0, "state": {"terminated": terminated}}]}});
+    let stores = &context.stores;
+    stores
+        .trials
+        .put(&owner, "job-0001", serde_json::from_value(trial).unwrap());
+    stores
+        .kube_jobs
+        .put(&owner, "job-0001", serde_json::from_value(kube_job).unwrap());
+    stores.pods.put(&owner, "p", serde_json::from_value(pod).unwrap());
+    let mut job = DynamicObject::clone(&job(
+        json!({"observedGeneration": 1, "startTime": "2026-01-02T03:04:05Z"}),
+    ));
+    job.data["spec"]["metrics"] = json!({"prometheus": {"port": metrics_port}});
+    Arc::new(job)
+}
+
+#[tokio::test]
+async fn what_was_heard_last_is_not_lost_where_the_status_write_is_a_conflict() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let router = axum::Router::new().route(
+        "/metrics",
+        axum::routing::get(async || "tuning_metric{name=\"f1\"} 0.6\n"),
+    );
+    let server = tokio::spawn(async move { axum::serve(listener, router).await });
+    let api = Api::refusing(
+        "PUT /apis/tuning-operator.io/v1alpha1/namespaces/team/trials",
+        409,
+    );
+    let context = context(&api, Fence::default());
+    let job = ended_trial(&context, port);
+    let ear = crate::operator::listen::Ear::Endpoint {
+        ip: [127, 0, 0, 1].into(),
+        port,
+        path: "/metrics".into(),
+    };
+    let reference = kube::runtime::reflector::ObjectRef::from_obj_with(&*job, job_resource());
+    context.listeners.follow("p", ear, "f1", reference);
+    while context.listeners.heard("p").metrics.is_empty() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    server.abort();
+    let first = reconcile(job.clone(), context.clone()).await.unwrap();
+    assert_eq!(first, Action::requeue(Duration::from_millis(500)));
+    *api.refuses.lock().unwrap() = None;
+    reconcile(job, context).await.unwrap();
+    let trial = api.objects.lock().unwrap()[&format!("{TRIALS}/job-0001")].clone();
+    assert_eq!(
+        (&trial["status"]["phase"], &trial["status"]["value"]),
+        (&json!("Succeeded"), &json!(0.6))
+    );
 }
