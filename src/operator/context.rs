@@ -4,11 +4,12 @@ use super::cluster::Cluster;
 use super::events::Events;
 use super::lease::Candidate;
 use super::listen::Listeners;
+use super::sight;
 use super::telemetry::Telemetry;
 use crate::tuning::Retry;
 use jiff::SignedDuration;
 use k8s_openapi::api::batch::v1::Job;
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1::{Pod, PodSpec};
 use kube::api::DynamicObject;
 use kube::runtime::reflector::{ObjectRef, Store};
 use std::collections::{HashMap, VecDeque};
@@ -79,27 +80,45 @@ pub struct Stores {
 }
 
 /// How long a pod that is gone is remembered.
-const MEMORY: Duration = Duration::from_secs(600);
+const MEMORY: Duration = Duration::from_secs(300);
 
 /// Pods that are gone, for as long as somebody may still have to look at how they ended.
 #[derive(Clone, Default)]
-pub struct Departed(Arc<Mutex<VecDeque<(Instant, Owner, Arc<Pod>)>>>);
+pub struct Departed(Arc<Mutex<VecDeque<Gone>>>);
+
+struct Gone {
+    since: Instant,
+    owner: Owner,
+    pod: Arc<Pod>,
+}
 
 impl Departed {
-    /// Remembers a pod for a while.
-    pub fn put(&self, owner: &Owner, pod: Pod) {
+    /// Remembers a pod for a while, and of it what tells how it ended.
+    pub fn put(&self, owner: &Owner, mut pod: Pod) {
+        if !sight::has_exited(&pod) {
+            return;
+        }
+        let node_name = pod.spec.take().and_then(|spec| spec.node_name);
+        pod.spec = Some(PodSpec {
+            node_name,
+            ..PodSpec::default()
+        });
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        while all.front().is_some_and(|(since, ..)| since.elapsed() > MEMORY) {
+        while all.front().is_some_and(|gone| gone.since.elapsed() > MEMORY) {
             all.pop_front();
         }
-        all.push_back((Instant::now(), owner.clone(), Arc::new(pod)));
+        all.push_back(Gone {
+            since: Instant::now(),
+            owner: owner.clone(),
+            pod: Arc::new(pod),
+        });
     }
 
-    /// Those of a job.
+    /// Those of a job, in the order in which they went.
     pub fn of(&self, owner: &Owner) -> Vec<Arc<Pod>> {
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let own = all.iter().filter(|(_, o, _)| o == owner);
-        own.map(|(.., pod)| pod.clone()).collect()
+        let own = all.iter().filter(|gone| gone.owner == *owner);
+        own.map(|gone| gone.pod.clone()).collect()
     }
 }
 

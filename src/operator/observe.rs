@@ -63,9 +63,7 @@ pub fn pods_of(pass: &Pass, record: &Record) -> Vec<Pod> {
 fn departed_of(pass: &Pass, record: &Record) -> Option<Pod> {
     let name = record.name();
     let pods = pass.ctx.stores.departed.of(&pass.owner);
-    let mut own = pods
-        .iter()
-        .filter(|p| p.labels().get(TRIAL_LABEL) == Some(&name) && sight::has_exited(p));
+    let mut own = pods.iter().filter(|p| p.labels().get(TRIAL_LABEL) == Some(&name));
     own.next_back().map(|p| Pod::clone(p))
 }
 

@@ -71,7 +71,7 @@ fn what_a_node_will_not_run_is_tried_again_later_and_then_waits_for_a_person() {
             );
             assert_eq!(trial.not_before, pause.map(|p| at(1_000 + p)));
             assert_eq!(next.trouble.is_some(), pause.is_none());
-            assert_eq!(may_start(&job(), &trial, at(1_005)), false);
+            assert!(!may_start(&job(), &trial, at(1_005)));
             assert_eq!(may_start(&job(), &trial, at(2_000)), pause.is_some());
             if pause.is_some() {
                 start(&mut trial);
