@@ -328,6 +328,20 @@ fn a_job_that_goes_on_calls_its_cleanup_off_before_its_trials_do() {
     });
 }
 
+/// The garbage collector learns of new kinds every half minute; before that it finds no Trial that a job could leave behind.
+async fn collector_knows_trials(space: &Space) {
+    let owner = json!({"apiVersion": "tuning-operator.io/v1alpha1", "kind": "TuningJob", "name": "none", "uid": "none"});
+    let canary = json!({"apiVersion": "tuning-operator.io/v1alpha1", "kind": "Trial",
+        "metadata": {"name": "canary", "ownerReferences": [owner]},
+        "spec": {"job": "none", "parameters": {"learning_rate": 1e-4}}});
+    let canary = serde_json::from_value(canary).unwrap();
+    space.trials().create(&Default::default(), &canary).await.unwrap();
+    until("a trial without an owner is collected", async || {
+        space.trials().get_opt("canary").await.unwrap().is_none()
+    })
+    .await;
+}
+
 #[test]
 fn what_is_left_behind_on_purpose_is_left_alone() {
     block_on(async {
@@ -336,6 +350,7 @@ fn what_is_left_behind_on_purpose_is_left_alone() {
         let _player = space.play(|_, _, _| Play::Runs);
         space.apply(&on_a_volume("job", 1, "None")).await.unwrap();
         runs(&space).await;
+        collector_knows_trials(&space).await;
         delete(&space, "job", DeleteParams::orphan()).await;
         until("the job is gone", async || is_gone(&space, "job").await).await;
         tokio::time::sleep(Duration::from_secs(2)).await;

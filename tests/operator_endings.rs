@@ -195,7 +195,7 @@ fn a_trial_on_a_lost_node_is_started_elsewhere_in_a_folder_of_its_own() {
         until_runs(&space, "job-0001").await;
         let pod = space.pod_names().await.remove(0);
         // What the taint manager does; nobody is there to end the container.
-        let soon = DeleteParams::default().grace_period(2);
+        let soon = DeleteParams::default().grace_period(8);
         space.pods().delete(&pod, &soon).await.unwrap();
         until("it says what it waits for", async || {
             let status = status(&space, "job-0001").await;
