@@ -66,7 +66,10 @@ fn running_average(curve: &[CurvePoint], step: u64) -> Option<f64> {
         .map(|p| p.value)
         .filter(|v| v.is_finite())
         .collect();
-    (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
+    // Around the first value: of values that are all the same the mean is that value, to the last bit.
+    let first = *values.first()?;
+    let beyond: f64 = values.iter().map(|v| v - first).sum();
+    Some(first + beyond / values.len() as f64)
 }
 
 fn best_until(job: &Job, curve: &[CurvePoint], step: u64) -> Option<f64> {
@@ -105,5 +108,11 @@ mod tests {
         let curve = [(1, 0.2), (2, 0.4), (3, 9.0)].map(|(step, value)| CurvePoint { step, value });
         assert!((running_average(&curve, 2).unwrap() - 0.3).abs() < 1e-12);
         assert_eq!(running_average(&curve, 0), None);
+    }
+
+    #[test]
+    fn nobody_lags_behind_by_rounding() {
+        let curve = [1, 2, 3].map(|step| CurvePoint { step, value: 0.8 });
+        assert_eq!(running_average(&curve, 3), Some(0.8));
     }
 }
