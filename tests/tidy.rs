@@ -20,7 +20,7 @@ const ARROWS: &[(&str, &str)] = &[
     ("tuning", "space optimizer"),
     ("metrics", ""),
     ("api", "space optimizer tuning metrics"),
-    ("contract", "space optimizer tuning api"),
+    ("contract", "space optimizer tuning metrics api"),
     ("view", "space optimizer tuning api"),
     ("local", "space optimizer tuning api contract metrics view"),
     ("operator", "space optimizer tuning api contract metrics"),

@@ -1,11 +1,12 @@
-//! The trial contract's way in: how a program learns its parameters, wherever it runs.
+//! The trial contract: how a program learns its parameters and what it leaves at its end, wherever it runs.
 //!
 //! The same on one machine and on a cluster: as `$(params.NAME)` in arguments and environment, as `TUNING_PARAM_NAME`, and as
 //! one JSON object.
 #![deny(clippy::disallowed_methods)]
 
 use crate::api::{self, Assignment, BertSpec, Precision, SagemakerSpec, Task};
-use crate::tuning::{Job, Trial};
+use crate::metrics::TrialReport;
+use crate::tuning::{CurvePoint, FinalReport, Job, Trial};
 use std::collections::BTreeMap;
 
 /// The values that one trial is told.
@@ -63,6 +64,16 @@ impl Parameters {
             }
         }
         out + rest
+    }
+}
+
+/// What a program left at its end, as the life of its trial takes it in.
+pub fn final_report(report: TrialReport, objective: &str) -> FinalReport {
+    let point = |(step, value): (u64, f64)| CurvePoint { step, value };
+    FinalReport {
+        curve: report.curve_of(objective).into_iter().map(point).collect(),
+        step: report.step,
+        metrics: report.metrics,
     }
 }
 

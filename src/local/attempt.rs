@@ -4,10 +4,10 @@ use super::command::{Place, launch};
 use super::logs::{LogNews, follow};
 use super::{Session, process, report, run_dir, scrape};
 use crate::api::MetricsSpec;
+use crate::contract::final_report;
 use crate::metrics::{Listener, TrialReading, TrialReport};
 use crate::tuning::{
-    AttemptState, CurvePoint, Exit, Exited, FinalReport, Progress, Reported, Run, StopReason, Transition,
-    Trial, lifecycle,
+    AttemptState, Exit, Exited, Progress, Reported, Run, StopReason, Transition, Trial, lifecycle,
 };
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -254,19 +254,10 @@ impl Attempt {
         Reported {
             metrics: self.heard.metrics.clone(),
             progress: self.progress(),
-            report: report.map(|r| FinalReport {
-                curve: curve_of(&r, &self.objective),
-                step: r.step,
-                metrics: r.metrics,
-            }),
+            report: report.map(|r| final_report(r, &self.objective)),
             last_words: (!self.last_line.is_empty()).then(|| self.last_line.clone()),
             looked_in: self.looked_in.clone(),
             ..Reported::default()
         }
     }
-}
-
-fn curve_of(report: &TrialReport, objective: &str) -> Vec<CurvePoint> {
-    let point = |(step, value): (u64, f64)| CurvePoint { step, value };
-    report.curve_of(objective).into_iter().map(point).collect()
 }

@@ -3,6 +3,7 @@
 //! The number is written to the trial's status. No trial is proposed while one waits for its number, and a trial that
 //! seems to wait is read anew first: a watch that lags behind never gives a number twice.
 
+use super::apply::owner_reference;
 use super::reconcile::{Error, Pass};
 use super::record::Record;
 use super::standing;
@@ -100,7 +101,11 @@ impl Pass<'_> {
             // One of ours has the number already, and the watch has not told yet.
             return Ok(false);
         }
-        let owned = self.ctx.cluster.own_trial(trial, self.owner_reference()).await?;
+        let owned = self
+            .ctx
+            .cluster
+            .own_trial(trial, owner_reference(&self.object))
+            .await?;
         let spec = owned
             .data
             .pointer("/spec/parameters")

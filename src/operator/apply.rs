@@ -190,21 +190,9 @@ impl Pass<'_> {
         };
         let mut object = DynamicObject::new(&job.trial_name(index), &trial_resource()).within(&self.owner.0);
         object.labels_mut().insert(JOB_LABEL.into(), job.name.clone());
-        object.metadata.owner_references = Some(vec![self.owner_reference()]);
+        object.metadata.owner_references = Some(vec![owner_reference(&self.object)]);
         object.data = serde_json::json!({"spec": spec});
         object
-    }
-
-    /// Whoever carries it goes with the job.
-    pub fn owner_reference(&self) -> OwnerReference {
-        OwnerReference {
-            api_version: format!("{}/{}", api::GROUP, api::VERSION),
-            kind: api::KIND.into(),
-            name: self.owner.1.clone(),
-            uid: self.object.uid().unwrap_or_default(),
-            controller: Some(true),
-            block_owner_deletion: None,
-        }
     }
 
     /// Records the end before anything follows from it.
@@ -248,5 +236,17 @@ impl Pass<'_> {
             self.written = self.status.clone();
         }
         Ok(())
+    }
+}
+
+/// Whoever carries it goes with the job.
+pub fn owner_reference(job: &DynamicObject) -> OwnerReference {
+    OwnerReference {
+        api_version: format!("{}/{}", api::GROUP, api::VERSION),
+        kind: api::KIND.into(),
+        name: job.name_any(),
+        uid: job.uid().unwrap_or_default(),
+        controller: Some(true),
+        block_owner_deletion: None,
     }
 }

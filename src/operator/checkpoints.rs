@@ -4,6 +4,7 @@
 //! removed the job's folder. All of it is done as well as can be: what is refused, or takes too long, is said in an event
 //! with the folder's name, and the job goes without it.
 
+use super::apply::owner_reference;
 use super::cleaner::{self, Cleaner, Progress};
 use super::cleanup::{self, MOST_KEPT, Purpose};
 use super::cleanup_job::Whose;
@@ -12,7 +13,6 @@ use super::reconcile::{Error, Pass};
 use super::{checkpoint_folder, sight, standing};
 use crate::api::{self, TrialSpec};
 use jiff::{SignedDuration, Timestamp};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::ResourceExt;
 use kube::api::DynamicObject;
 use kube::runtime::controller::Action;
@@ -73,7 +73,7 @@ impl Pass<'_> {
             whose: Whose {
                 trial: &self.checked.spec.trial,
                 namespace: &self.owner.0,
-                owner: as_owner(&self.object),
+                owner: owner_reference(&self.object),
             },
             purpose: Purpose::End(generation),
         };
@@ -129,7 +129,7 @@ pub async fn on_deletion(ctx: &Context, object: &DynamicObject) -> Result<Action
             whose: Whose {
                 trial: &trial,
                 namespace: &owner.0,
-                owner: as_owner(object),
+                owner: owner_reference(object),
             },
             purpose: Purpose::Deletion,
         };
@@ -148,18 +148,6 @@ pub async fn on_deletion(ctx: &Context, object: &DynamicObject) -> Result<Action
     let released = ctx.cluster.set_finalizers(object, &others).await?;
     ctx.remember_write(&owner, &released);
     Ok(Action::await_change())
-}
-
-/// Whoever carries it goes with the job.
-fn as_owner(job: &DynamicObject) -> OwnerReference {
-    OwnerReference {
-        api_version: format!("{}/{}", api::GROUP, api::VERSION),
-        kind: api::KIND.into(),
-        name: job.name_any(),
-        uid: job.uid().unwrap_or_default(),
-        controller: Some(true),
-        block_owner_deletion: None,
-    }
 }
 
 /// Whether what belongs to a job is to stay (`kubectl delete --cascade=orphan`). Where the garbage collector was faster, the

@@ -57,11 +57,6 @@ fn is_of_trial(job: &Job) -> bool {
     job.labels().contains_key(TRIAL_LABEL) && job.owner_references().iter().any(|o| o.kind == "Trial")
 }
 
-fn is_over(pod: &Pod) -> bool {
-    let phase = pod.status.as_ref().and_then(|s| s.phase.as_deref());
-    matches!(phase, Some("Succeeded" | "Failed"))
-}
-
 /// What was asked to go, when.
 fn asked(meta: &kube::api::ObjectMeta) -> Option<Timestamp> {
     meta.deletion_timestamp.as_ref().map(time)
@@ -222,7 +217,7 @@ impl Cleaner<'_> {
 
     /// Whether a pod of a trial may still write.
     fn is_busy(&self, jobs: &[Job], pods: &[Pod]) -> bool {
-        let writes = |p: &Pod| p.labels().contains_key(TRIAL_LABEL) && !is_over(p);
+        let writes = |p: &Pod| p.labels().contains_key(TRIAL_LABEL) && !sight::is_over(p);
         let works = |j: &Job| is_of_trial(j) && !sight::has_ended(j);
         jobs.iter().any(works) || pods.iter().any(writes)
     }

@@ -103,11 +103,7 @@ pub fn see(
     if job.annotations().get(PURPOSE_ANNOTATION) != Some(&purpose.word()) {
         return Sight::Other;
     }
-    let own = pods.iter().filter(|p| {
-        p.owner_references()
-            .iter()
-            .any(|o| Some(&o.uid) == job.metadata.uid.as_ref())
-    });
+    let own = pods.iter().filter(|p| sight::belongs(p, job));
     let newest = own.max_by_key(|p| p.creation_timestamp().map(|t| t.0));
     if sight::has_ended(job) {
         return match failure(job) {

@@ -6,8 +6,9 @@ use super::reconcile::{Error, Pass};
 use super::record::Record;
 use super::sight::{self, Lens, SeenPod, Sight, see};
 use super::source::Source;
+use crate::contract::final_report;
 use crate::metrics::TrialReport;
-use crate::tuning::{AttemptState, CurvePoint, Exited, FinalReport, Progress, Reported};
+use crate::tuning::{AttemptState, CurvePoint, Exited, Progress, Reported};
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::Pod;
@@ -192,15 +193,6 @@ fn news(heard: &Heard, record: &Record) -> Vec<CurvePoint> {
         .map_or(0, |place| place + 1);
     let point = |&(step, value): &(u64, f64)| CurvePoint { step, value };
     heard.points[known..].iter().map(point).collect()
-}
-
-fn final_report(report: TrialReport, objective: &str) -> FinalReport {
-    let point = |(step, value): (u64, f64)| CurvePoint { step, value };
-    FinalReport {
-        curve: report.curve_of(objective).into_iter().map(point).collect(),
-        step: report.step,
-        metrics: report.metrics,
-    }
 }
 
 #[cfg(test)]

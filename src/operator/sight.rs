@@ -101,11 +101,16 @@ pub fn has_exited(pod: &Pod) -> bool {
     container_state(pod).terminated.is_some()
 }
 
+/// Whether nothing of a pod runs any more.
+pub fn is_over(pod: &Pod) -> bool {
+    let phase = pod.status.as_ref().and_then(|s| s.phase.as_deref());
+    matches!(phase, Some("Succeeded" | "Failed"))
+}
+
 /// How long a pod that is to be gone, and is not, stays beyond its time; negative while it still has time.
 pub fn overdue(pod: &Pod, now: Timestamp) -> Option<SignedDuration> {
     let gone_by = pod.metadata.deletion_timestamp.as_ref().map(time)?;
-    let phase = pod.status.as_ref().and_then(|s| s.phase.as_deref());
-    (!matches!(phase, Some("Succeeded" | "Failed"))).then(|| now.duration_since(gone_by))
+    (!is_over(pod)).then(|| now.duration_since(gone_by))
 }
 
 /// Reads a Job and the pods that carry its trial's label.
