@@ -226,7 +226,8 @@ fn asked_to_end(job: &Job, pod: &Pod, terminated: Option<&ContainerStateTerminat
     let gone_by = pod.metadata.deletion_timestamp.as_ref().map(time)?;
     let grace = pod.metadata.deletion_grace_period_seconds.unwrap_or(0);
     let asked = gone_by - SignedDuration::from_secs(grace);
-    let had_ended = terminated.is_some_and(|t| {
+    // Without grace the time says nothing: whoever removes a pod at last, as its kubelet does, moves it to that moment.
+    let had_ended = terminated.filter(|_| grace > 0).is_some_and(|t| {
         let was_killed = t.exit_code > 128;
         !was_killed && t.finished_at.as_ref().is_some_and(|at| time(at) < asked)
     });

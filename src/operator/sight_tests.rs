@@ -201,6 +201,10 @@ fn suspended_by_a_queue_it_waits_and_no_word_of_it_counts() {
         let taken = deleted(pod("p", EARLY, ended(code, "Error")), "2026-01-02T04:00:30Z");
         let found = interruption(&job, taken).unwrap();
         assert_eq!((found.restarts, found.may_have_finished), (true, false), "{code}");
+        // The kubelet removes what has ended, a while later: that is the time that its pod then bears.
+        let mut removed = deleted(pod("p", EARLY, ended(code, "Error")), "2026-01-02T04:01:00Z");
+        removed.metadata.deletion_grace_period_seconds = Some(0);
+        assert_eq!(interruption(&job, removed), Some(found), "{code}");
     }
     let AttemptState::Waiting { why, needs_help } = look(&job, &[]) else {
         panic!("it waits");

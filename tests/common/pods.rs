@@ -111,7 +111,7 @@ async fn step(pods: &Api<Pod>, pod: &Pod, part: &Play) -> kube::Result<()> {
     let name = pod.name_any();
     let is_bound = pod.spec.as_ref().is_some_and(|s| s.node_name.is_some());
     if is_over(pod) {
-        if is_bound && pod.metadata.deletion_timestamp.is_some() {
+        if is_bound && pod.metadata.deletion_timestamp.is_some() && has_ended_long_ago(pod) {
             let at_once = DeleteParams::default().grace_period(0);
             pods.delete(&name, &at_once).await?;
         }
@@ -129,6 +129,13 @@ async fn step(pods: &Api<Pod>, pod: &Pod, part: &Play) -> kube::Result<()> {
     pods.patch_status(&name, &PatchParams::default(), &patch)
         .await
         .map(drop)
+}
+
+/// A kubelet takes a while to clean up after a pod; then its removal bears another second than its end.
+fn has_ended_long_ago(pod: &Pod) -> bool {
+    let containers = pod.status.as_ref().and_then(|s| s.container_statuses.as_deref());
+    let ended = containers.and_then(|c| c.first()?.state.as_ref()?.terminated.as_ref()?.finished_at.clone());
+    ended.is_none_or(|at| jiff::Timestamp::now().as_second() > at.0.as_second() + 1)
 }
 
 async fn bind(pods: &Api<Pod>, pod: &str, node: &str) -> kube::Result<()> {
