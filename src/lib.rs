@@ -1,15 +1,15 @@
 //! The tuner, in reading order. Arrows point left: a module knows only the ones above it.
 //!
-//! `space <- optimizer <- tuning <- metrics <- api <- {contract, view} <- {local, operator} <- cli`; `metrics` uses none of those
+//! `space <- optimizer <- metrics <- tuning <- api <- {contract, view} <- {local, operator} <- cli`; `metrics` uses none of those
 //! before it, and `trainer` knows nothing of the others.
 
 pub mod space;
 
 pub mod optimizer;
 
-pub mod tuning;
-
 pub mod metrics;
+
+pub mod tuning;
 
 pub mod api;
 

@@ -178,9 +178,10 @@ fn what_no_node_runs_is_tried_a_few_times_then_the_job_is_stalled_and_a_person_l
             change(&space, &name, json!({"suspend": false})).await;
             space.complete(&name).await;
             assert_eq!(status(&space, &format!("{name}-0001")).await.attempts, 5);
-            until("none of its pods is left to be counted with the next one's", async || {
-                space.pod_names().await.is_empty()
-            })
+            until(
+                "none of its pods is left to be counted with the next one's",
+                async || space.pod_names().await.is_empty(),
+            )
             .await;
         }
     });

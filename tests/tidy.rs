@@ -17,8 +17,8 @@ const MAX_BYTES: u64 = 700_000;
 const ARROWS: &[(&str, &str)] = &[
     ("space", ""),
     ("optimizer", "space"),
-    ("tuning", "space optimizer"),
     ("metrics", ""),
+    ("tuning", "space optimizer metrics"),
     ("api", "space optimizer tuning metrics"),
     ("contract", "space optimizer tuning metrics api"),
     ("view", "space optimizer tuning api"),

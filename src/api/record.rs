@@ -125,14 +125,31 @@ impl From<&Why> for WhyRecord {
     fn from(why: &Why) -> Self {
         Self {
             role: why.role.into(),
-            mean: why.mean,
-            sd: why.sd,
-            acquisition: why.acquisition,
-            feasibility: why.feasibility,
+            mean: finite(why.mean),
+            sd: finite(why.sd),
+            acquisition: finite(why.acquisition),
+            feasibility: finite(why.feasibility),
             observed: why.n_observed,
             pending: why.n_pending,
-            models: why.models.iter().map(ModelRecord::from).collect(),
+            models: why
+                .models
+                .iter()
+                .map(ModelRecord::from)
+                .filter(ModelRecord::is_finite)
+                .collect(),
         }
+    }
+}
+
+/// JSON has no word for the others, and a schema no place.
+fn finite(value: Option<f64>) -> Option<f64> {
+    value.filter(|v| v.is_finite())
+}
+
+impl ModelRecord {
+    fn is_finite(&self) -> bool {
+        let own = [self.weight, self.noise, self.signal];
+        own.iter().chain(&self.length_scales).all(|v| v.is_finite())
     }
 }
 

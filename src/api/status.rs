@@ -46,6 +46,10 @@ pub struct TuningJobStatus {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     pub resumed_time: Option<Timestamp>,
+    /// Since when its trials wait for something that does not come about by itself, and none runs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    pub waiting_since: Option<Timestamp>,
     /// The best observation so far.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub best: Option<BestRecord>,
@@ -123,6 +127,9 @@ pub struct RecommendedRecord {
     pub low: f64,
     /// Upper end of the 90 % interval.
     pub high: f64,
+    /// Number of finished trials that were known when it was chosen.
+    #[serde(default)]
+    pub trials: u32,
 }
 
 /// A finished trial of an earlier job.

@@ -94,6 +94,10 @@ pub struct TrialStatus {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     pub attempt_start_time: Option<Timestamp>,
+    /// When its current pod ended, if what came of it is yet to be told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    pub attempt_end_time: Option<Timestamp>,
     /// When it came to its end.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
@@ -179,6 +183,8 @@ pub enum TrialFailure {
     Crashed,
     /// It ran longer than a trial may.
     TimedOut,
+    /// The API server refuses to record what it has said.
+    Refused,
 }
 
 /// Where a value was read.

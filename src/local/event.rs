@@ -192,7 +192,7 @@ words!(
     /// Why a trial failed.
     FailureWord for Failure:
     OutOfMemory = Failure::OutOfMemory, Diverged = Failure::Diverged, MetricMissing = Failure::MetricMissing,
-    Crashed = Failure::Crashed, TimedOut = Failure::TimedOut
+    Crashed = Failure::Crashed, TimedOut = Failure::TimedOut, Refused = Failure::Refused
 );
 words!(
     /// Why a job ended.

@@ -228,7 +228,7 @@ fn apply(trial: &mut Trial, what: &Happening, objective: &str, at: Timestamp) {
                 metrics: values.clone(),
                 ..Reported::default()
             };
-            lifecycle::report(trial, &reported);
+            lifecycle::report(objective, trial, &reported);
         }
         Happening::Ended {
             phase,

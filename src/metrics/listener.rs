@@ -1,6 +1,6 @@
 //! What one attempt at a trial has told so far, from whatever source, as a learning curve.
 
-use super::TrialReading;
+use super::{TrialReading, merge};
 use std::collections::BTreeMap;
 
 /// The metrics at one step.
@@ -46,7 +46,11 @@ impl Listener {
 
     /// A page was read: a point of the curve, if the objective was measured anew.
     pub fn page(&mut self, mut reading: TrialReading) {
-        self.metrics.append(&mut reading.metrics);
+        merge(
+            &mut self.metrics,
+            std::mem::take(&mut reading.metrics),
+            &self.objective,
+        );
         self.progress = reading;
         let Some(value) = self.metrics.get(&self.objective).copied() else {
             return;
@@ -67,7 +71,7 @@ impl Listener {
     /// A line of the log was read: every value of the objective is a point of the curve.
     pub fn line(&mut self, found: Vec<(String, f64)>) {
         let says_objective = found.iter().any(|(name, _)| *name == self.objective);
-        self.metrics.extend(found);
+        merge(&mut self.metrics, found, &self.objective);
         if let (true, Some(value)) = (says_objective, self.metrics.get(&self.objective).copied()) {
             self.n_lines += 1;
             self.add(self.n_lines, value);

@@ -3,7 +3,7 @@
 //! The trial contract: `tuning_metric{name="f1"} 0.87`, `tuning_step`, `tuning_total_steps`, `tuning_epoch`,
 //! `tuning_samples_per_second`. Programs that were written before they met the tuner name a metric plainly: `f1 0.87`.
 
-use super::{Exposition, MAX_METRICS, Sample, count};
+use super::{Exposition, MAX_METRICS, MAX_NAME_BYTES, Sample, count};
 use std::collections::BTreeMap;
 
 /// What a trial shows at one moment; each part only where it shows it.
@@ -32,7 +32,8 @@ impl TrialReading {
         let labelled = page.samples().iter().filter(|s| s.name == "tuning_metric");
         let labelled = labelled.filter_map(|s| Some((s.label("name")?, s.value)));
         for (name, value) in plain.chain(labelled) {
-            if metrics.len() < MAX_METRICS || metrics.contains_key(name) {
+            let fits = name.len() <= MAX_NAME_BYTES;
+            if fits && (metrics.len() < MAX_METRICS || metrics.contains_key(name)) {
                 metrics.insert(name.to_owned(), value);
             }
         }

@@ -3,7 +3,7 @@
 //! `{"f1": 0.9178, "step": 345, "curve": [{"step": 115, "f1": 0.81}, …]}`. Python writes `NaN` and `Infinity` bare, which
 //! is no JSON: they are understood all the same, as is `null` for NaN.
 
-use super::{MAX_METRICS, count, number};
+use super::{MAX_METRICS, MAX_NAME_BYTES, count, number};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
@@ -89,7 +89,9 @@ fn step(object: &Map<String, Value>) -> Option<u64> {
 }
 
 fn metrics(object: &Map<String, Value>) -> BTreeMap<String, f64> {
-    let numbers = object.iter().filter(|(name, _)| *name != "step");
+    let numbers = object
+        .iter()
+        .filter(|(name, _)| *name != "step" && name.len() <= MAX_NAME_BYTES);
     numbers
         .filter_map(|(name, v)| Some((name.clone(), as_number(v)?)))
         .take(MAX_METRICS)

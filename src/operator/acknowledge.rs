@@ -30,7 +30,7 @@ impl Pass<'_> {
         }
         let standing = match standing::ended(&self.status) {
             Some(end) if !self.reopen(&end, now).await? => Standing::Ended(end),
-            _ => Standing::Working,
+            _ => Standing::Working(None),
         };
         self.status.start_time.get_or_insert(now);
         standing::stand(&mut self.status, &standing, generation, now);

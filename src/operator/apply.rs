@@ -1,16 +1,17 @@
 //! All writing of Trials and of the job's end: what became of attempts, and the steps of a plan.
 
 use super::JOB_LABEL;
-use super::cluster::{Created, trial_resource};
+use super::cluster::{Created, Refusal, refusal, trial_resource};
 use super::observe::Observed;
 use super::reconcile::{Error, Pass};
 use super::record::Record;
 use super::source::Source;
 use super::standing::{self, Standing};
 use super::transition::{Change, change, is_news};
+use super::waiting::Trouble;
 use crate::api::{self, ProposalRecord, TrialObjectSpec, TrialPhase, TrialStatus};
 use crate::optimizer::Proposal;
-use crate::tuning::{Action as Step, EndReason, Ended, Trial, lifecycle};
+use crate::tuning::{Action as Step, EndReason, Ended, Failure, Phase, Trial, lifecycle, sentence};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::ResourceExt;
@@ -79,7 +80,7 @@ impl Pass<'_> {
         let mut trouble = None;
         for (index, name, change) in changes {
             if self.is_worth_writing(index, &change) {
-                self.write_trial(index, change.status).await?;
+                self.write_or_isolate(index, change.status).await?;
             }
             // Only now: a write that had failed would find again what was heard.
             if let Some(pod) = change.silent_pod {
@@ -126,13 +127,46 @@ impl Pass<'_> {
         change(&mut trial);
         let mut status = record.status_of(&trial, job.gpus_per_trial);
         and(&mut status);
-        self.write_trial(index, status).await
+        self.write_or_isolate(index, status).await
     }
 
     /// The trial of this number.
     pub fn record(&self, index: u32) -> &Record {
         let found = self.records.iter().find(|r| r.index == index);
         found.expect("plans speak of trials of the snapshot")
+    }
+
+    /// Writes a trial's status. One that the API server will never take costs its own trial, which fails and says why, and
+    /// holds up no other.
+    async fn write_or_isolate(&mut self, index: u32, status: TrialStatus) -> Result<(), Error> {
+        let error = match self.write_trial(index, status).await {
+            Err(Error::Kube(error)) => error,
+            other => return other,
+        };
+        let Some(refused) = refusal(&error).filter(|r| r.is_final) else {
+            return Err(error.into());
+        };
+        let record = self.record(index);
+        tracing::warn!(
+            trial = record.name(),
+            why = refused.why,
+            "a trial can't be recorded"
+        );
+        let Some(mut trial) = record.trial(&self.checked.job.space) else {
+            return Ok(());
+        };
+        let message = sentence(&format!("the API server refuses to record it: {}", refused.why));
+        let failed = Phase::Failed(Failure::Refused);
+        lifecycle::finish(&mut trial, failed, None, message, Timestamp::now());
+        let status = record.status_of(&trial, self.checked.job.gpus_per_trial);
+        match self.write_trial(index, status).await {
+            Err(Error::Kube(error)) if refusal(&error).is_some_and(|r| r.is_final) => {
+                let why = format!("{}: {error}", self.record(index).name());
+                self.refused.get_or_insert(Trouble::lasting(why));
+                Ok(())
+            }
+            other => other,
+        }
     }
 
     /// Writes a trial's status; nothing else may have written since it was read.
@@ -157,9 +191,16 @@ impl Pass<'_> {
     async fn create(&mut self, first_index: u32, proposals: &[Proposal]) -> Result<bool, Error> {
         for (index, proposal) in (first_index..).zip(proposals) {
             let object = self.trial_object(index, proposal);
-            let Created::New(created) = self.ctx.cluster.create_trial(&object).await? else {
+            let created = match self.ctx.cluster.create_trial(&object).await {
+                Ok(Created::New(created)) => created,
                 // Ours, not seen yet, or of an earlier job with this name: either way to be waited for.
-                return Ok(false);
+                Ok(Created::Existed) => return Ok(false),
+                Err(error) => {
+                    let Refusal { why, is_final } = refusal(&error).ok_or(error)?;
+                    let why = format!("the API server refuses Trial {}: {why}", object.name_any());
+                    self.refused.get_or_insert(Trouble { why, is_final });
+                    return Ok(false);
+                }
             };
             let Ok(record) = Record::parse(&created) else {
                 return Ok(false);

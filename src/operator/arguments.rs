@@ -8,6 +8,7 @@ use clap::{Parser, Subcommand};
 use jiff::SignedDuration;
 use std::net::SocketAddr;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Looks after TuningJobs on a Kubernetes cluster.
@@ -56,6 +57,9 @@ struct Run {
     /// Seconds after which a pod that its node should have ended is taken away by force, and its trial started elsewhere.
     #[arg(long, value_name = "S", default_value_t = 300, value_parser = clap::value_parser!(u32).range(1..=86_400))]
     lost_node_after: u32,
+    /// Seconds for which a job whose trials can't run, for want of nodes or of an image, counts as waiting; then it is Stalled.
+    #[arg(long, value_name = "S", default_value_t = 300, value_parser = clap::value_parser!(u32).range(0..=86_400))]
+    stalled_after: u32,
     /// Seconds before a trial is started again that a node would not run; each further pause is twice as long.
     #[arg(long, value_name = "S", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=3600))]
     retry_pause: u32,
@@ -117,10 +121,11 @@ fn start(run: Run) -> ExitCode {
         Err(error) => return refuse(&error),
     };
     runtime.block_on(async {
-        let client = match kube::Client::try_default().await {
-            Ok(client) => client,
+        let config = match kube::Config::infer().await {
+            Ok(config) => config,
             Err(error) => return refuse(&error),
         };
+        let connect = Arc::new(move || kube::Client::try_from(config.clone()));
         let default = Settings::default();
         let settings = Settings {
             image: run.image.unwrap_or(default.image),
@@ -130,6 +135,7 @@ fn start(run: Run) -> ExitCode {
             scrape_interval: Duration::from_secs(run.scrape_interval),
             prometheus: run.prometheus_url,
             lost_node_after: SignedDuration::from_secs(run.lost_node_after.into()),
+            stalled_after: SignedDuration::from_secs(run.stalled_after.into()),
             retry: Retry {
                 pause: SignedDuration::from_secs(run.retry_pause.into()),
                 ..Retry::default()
@@ -142,7 +148,7 @@ fn start(run: Run) -> ExitCode {
             }),
             cleanup_patience: default.cleanup_patience,
         };
-        match super::run(client, settings, stopped()).await {
+        match super::run(connect, settings, stopped()).await {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => refuse(&error),
         }

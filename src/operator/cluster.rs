@@ -8,7 +8,7 @@ use super::telemetry::Telemetry;
 use crate::api::{Trial, TrialStatus, TuningJob, TuningJobStatus};
 use futures::io::AsyncBufRead;
 use k8s_openapi::api::batch::v1::Job;
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1::{Event, Pod};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::api::{
     Api, ApiResource, DeleteParams, DynamicObject, LogParams, Patch, PatchParams, PostParams, Preconditions,
@@ -222,6 +222,14 @@ impl Cluster {
         Ok(self.timed("list", "Job", jobs.list(&params)).await?.items)
     }
 
+    /// What controllers and kubelets complain of about an object.
+    pub async fn warnings(&self, namespace: &str, uid: &str) -> Result<Vec<Event>, Error> {
+        let api: Api<Event> = Api::namespaced(self.client.clone(), namespace);
+        let params =
+            kube::api::ListParams::default().fields(&format!("involvedObject.uid={uid},type=Warning"));
+        Ok(self.timed("list", "Event", api.list(&params)).await?.items)
+    }
+
     /// Creates the Kubernetes Job of an attempt or a cleanup.
     pub async fn create_kube_job(&self, job: &Job) -> Result<Created<Job>, Error> {
         let api: Api<Job> = Api::namespaced(self.client.clone(), &job.namespace().unwrap_or_default());
@@ -300,6 +308,27 @@ fn gone(answer: Result<(), Error>) -> Result<(), Error> {
         Err(Error::Api(status)) if status.is_not_found() || status.is_conflict() => Ok(()),
         other => other,
     }
+}
+
+/// What the API server will not have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// In its own words.
+    pub why: String,
+    /// Whether it will say the same of the same object for ever, as opposed to a quota or a policy.
+    pub is_final: bool,
+}
+
+/// What was refused for what it is, and not for the moment at which it came.
+pub fn refusal(error: &Error) -> Option<Refusal> {
+    let Error::Api(status) = error else { return None };
+    let is_final = match status.code {
+        400 | 413 | 422 => true,
+        403 | 404 => false,
+        _ => return None,
+    };
+    let why = status.message.clone();
+    Some(Refusal { why, is_final })
 }
 
 /// Whether a write lost against another one: what it was decided on is out of date.

@@ -6,6 +6,8 @@ use super::lease::Candidate;
 use super::listen::Listeners;
 use super::sight;
 use super::telemetry::Telemetry;
+use super::thinker::Thinker;
+use super::warnings::Warnings;
 use crate::tuning::Retry;
 use jiff::SignedDuration;
 use k8s_openapi::api::batch::v1::Job;
@@ -38,6 +40,8 @@ pub struct Settings {
     pub lost_node_after: SignedDuration,
     /// What is borne of nodes that would not run a trial.
     pub retry: Retry,
+    /// How long trials may wait for something, none of them running, before a person is called: the job is Stalled.
+    pub stalled_after: SignedDuration,
     /// How long the removal of checkpoints may take before a job goes without it.
     pub cleanup_patience: Duration,
     /// Where /metrics, /healthz and /readyz are served; `None`: nowhere.
@@ -57,6 +61,7 @@ impl Default for Settings {
             prometheus: None,
             lost_node_after: SignedDuration::from_mins(5),
             retry: Retry::default(),
+            stalled_after: SignedDuration::from_mins(5),
             cleanup_patience: Duration::from_secs(300),
             listen: None,
             candidate: None,
@@ -201,6 +206,10 @@ pub struct Context {
     pub failures: Mutex<HashMap<Owner, u32>>,
     /// Version of each job after the operator's own last write.
     pub versions: Mutex<HashMap<Owner, u64>>,
+    /// Where proposals are thought out.
+    pub thinker: Thinker,
+    /// What is complained of in events.
+    pub warnings: Warnings,
     /// Places at work, given out in the order in which they are asked for.
     pub places: Semaphore,
 }
@@ -228,6 +237,7 @@ impl Context {
     }
 
     fn forget(&self, owner: &Owner) {
+        self.thinker.forget(owner);
         self.versions
             .lock()
             .unwrap_or_else(PoisonError::into_inner)

@@ -1,12 +1,14 @@
 //! The Jobs of a job's trials: those that are to come, and those that nobody needs any more.
 
-use super::cluster::Created;
+use super::cluster::{Created, Refusal, refusal};
 use super::observe::{kube_job, pods_of};
 use super::reconcile::{Error, Pass};
 use super::record::Record;
 use super::sight;
 use super::trial_job;
-use crate::api::{Retain, TrialPhase};
+use super::waiting::Trouble;
+use crate::api::{Retain, TrialFailure, TrialPhase, TrialStatus};
+use crate::tuning::sentence;
 use jiff::Timestamp;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::Pod;
@@ -64,8 +66,30 @@ async fn create(pass: &mut Pass<'_>, record: &Record) -> Result<(), Error> {
             pass.look_again = true;
             Ok(())
         }
-        Err(error) => Err(error.into()),
+        Err(error) => match refusal(&error) {
+            Some(refusal) => refused(pass, record.index, refusal).await,
+            None => Err(error.into()),
+        },
     }
+}
+
+/// The trial waits with the API server's sentence, and so does its job.
+async fn refused(pass: &mut Pass<'_>, index: u32, refusal: Refusal) -> Result<(), Error> {
+    let Refusal { why, is_final } = refusal;
+    let cure = match is_final {
+        true => "mend spec.trial: delete the job and apply it again",
+        false => "it is tried again every 30 s",
+    };
+    let message = sentence(&format!("the API server refuses its Job: {why}; {cure}"));
+    let record = pass.record(index);
+    let why = format!("{}: {message}", record.name());
+    let status = TrialStatus {
+        message,
+        ..record.status.clone()
+    };
+    pass.write_trial(index, status).await?;
+    pass.refused.get_or_insert(Trouble { why, is_final });
+    Ok(())
 }
 
 /// Pods on a node that is not heard of any more would keep their Job, and with it their trial, for ever.
@@ -128,6 +152,6 @@ fn is_surplus(pass: &Pass, record: &Record, job: &Job, is_started: bool) -> bool
 }
 
 fn has_stopped(record: &Record, job: &Job) -> bool {
-    let timed_out = record.status.failure == Some(crate::api::TrialFailure::TimedOut);
-    sight::has_ended(job) || !timed_out
+    let by_us = [TrialFailure::TimedOut, TrialFailure::Refused].map(Some);
+    sight::has_ended(job) || !by_us.contains(&record.status.failure)
 }

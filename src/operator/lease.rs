@@ -5,11 +5,12 @@
 //! which its last successful renewal was sent. Every write carries the resourceVersion that it was decided on, so of two
 //! claims one is a conflict.
 
+use super::run::{Connect, StartError};
 use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use k8s_openapi::jiff::Timestamp;
 use kube::api::{Api, ObjectMeta, PostParams};
-use kube::{Client, Error, ResourceExt};
+use kube::{Error, ResourceExt};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::{oneshot, watch};
@@ -130,11 +131,12 @@ impl Seen {
     }
 }
 
-/// A Lease that is held, and renewed until it is given back.
+/// A Lease that is held, and renewed until it is given back. Dropped, it is renewed no more: who is gone without a word
+/// renews nothing.
 pub struct Leadership {
     lost: watch::Receiver<bool>,
-    release: Option<oneshot::Sender<()>>,
-    task: tokio::task::JoinHandle<()>,
+    release: oneshot::Sender<()>,
+    ended: oneshot::Receiver<()>,
 }
 
 impl Leadership {
@@ -148,18 +150,9 @@ impl Leadership {
     }
 
     /// Gives the Lease back, so that another replica need not wait for its end.
-    pub async fn release(mut self) {
-        if let Some(release) = self.release.take() {
-            let _ = release.send(());
-        }
-        let _ = (&mut self.task).await;
-    }
-}
-
-impl Drop for Leadership {
-    fn drop(&mut self) {
-        // Who is gone without a word renews nothing.
-        self.task.abort();
+    pub async fn release(self) {
+        let _ = self.release.send(());
+        let _ = self.ended.await;
     }
 }
 
@@ -173,29 +166,61 @@ struct Campaign {
 }
 
 /// Waits until the Lease is ours; the fence is open from then on for as long as it stays ours.
-pub async fn elected(client: &Client, candidate: &Candidate, fence: &Fence) -> Leadership {
+///
+/// It has a thread, a runtime and a client of its own: whatever keeps the others busy, it is renewed in time.
+///
+/// # Errors
+/// There is no thread or no client to be had.
+pub async fn elected(
+    connect: Connect,
+    candidate: &Candidate,
+    fence: &Fence,
+) -> Result<Leadership, StartError> {
     fence.open_until(Instant::now());
-    let mut campaign = Campaign {
-        api: Api::namespaced(client.clone(), &candidate.namespace),
-        candidate: candidate.clone(),
-        seen: Seen::default(),
-        held_since: Instant::now(),
-        fence: fence.clone(),
-    };
-    while !campaign.try_once().await {
-        tokio::time::sleep(campaign.interval()).await;
-    }
-    tracing::info!(identity = candidate.identity, "this replica leads");
+    let (candidate, fence) = (candidate.clone(), fence.clone());
+    let (say_elected, elected) = oneshot::channel();
     let (say_lost, lost) = watch::channel(false);
     let (release, released) = oneshot::channel();
-    let task = tokio::spawn(async move {
+    let (done, ended) = oneshot::channel::<()>();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(StartError::Thread)?;
+    let stand = async move {
+        let client = match connect() {
+            Ok(client) => client,
+            Err(error) => return drop(say_elected.send(Err(error))),
+        };
+        let mut campaign = Campaign {
+            api: Api::namespaced(client, &candidate.namespace),
+            candidate,
+            seen: Seen::default(),
+            held_since: Instant::now(),
+            fence,
+        };
+        let mut released = released;
+        tokio::select! {
+            () = campaign.win() => {}
+            _ = &mut released => return,
+        }
+        let _ = say_elected.send(Ok(()));
         campaign.keep(released).await;
         let _ = say_lost.send(true);
-    });
-    Leadership {
-        lost,
-        release: Some(release),
-        task,
+    };
+    let work = move || {
+        runtime.block_on(stand);
+        drop(done);
+    };
+    std::thread::Builder::new()
+        .name("lease".into())
+        .spawn(work)
+        .map_err(StartError::Thread)?;
+    let leadership = Leadership { lost, release, ended };
+    match elected.await {
+        Ok(Ok(())) => Ok(leadership),
+        Ok(Err(error)) => Err(StartError::Client(error)),
+        // The thread has died.
+        Err(_) => Err(StartError::LeaseLost),
     }
 }
 
@@ -206,6 +231,14 @@ impl Campaign {
 
     fn deadline(&self) -> Instant {
         self.held_since + self.candidate.duration.mul_f64(DEADLINE)
+    }
+
+    /// Looks until the Lease is ours.
+    async fn win(&mut self) {
+        while !self.try_once().await {
+            tokio::time::sleep(self.interval()).await;
+        }
+        tracing::info!(identity = self.candidate.identity, "this replica leads");
     }
 
     /// Looks once; true once the Lease is ours.

@@ -44,15 +44,18 @@ mod sight;
 mod source;
 mod standing;
 mod telemetry;
+mod thinker;
 mod transition;
 mod trial_job;
 mod trial_volumes;
+mod waiting;
+mod warnings;
 
 pub use arguments::{Arguments, main};
 pub use context::Settings;
 pub use crd::crds;
 pub use lease::Candidate;
-pub use run::{StartError, run};
+pub use run::{Connect, StartError, run};
 pub use sight::TROUBLES;
 
 /// Label of everything that belongs to a job: the job's name.

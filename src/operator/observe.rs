@@ -15,8 +15,14 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
 use std::sync::Arc;
 
-/// How long after a trial's end a Prometheus server is waited for.
+/// How long after a trial's end a Prometheus server that can't be asked is waited for.
 const PATIENCE: SignedDuration = SignedDuration::from_mins(5);
+/// How long one is waited for that knows nothing of the trial: what reads through others or writes remotely lags behind.
+const LAG: SignedDuration = SignedDuration::from_mins(2);
+/// Time between two questions to it.
+const ASK_AGAIN: SignedDuration = SignedDuration::from_secs(15);
+/// How long a pod that has no container yet is believed to be on its way, before anybody's complaints are read.
+const SETTING_UP: SignedDuration = SignedDuration::from_secs(15);
 
 /// The attempt of one trial, as it was found.
 #[derive(Debug)]
@@ -29,12 +35,21 @@ pub struct Observed {
     pub reported: Reported,
 }
 
+/// What a trial has said at its end is not known yet; a sentence.
+struct Outstanding(String);
+
 /// Looks at every trial that was started.
 pub async fn observe(pass: &Pass<'_>) -> Result<Vec<Observed>, Error> {
     let mut all = Vec::new();
     for record in pass.records.iter().filter(|r| r.is_started()) {
-        let sight = look(pass, record).await?;
-        let reported = listen(pass, record, &sight).await?;
+        let mut sight = look(pass, record).await?;
+        let reported = listen(pass, record, &sight).await.unwrap_or_else(|why| Reported {
+            outstanding: Some(why.0),
+            ..Reported::default()
+        });
+        if reported.outstanding.is_some() {
+            sight.look_again = Some(ASK_AGAIN);
+        }
         all.push(Observed {
             index: record.index,
             sight,
@@ -83,7 +98,8 @@ async fn look(pass: &Pass<'_>, record: &Record) -> Result<Sight, Error> {
     if !pods.iter().any(|p| sight::belongs(p, &job)) {
         pods.extend(departed_of(pass, record));
     }
-    match see(Some(&job), &pods, &lens) {
+    let seen = complaints(pass, &job, see(Some(&job), &pods, &lens), lens.now).await?;
+    match seen {
         Sight {
             state: AttemptState::Unclear { .. },
             ..
@@ -100,7 +116,37 @@ async fn look(pass: &Pass<'_>, record: &Record) -> Result<Sight, Error> {
     }
 }
 
-async fn listen(pass: &Pass<'_>, record: &Record, sight: &Sight) -> Result<Reported, Error> {
+/// Why nothing comes of an attempt that waits without a word: what is said of its pod, or of its Job where there is none.
+async fn complaints(pass: &Pass<'_>, job: &Job, seen: Sight, now: Timestamp) -> Result<Sight, Error> {
+    let is_silent = matches!(&seen.state, AttemptState::Waiting { why, .. } if why.is_empty());
+    if !is_silent {
+        return Ok(seen);
+    }
+    let created = job.creation_timestamp().map_or(now, |t| sight::time(&t));
+    let left = SETTING_UP - now.duration_since(created);
+    if left.is_positive() {
+        let look_again = Some(left);
+        return Ok(Sight { look_again, ..seen });
+    }
+    let of_pod = seen.pod.as_ref().map(|p| p.uid.clone());
+    let uid = of_pod.or(job.uid()).unwrap_or_default();
+    let (warnings, cluster) = (&pass.ctx.warnings, &pass.ctx.cluster);
+    let found = warnings.last(cluster, &pass.owner.0, &uid).await?;
+    let state = match found {
+        Some(why) => AttemptState::Waiting {
+            why,
+            needs_help: true,
+        },
+        None => seen.state,
+    };
+    Ok(Sight {
+        state,
+        look_again: Some(SETTING_UP * 2),
+        ..seen
+    })
+}
+
+async fn listen(pass: &Pass<'_>, record: &Record, sight: &Sight) -> Result<Reported, Outstanding> {
     let source = Source::of(&pass.checked, &pass.owner.0);
     let Some(pod) = &sight.pod else {
         return Ok(Reported::default());
@@ -135,7 +181,7 @@ async fn at_the_end(
     source: &Source<'_>,
     pod: &SeenPod,
     exited: &Exited,
-) -> Result<Heard, Error> {
+) -> Result<Heard, Outstanding> {
     let objective = &pass.checked.job.objective.metric;
     let mut heard = pass.ctx.listeners.heard(&pod.uid);
     // A log is whole only now.
@@ -148,16 +194,26 @@ async fn at_the_end(
     let (start, until) = exited.span(Timestamp::now());
     if let Some(question) = source.question(&pod.name, start) {
         let since_end = Timestamp::now().duration_since(until);
+        let wait = |why: String| Outstanding(format!("it has ended, and its value is waited for: {why}"));
         match pass.ctx.listeners.ask_server(&question, objective, until).await {
+            Ok(news) if news.metrics.is_empty() && since_end < LAG && !says(pod, objective) => {
+                return Err(wait(format!("{} has no value yet", source.place())));
+            }
             Ok(news) => heard = news,
             // The trial has done its part: it is no failure of its own yet.
-            Err(NoAnswer::Unreachable(why)) if since_end < PATIENCE => {
-                return Err(Error::Prometheus(why));
+            Err(NoAnswer::Unreachable(why)) if since_end < PATIENCE && !says(pod, objective) => {
+                return Err(wait(why));
             }
             Err(why) => heard.trouble = Some(why.to_string()),
         }
     }
     Ok(heard)
+}
+
+/// Whether its final report has the objective: then nobody else need be asked.
+fn says(pod: &SeenPod, objective: &str) -> bool {
+    let report = pod.message.as_deref().and_then(|m| TrialReport::parse(m).ok());
+    report.is_some_and(|r| r.metrics.contains_key(objective))
 }
 
 fn reported(heard: &Heard, source: &Source, record: &Record) -> Reported {
@@ -171,6 +227,7 @@ fn reported(heard: &Heard, source: &Source, record: &Record) -> Reported {
             epoch: None,
         },
         report: None,
+        outstanding: None,
         last_words: None,
         looked_in: format!(
             "neither in {}{} nor in its termination message",

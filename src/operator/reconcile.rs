@@ -9,8 +9,9 @@ use super::observe::observe;
 use super::record::Record;
 use super::standing::{self, Standing};
 use super::trial_job::affinity;
+use super::waiting::{self, Trouble};
 use crate::api::{self, Checked, Fault, TrialPhase, TuningJobStatus};
-use crate::tuning::{Snapshot, decide, sentence, stuck};
+use crate::tuning::{Plan, Question, Snapshot, decide_with, sentence, stuck};
 use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
 use kube::api::DynamicObject;
@@ -24,9 +25,6 @@ pub enum Error {
     /// The API server refused or did not answer.
     #[error(transparent)]
     Kube(#[from] kube::Error),
-    /// The Prometheus server that is to tell a trial's value does not answer.
-    #[error("{0}")]
-    Prometheus(String),
     /// It took too long.
     #[error("it took longer than {0:?}")]
     Timeout(Duration),
@@ -41,7 +39,6 @@ impl Error {
         match self {
             Self::Kube(kube::Error::Api(_)) => "api",
             Self::Kube(_) => "connection",
-            Self::Prometheus(_) => "prometheus",
             Self::Timeout(_) => "timeout",
             Self::Panic(_) => "panic",
         }
@@ -54,6 +51,8 @@ const MOST_ROUNDS: usize = 6;
 const CURE: &str = "once the cause is mended, set spec.suspend to true and back to false to go on";
 /// Wait before another look where something else has to happen first, such as a deletion.
 const SOON: Duration = Duration::from_secs(2);
+/// Wait before another look where something keeps trials from running, of which no watch may tell.
+const TRY_AGAIN: SignedDuration = SignedDuration::from_secs(30);
 
 /// A job in the middle of a pass.
 pub struct Pass<'a> {
@@ -66,6 +65,8 @@ pub struct Pass<'a> {
     pub records: Vec<Record>,
     /// Something has to happen elsewhere first: look again soon.
     pub look_again: bool,
+    /// What the API server will not have.
+    pub refused: Option<Trouble>,
 }
 
 /// Looks at a job and does what is to be done.
@@ -97,6 +98,7 @@ async fn pass(object: &DynamicObject, ctx: &Context) -> Result<Action, Error> {
         written: previous,
         records: Vec::new(),
         look_again: false,
+        refused: None,
     };
     if !pass.hold_checkpoints().await? {
         return Ok(Action::requeue(SOON));
@@ -113,8 +115,11 @@ async fn pass(object: &DynamicObject, ctx: &Context) -> Result<Action, Error> {
     let trouble = pass.settle(&observed).await?;
     let wake_in = pass.advance().await?;
     kube_jobs::create_and_delete(&mut pass).await?;
-    let trouble = unreadable.or_else(|| pass.stuck()).or(trouble);
-    pass.conclude(trouble).await?;
+    let lasting = unreadable.or_else(|| pass.stuck()).map(Trouble::lasting);
+    let waiting = trouble.map(Trouble::passing);
+    let trouble = lasting.or(pass.refused.take()).or(waiting);
+    let tries_again = trouble.as_ref().map(|_| TRY_AGAIN);
+    let patience = pass.conclude(trouble).await?;
     let cleans = pass.clean_up().await?;
     let lives = pass.time_to_live(Timestamp::now());
     if lives.is_some_and(|left| !left.is_positive()) {
@@ -122,7 +127,8 @@ async fn pass(object: &DynamicObject, ctx: &Context) -> Result<Action, Error> {
         return Ok(Action::await_change());
     }
     let looks = observed.iter().filter_map(|o| o.sight.look_again);
-    Ok(pass.next_look(wake_in.into_iter().chain(lives).chain(cleans).chain(looks).min()))
+    let times = [wake_in, lives, cleans, patience, tries_again];
+    Ok(pass.next_look(times.into_iter().flatten().chain(looks).min()))
 }
 
 /// The manifest's own check, and what only a cluster refuses.
@@ -248,9 +254,10 @@ impl Pass<'_> {
             standing::keep_time(&mut self.status, !is_over && !self.checked.job.suspend, now);
             let begin = Instant::now();
             let snapshot = self.snapshot(now);
-            let plan = decide(&snapshot, now);
+            let plan = self.plan(&snapshot, now).await?;
             self.ctx.telemetry.decided(begin.elapsed());
             self.status = standing::numbers(&self.status, &snapshot, &plan.status);
+            self.recommend(&snapshot).await?;
             wake_in = plan.wake_in;
             if plan.actions.is_empty() {
                 break;
@@ -265,22 +272,66 @@ impl Pass<'_> {
         Ok(wake_in)
     }
 
-    /// Says how the job stands now.
-    async fn conclude(&mut self, trouble: Option<String>) -> Result<(), Error> {
+    /// What to do now; without the proposals that are still being thought out.
+    async fn plan(&self, snapshot: &Snapshot, now: Timestamp) -> Result<Plan, Error> {
+        let mut due = None;
+        let plan = decide_with(snapshot, now, |n| {
+            due = Some(n);
+            None
+        });
+        let Some(n) = due else { return Ok(plan) };
+        let question = Question::next(snapshot, n);
+        let proposals = self.ctx.thinker.next(&self.owner, question).await?;
+        Ok(match proposals {
+            Some(proposals) => decide_with(snapshot, now, |_| Some(proposals)),
+            None => plan,
+        })
+    }
+
+    /// The point to use. The model is asked only when it has something new to learn from.
+    async fn recommend(&mut self, snapshot: &Snapshot) -> Result<(), Error> {
+        let trials = &self.status.trials;
+        let n_finished = trials.succeeded + trials.early_stopped + trials.failed;
+        if self
+            .status
+            .recommended
+            .as_ref()
+            .is_some_and(|r| r.trials == n_finished)
+        {
+            return Ok(());
+        }
+        let question = Question::best(snapshot);
+        let found = self.ctx.thinker.best(&self.owner, question).await?;
+        if let Some(found) = found {
+            let record = |r| standing::recommended(&self.checked.job, &r, n_finished);
+            self.status.recommended = found.and_then(record);
+        }
+        Ok(())
+    }
+
+    /// How the job stands now, and when that changes by time alone.
+    fn standing(&mut self, trouble: Option<Trouble>, now: Timestamp) -> (Standing, Option<SignedDuration>) {
         let runs = self.records.iter().any(|r| r.status.phase == TrialPhase::Running);
-        let standing = match (standing::ended(&self.status), trouble.filter(|_| !runs)) {
-            (Some(end), _) => Standing::Ended(end),
-            (_, Some(why)) => Standing::Stuck(sentence(&why)),
-            _ if self.checked.job.suspend => Standing::Suspended,
-            _ => Standing::Working,
+        let ended = standing::ended(&self.status);
+        if let (None, Some(trouble), false) = (&ended, &trouble, runs) {
+            let patience = self.ctx.settings.stalled_after;
+            return waiting::standing(&mut self.status, trouble, patience, now);
+        }
+        self.status.waiting_since = None;
+        let standing = match ended {
+            Some(end) => Standing::Ended(end),
+            None if self.checked.job.suspend => Standing::Suspended,
+            None => Standing::Working(trouble.map(|t| sentence(&t.why))),
         };
+        (standing, None)
+    }
+
+    /// Says how the job stands now; the answer is when that changes by time alone.
+    async fn conclude(&mut self, trouble: Option<Trouble>) -> Result<Option<SignedDuration>, Error> {
+        let now = Timestamp::now();
+        let (standing, patience) = self.standing(trouble, now);
         let was_stuck = self.written.phase.as_deref() == Some("Stalled");
-        standing::stand(
-            &mut self.status,
-            &standing,
-            self.object.metadata.generation,
-            Timestamp::now(),
-        );
+        standing::stand(&mut self.status, &standing, self.object.metadata.generation, now);
         self.write_status().await?;
         if let (Standing::Stuck(why), false) = (&standing, was_stuck) {
             self.ctx
@@ -288,7 +339,7 @@ impl Pass<'_> {
                 .warning(&self.object, "TrialsCannotRun", "Run", why)
                 .await;
         }
-        Ok(())
+        Ok(patience)
     }
 
     /// A trial that nodes would not run.

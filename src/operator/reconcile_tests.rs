@@ -7,6 +7,7 @@ use crate::operator::events::Events;
 use crate::operator::lease::Fence;
 use crate::operator::listen::Listeners;
 use crate::operator::telemetry::Telemetry;
+use crate::operator::thinker::Thinker;
 use http::{Method, Request, Response};
 use kube::Client;
 use kube::client::Body;
@@ -125,6 +126,8 @@ fn context(api: &Api, fence: Fence) -> Arc<Context> {
         progress_written: Default::default(),
         failures: Default::default(),
         versions: Default::default(),
+        thinker: Thinker::new(Arc::new(|_| {})),
+        warnings: Default::default(),
         places: tokio::sync::Semaphore::new(1),
         settings,
     })

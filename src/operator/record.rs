@@ -87,6 +87,7 @@ impl Record {
         trial.value = status.value;
         trial.started = status.start_time;
         trial.attempt_started = status.attempt_start_time;
+        trial.attempt_ended = status.attempt_end_time;
         trial.ended = status.completion_time;
         trial.ran = SignedDuration::try_from_secs_f64(status.ran_seconds).unwrap_or_default();
         trial.attempts = status.attempts;
@@ -122,6 +123,7 @@ impl Record {
             total_steps: trial.progress.total_steps,
             start_time: trial.started,
             attempt_start_time: trial.attempt_started,
+            attempt_end_time: trial.attempt_ended,
             completion_time: trial.ended,
             ran_seconds,
             gpu_seconds: ran_seconds * f64::from(gpus),
@@ -167,6 +169,7 @@ fn failure(word: TrialFailure) -> Failure {
         TrialFailure::MetricMissing => Failure::MetricMissing,
         TrialFailure::Crashed => Failure::Crashed,
         TrialFailure::TimedOut => Failure::TimedOut,
+        TrialFailure::Refused => Failure::Refused,
     }
 }
 
@@ -178,6 +181,7 @@ fn failure_word(failure: Failure) -> TrialFailure {
         Failure::MetricMissing => TrialFailure::MetricMissing,
         Failure::Crashed => TrialFailure::Crashed,
         Failure::TimedOut => TrialFailure::TimedOut,
+        Failure::Refused => TrialFailure::Refused,
     }
 }
 
@@ -210,7 +214,7 @@ mod tests {
             json!({"phase": "Queued", "ranSeconds": 0.1, "gpuSeconds": 0.2, "attempts": 2, "message": "lost",
                 "lostAttempts": 2, "retryTime": "2026-01-02T03:04:05Z", "avoidNodes": ["sick"]}),
             json!({"phase": "Pending", "attempts": 1, "pod": "p", "ranSeconds": 17.123456789, "gpuSeconds": 34.246913578}),
-            json!({"phase": "Running", "attempts": 1, "pod": "p", "attemptStartTime": "2026-01-02T03:04:05Z",
+            json!({"phase": "Running", "attempts": 1, "pod": "p", "attemptStartTime": "2026-01-02T03:04:05Z", "attemptEndTime": "2026-01-02T03:04:15Z",
                 "startTime": "2026-01-02T03:04:05Z", "step": 7, "totalSteps": 9, "metrics": {"f1": 0.3},
                 "curve": [{"step": 3, "value": 0.2}, {"step": 7, "value": 0.3}], "checkpointFolder": 1,
                 "shadowStopStep": 3, "shadowStopMessage": "would have been stopped", "message": "would have been stopped"}),

@@ -7,6 +7,7 @@ use super::lease::{self, Fence};
 use super::listen::Listeners;
 use super::reconcile::{self, Error};
 use super::telemetry::Telemetry;
+use super::thinker::{Thinker, Wakes};
 use super::{JOB_LABEL, serve};
 use futures::{FutureExt, StreamExt, TryStreamExt};
 use k8s_openapi::api::batch::v1::Job;
@@ -39,6 +40,12 @@ pub enum StartError {
     /// Its HTTP client could not be set up.
     #[error("HTTP client: {0}")]
     Http(#[from] reqwest::Error),
+    /// It has no way to the cluster.
+    #[error("Kubernetes client: {0}")]
+    Client(#[from] kube::Error),
+    /// A thread could not be had.
+    #[error("thread: {0}")]
+    Thread(std::io::Error),
     /// Its address is taken.
     #[error("{0}: {1}")]
     Listen(std::net::SocketAddr, std::io::Error),
@@ -47,14 +54,17 @@ pub enum StartError {
     LeaseLost,
 }
 
+/// Makes a client of the cluster for the runtime in which it is called.
+pub type Connect = Arc<dyn Fn() -> Result<Client, kube::Error> + Send + Sync>;
+
 /// Looks after TuningJobs until `stop` is done.
 pub async fn run(
-    client: Client,
+    connect: Connect,
     settings: Settings,
     stop: impl Future<Output = ()> + Send + Sync + 'static,
 ) -> Result<(), StartError> {
     let fence = Fence::default();
-    let (controller, context, watches) = set_up(client.clone(), &settings, &fence)?;
+    let (controller, context, watches) = set_up(connect()?, &settings, &fence)?;
     if let Some(address) = settings.listen {
         serve::start(address, context.clone())
             .await
@@ -72,7 +82,7 @@ pub async fn run(
         None => None,
         Some(candidate) => tokio::select! {
             () = stop.clone() => return Ok(()),
-            leadership = lease::elected(&client, candidate, &fence) => Some(leadership),
+            leadership = lease::elected(connect, candidate, &fence) => Some(leadership?),
         },
     };
     context.telemetry.leads(true);
@@ -153,7 +163,7 @@ fn set_up(
         ),
     ];
     let context = Context {
-        listeners: Listeners::new(cluster.clone(), settings, telemetry.clone(), wake)?,
+        listeners: Listeners::new(cluster.clone(), settings, telemetry.clone(), wake.clone())?,
         cluster,
         stores,
         events: Events::new(client, fence.clone()),
@@ -162,6 +172,8 @@ fn set_up(
         progress_written: Default::default(),
         failures: Default::default(),
         versions: Default::default(),
+        warnings: Default::default(),
+        thinker: Thinker::new(wakes(&wake)),
         places: Semaphore::new(settings.concurrency.into()),
         settings: settings.clone(),
     };
@@ -276,6 +288,12 @@ fn put<K: kube::Resource + Clone>(
         index.put(&owner, &name, object);
         let _ = wake.send(reference(&owner));
     }
+}
+
+/// Has a job looked at.
+fn wakes(wake: &UnboundedSender<ObjectRef<DynamicObject>>) -> Wakes {
+    let wake = wake.clone();
+    Arc::new(move |owner| drop(wake.send(reference(owner))))
 }
 
 fn reference(owner: &Owner) -> ObjectRef<DynamicObject> {

@@ -6,7 +6,8 @@
 use crate::api::{
     self, BestRecord, Condition, ConditionStatus, Fault, RecommendedRecord, TrialCounts, TuningJobStatus,
 };
-use crate::tuning::{Counts, EndReason, Ended, Snapshot, Status, recommend, sentence};
+use crate::optimizer::Recommendation;
+use crate::tuning::{Counts, EndReason, Ended, Job, Snapshot, Status, sentence};
 use jiff::Timestamp;
 
 /// What to say of a job beside its numbers.
@@ -18,8 +19,10 @@ pub enum Standing {
     Waiting(String),
     /// A person has to mend something before its trials can go on.
     Stuck(String),
-    /// It works.
-    Working,
+    /// Its trials wait for something that may come about by itself.
+    Held(String),
+    /// It works; a sentence, if some of its trials can't run.
+    Working(Option<String>),
     /// It holds still.
     Suspended,
     /// It has ended.
@@ -46,7 +49,7 @@ pub fn faults_sentence(faults: &[Fault]) -> String {
     sentence(&all.join("; "))
 }
 
-/// The numbers of a status: counts, best, recommended, progress.
+/// The numbers of a status: counts, best, progress.
 pub fn numbers(previous: &TuningJobStatus, snapshot: &Snapshot, status: &Status) -> TuningJobStatus {
     let mut new = previous.clone();
     let (job, counts) = (&snapshot.job, &status.counts);
@@ -63,17 +66,20 @@ pub fn numbers(previous: &TuningJobStatus, snapshot: &Snapshot, status: &Status)
             value: best.value,
         })
     });
-    // The model is asked only when it has something new to learn from.
-    let finished = |t: &TrialCounts| (t.succeeded, t.early_stopped, t.failed);
-    if finished(&new.trials) != finished(&previous.trials) || previous.recommended.is_none() {
-        new.recommended = recommend(snapshot).map(|r| RecommendedRecord {
-            parameters: api::assignment(&job.space, &r.point),
-            mean: r.mean,
-            low: r.low,
-            high: r.high,
-        });
-    }
     new
+}
+
+/// The point to use, if it can be written: JSON has no word for what is not finite.
+pub fn recommended(job: &Job, found: &Recommendation, trials: u32) -> Option<RecommendedRecord> {
+    let (mean, low, high) = (found.mean, found.low, found.high);
+    let is_finite = [mean, low, high].iter().all(|v| v.is_finite());
+    is_finite.then(|| RecommendedRecord {
+        parameters: api::assignment(&job.space, &found.point),
+        mean,
+        low,
+        high,
+        trials,
+    })
 }
 
 /// A point on one line, with four digits of each number.
@@ -110,7 +116,10 @@ pub fn stand(status: &mut TuningJobStatus, standing: &Standing, generation: Opti
     let good_end = matches!(standing, Standing::Ended(e) if e.reason.is_success());
     let bad_end = at_end && !good_end;
     let stalled = bad_end || matches!(standing, Standing::Invalid(_) | Standing::Stuck(_));
-    let working = matches!(standing, Standing::Working | Standing::Waiting(_));
+    let working = matches!(
+        standing,
+        Standing::Working(_) | Standing::Waiting(_) | Standing::Held(_)
+    );
     let says = [
         ("Ready", good_end),
         ("Reconciling", working),
@@ -152,9 +161,17 @@ fn words(standing: &Standing, status: &TuningJobStatus) -> (&'static str, &'stat
             };
             (phase, end.reason.word(), end.message.clone())
         }
-        Standing::Working => {
+        Standing::Held(why) => {
+            let trials = &status.trials;
+            let has_begun = trials.succeeded + trials.early_stopped + trials.failed > 0;
+            let phase = if has_begun { "Running" } else { "Pending" };
+            (phase, "TrialsWaiting", why.clone())
+        }
+        Standing::Working(trouble) => {
             let progress = status.progress.clone().unwrap_or_default();
-            ("Running", "TrialsRunning", format!("{progress} trials done"))
+            let trouble = trouble.as_ref().map(|why| format!("; {why}"));
+            let message = format!("{progress} trials done{}", trouble.unwrap_or_default());
+            ("Running", "TrialsRunning", message)
         }
     }
 }

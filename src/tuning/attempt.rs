@@ -90,6 +90,8 @@ pub struct Reported {
     pub progress: Progress,
     /// What it left at its end.
     pub report: Option<FinalReport>,
+    /// Why what it said at its end is not known yet, in a sentence. Nothing but its judgement waits for that.
+    pub outstanding: Option<String>,
     /// Its own last words, for the message of a failure.
     pub last_words: Option<String>,
     /// Where the objective was looked for, for the message when it is missing.

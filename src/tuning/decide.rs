@@ -8,10 +8,21 @@ use super::{
     Action, Counts, EndReason, Ended, MedianStop, Phase, Plan, Snapshot, StopReason, Trial, affordable,
     ended, lags_behind, may_start, propose, status,
 };
+use crate::optimizer::Proposal;
 use jiff::{SignedDuration, Timestamp};
 
 /// What to do now.
 pub fn decide(snapshot: &Snapshot, now: Timestamp) -> Plan {
+    decide_with(snapshot, now, |n| Some(propose(snapshot, n)))
+}
+
+/// What to do now, where proposals are somebody else's: it is asked for this many where new trials are due, and where it has
+/// none yet (`None`), everything else is decided.
+pub fn decide_with(
+    snapshot: &Snapshot,
+    now: Timestamp,
+    proposals: impl FnOnce(u32) -> Option<Vec<Proposal>>,
+) -> Plan {
     let status = status(snapshot, now);
     let plan = |actions, wake_in| Plan {
         actions,
@@ -35,7 +46,7 @@ pub fn decide(snapshot: &Snapshot, now: Timestamp) -> Plan {
     }
     let mut actions = give_up(snapshot, now);
     actions.extend(start(snapshot, now));
-    actions.extend(create(snapshot, &status.counts));
+    actions.extend(create(snapshot, &status.counts, proposals));
     plan(actions, next_deadline(snapshot, now))
 }
 
@@ -59,7 +70,7 @@ fn stop_running(snapshot: &Snapshot) -> Vec<Action> {
     let active = snapshot
         .trials
         .iter()
-        .filter(|t| t.phase == Phase::Running || t.phase == Phase::Queued && t.n_lost > 0);
+        .filter(|t| works(t) || t.phase == Phase::Queued && t.n_lost > 0);
     active.map(stop).collect()
 }
 
@@ -71,7 +82,8 @@ fn give_up(snapshot: &Snapshot, now: Timestamp) -> Vec<Action> {
             .max_trial_duration
             .is_some_and(|limit| t.duration(now) >= limit)
     };
-    running(snapshot)
+    let working = snapshot.trials.iter().filter(|t| works(t));
+    working
         .filter_map(|t| {
             if too_long(t) {
                 return Some(Action::Stop {
@@ -117,12 +129,16 @@ fn start(snapshot: &Snapshot, now: Timestamp) -> Vec<Action> {
 }
 
 /// New trials, or the end where the strategy has none left and nothing runs.
-fn create(snapshot: &Snapshot, counts: &Counts) -> Option<Action> {
+fn create(
+    snapshot: &Snapshot,
+    counts: &Counts,
+    proposals: impl FnOnce(u32) -> Option<Vec<Proposal>>,
+) -> Option<Action> {
     let n = affordable(&snapshot.job, counts);
     if n == 0 {
         return None;
     }
-    let proposals = propose(snapshot, n);
+    let proposals = proposals(n)?;
     if !proposals.is_empty() {
         let first_index = snapshot.trials.iter().map(|t| t.index).max().unwrap_or(0) + 1;
         return Some(Action::Create {
@@ -141,9 +157,10 @@ fn create(snapshot: &Snapshot, counts: &Counts) -> Option<Action> {
 fn next_deadline(snapshot: &Snapshot, now: Timestamp) -> Option<SignedDuration> {
     let budget = &snapshot.job.budget;
     let job_left = budget.max_duration.map(|limit| limit - snapshot.active);
-    let trial_left = budget
-        .max_trial_duration
-        .and_then(|limit| running(snapshot).map(|t| limit - t.duration(now)).min());
+    let trial_left = budget.max_trial_duration.and_then(|limit| {
+        let working = snapshot.trials.iter().filter(|t| works(t));
+        working.map(|t| limit - t.duration(now)).min()
+    });
     let gpus = snapshot.job.gpus_per_trial * running(snapshot).count() as u32;
     let gpu_left = budget.max_gpu_hours.filter(|_| gpus > 0).map(|limit| {
         let hours = (limit - super::status::gpu_hours(snapshot, now)) / f64::from(gpus);
@@ -159,6 +176,11 @@ fn next_deadline(snapshot: &Snapshot, now: Timestamp) -> Option<SignedDuration> 
     let all = [job_left, trial_left, gpu_left, retry_left];
     let left = all.into_iter().flatten().min()?;
     Some(left.max(SignedDuration::ZERO))
+}
+
+/// Whether there is anything to stop: what has ended is judged by its own end, once that is known.
+fn works(trial: &Trial) -> bool {
+    trial.phase == Phase::Running && trial.attempt_ended.is_none()
 }
 
 fn running(snapshot: &Snapshot) -> impl Iterator<Item = &Trial> {

@@ -10,7 +10,9 @@ use super::attempt::{AttemptState, Exited, FinalReport, Reported, Run};
 use super::failure::{Ending, Exit, Verdict, judge};
 use super::trial::ShadowStop;
 use super::{Failure, Job, Phase, Progress, StopReason, Trial, curve, sentence};
+use crate::metrics::merge;
 use jiff::Timestamp;
+use std::collections::BTreeMap;
 
 /// A trial after its attempt was looked at.
 #[derive(Clone, Debug, PartialEq)]
@@ -50,12 +52,12 @@ pub fn observe(
         AttemptState::Disrupted { why } => pause(trial, why, now),
         AttemptState::Running(run) => {
             begin(trial, run, now);
-            report(trial, reported);
+            report(&job.objective.metric, trial, reported);
             trial.message = standing_message(trial);
         }
         // The clock runs on: for all that is known, so does the attempt.
         AttemptState::Leaving { why } => {
-            report(trial, reported);
+            report(&job.objective.metric, trial, reported);
             trial.message = sentence(why);
         }
         AttemptState::Exited(exited) => next.halt = exit(job, trial, exited, reported, now),
@@ -123,12 +125,12 @@ pub fn begin(trial: &mut Trial, run: &Run, now: Timestamp) {
 }
 
 /// Takes in what an attempt has said so far. Said again, it changes nothing.
-pub fn report(trial: &mut Trial, reported: &Reported) {
+pub fn report(objective: &str, trial: &mut Trial, reported: &Reported) {
     let Reported {
         metrics, progress, ..
     } = reported;
     curve::extend(&mut trial.curve, reported.points.iter().copied());
-    trial.metrics.extend(metrics.iter().map(|(k, v)| (k.clone(), *v)));
+    take_metrics(objective, trial, metrics);
     trial.progress = Progress {
         step: progress.step.or(trial.progress.step),
         total_steps: progress.total_steps.or(trial.progress.total_steps),
@@ -178,8 +180,13 @@ fn exit(
         ..exited.run
     };
     begin(trial, &run, now);
-    report(trial, reported);
+    report(&job.objective.metric, trial, reported);
     let objective = &job.objective.metric;
+    if let Some(why) = &reported.outstanding {
+        trial.attempt_ended = Some(end);
+        trial.message = sentence(why);
+        return None;
+    }
     let final_report = reported.report.as_ref().filter(|_| exited.exit == Exit::Code(0));
     if let Some(interruption) = &exited.interrupted {
         let has_value = final_report.is_some_and(|r| r.metrics.contains_key(objective));
@@ -196,7 +203,7 @@ fn exit(
         }
     }
     if let Some(report) = final_report {
-        take_in(trial, report);
+        take_in(objective, trial, report);
     }
     let verdict = judge(&Ending {
         exit: exited.exit,
@@ -254,12 +261,16 @@ fn pause(trial: &mut Trial, why: &str, at: Timestamp) {
     trial.message = sentence(why);
 }
 
-fn take_in(trial: &mut Trial, report: &FinalReport) {
+fn take_in(objective: &str, trial: &mut Trial, report: &FinalReport) {
     curve::extend(&mut trial.curve, report.curve.iter().copied());
-    trial
-        .metrics
-        .extend(report.metrics.iter().map(|(k, v)| (k.clone(), *v)));
+    take_metrics(objective, trial, &report.metrics);
     trial.progress.step = report.step.or(trial.progress.step);
+}
+
+/// As many as a record may hold: a program may name others at every report.
+fn take_metrics(objective: &str, trial: &mut Trial, news: &BTreeMap<String, f64>) {
+    let news = news.iter().map(|(name, value)| (name.clone(), *value));
+    merge(&mut trial.metrics, news, objective);
 }
 
 fn success_message(trial: &Trial, may_have_gaps: bool) -> String {
@@ -287,6 +298,7 @@ fn forget_attempt(trial: &mut Trial) {
 
 /// Ends the clock of the attempt that ran, if one did.
 fn close(trial: &mut Trial, at: Timestamp) {
+    trial.attempt_ended = None;
     if let Some(start) = trial.attempt_started.take() {
         trial.ran += at.duration_since(start).max(jiff::SignedDuration::ZERO);
     }

@@ -127,3 +127,31 @@ fn on_a_lost_node_the_clock_runs_and_the_sentence_says_what_is_waited_for() {
     );
     assert_eq!(next.message, "its node is not heard of");
 }
+
+#[test]
+fn while_its_value_is_outstanding_its_clock_stands_and_nothing_stops_it() {
+    let (mut job, ended) = (job(), AttemptState::Exited(exited(Exit::Code(0))));
+    job.budget.max_trial_duration = Some(SignedDuration::from_secs(90));
+    let silent = Reported {
+        outstanding: Some("its value is waited for".into()),
+        ..Reported::default()
+    };
+    let mut trial = started();
+    for now in [170, 1_000] {
+        trial = observe(&job, &trial, &ended, &silent, at(now)).trial;
+        assert_eq!(
+            (trial.phase, trial.duration(at(now)).as_secs()),
+            (Phase::Running, 60)
+        );
+        assert_eq!(trial.message, "its value is waited for");
+        let mut snapshot = crate::tuning::Snapshot::new(job.clone());
+        snapshot.trials.push(trial.clone());
+        for suspend in [false, true] {
+            snapshot.job.suspend = suspend;
+            assert_eq!(crate::tuning::decide(&snapshot, at(now)).actions, []);
+        }
+    }
+    let told = observe(&job, &trial, &ended, &points(&[(3, 0.9)]), at(1_001)).trial;
+    assert_eq!((told.phase, told.ran.as_secs()), (Phase::Succeeded, 60));
+    assert_eq!(told.attempt_ended, None);
+}

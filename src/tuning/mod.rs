@@ -26,13 +26,13 @@ pub use attempt::{AttemptState, Exited, FinalReport, Interruption, Reported, Run
 pub use budget::affordable;
 pub use counts::Counts;
 pub use curve::CurvePoint;
-pub use decide::decide;
+pub use decide::{decide, decide_with};
 pub use early_stopping::{LaggingBehind, lags_behind};
 pub use failure::{Ending, Exit, Verdict, judge};
 pub use job::{Budget, Job, MedianStop, Objective};
 pub use lifecycle::Transition;
 pub use plan::{Action, Plan, StopReason};
-pub use propose::{history, propose, recommend, with_request};
+pub use propose::{Question, history, propose, recommend, with_request};
 pub use retry::{Retry, may_start, stuck};
 pub use sentence::{MAX_SENTENCE_CHARS, sentence};
 pub use snapshot::{EndReason, Ended, Snapshot};

@@ -1,6 +1,6 @@
 //! What the optimizer is told and what it answers.
 
-use super::{Phase, Snapshot, Trial};
+use super::{Job, Phase, Snapshot, Trial};
 use crate::optimizer::{self, Observation, Outcome, Pending, Proposal, Recommendation, Request};
 
 /// The finished trials as observations, by ascending index. Cancelled trials say nothing.
@@ -32,11 +32,57 @@ pub fn recommend(snapshot: &Snapshot) -> Option<Recommendation> {
     with_request(snapshot, 1, optimizer::recommend)
 }
 
+/// All that a proposal or a recommendation depends on: the same question has the same answer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Question {
+    job: Job,
+    history: Vec<Observation>,
+    pending: Vec<Pending>,
+    n: u32,
+}
+
+impl Question {
+    /// Which `n` points are next.
+    pub fn next(snapshot: &Snapshot, n: u32) -> Self {
+        Self {
+            job: snapshot.job.clone(),
+            history: history(&snapshot.trials),
+            pending: pending(&snapshot.trials),
+            n,
+        }
+    }
+
+    /// Which point to hand to the user. What is under way makes no difference.
+    pub fn best(snapshot: &Snapshot) -> Self {
+        Self {
+            pending: Vec::new(),
+            ..Self::next(snapshot, 1)
+        }
+    }
+
+    /// The next points.
+    pub fn propose(&self) -> Vec<Proposal> {
+        optimizer::suggest(&self.request())
+    }
+
+    /// The point to hand to the user.
+    pub fn recommend(&self) -> Option<Recommendation> {
+        optimizer::recommend(&self.request())
+    }
+
+    fn request(&self) -> Request<'_> {
+        request(&self.job, &self.history, &self.pending, self.n)
+    }
+}
+
 /// Calls `f` with what an optimizer may know of this snapshot.
 pub fn with_request<T>(snapshot: &Snapshot, n: u32, f: impl FnOnce(&Request) -> T) -> T {
-    let job = &snapshot.job;
-    let pending: Vec<Pending> = snapshot
-        .trials
+    let (history, pending) = (history(&snapshot.trials), pending(&snapshot.trials));
+    f(&request(&snapshot.job, &history, &pending, n))
+}
+
+fn pending(trials: &[Trial]) -> Vec<Pending> {
+    trials
         .iter()
         .filter(|t| matches!(t.phase, Phase::Queued | Phase::Running))
         .map(|t| Pending {
@@ -44,17 +90,20 @@ pub fn with_request<T>(snapshot: &Snapshot, n: u32, f: impl FnOnce(&Request) -> 
             point: t.point.clone(),
             resource: t.resource,
         })
-        .collect();
-    f(&Request {
+        .collect()
+}
+
+fn request<'a>(job: &'a Job, history: &'a [Observation], pending: &'a [Pending], n: u32) -> Request<'a> {
+    Request {
         space: &job.space,
         goal: job.objective.goal,
         strategy: &job.strategy,
-        history: &history(&snapshot.trials),
+        history,
         prior: &job.prior,
-        pending: &pending,
+        pending,
         n: n as usize,
         max_trials: job.budget.max_trials,
         parallel: job.budget.parallel,
         seed: job.seed,
-    })
+    }
 }

@@ -35,6 +35,8 @@ pub struct Trial {
     pub started: Option<Timestamp>,
     /// When its current attempt began; `None` while nothing runs.
     pub attempt_started: Option<Timestamp>,
+    /// When its current attempt ended, if what came of it is yet to be told.
+    pub attempt_ended: Option<Timestamp>,
     /// When it came to its end.
     pub ended: Option<Timestamp>,
     /// Time that finished attempts ran.
@@ -101,16 +103,19 @@ pub enum Failure {
     Crashed,
     /// It ran longer than a trial may.
     TimedOut,
+    /// What it has said can't be recorded.
+    Refused,
 }
 
 impl Failure {
     /// Every one.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::OutOfMemory,
         Self::Diverged,
         Self::MetricMissing,
         Self::Crashed,
         Self::TimedOut,
+        Self::Refused,
     ];
 }
 
@@ -142,6 +147,7 @@ impl Failure {
             Self::MetricMissing => "MetricMissing",
             Self::Crashed => "Crashed",
             Self::TimedOut => "TimedOut",
+            Self::Refused => "Refused",
         }
     }
 }
@@ -163,6 +169,7 @@ impl Trial {
             created,
             started: None,
             attempt_started: None,
+            attempt_ended: None,
             ended: None,
             ran: SignedDuration::ZERO,
             attempts: 0,
@@ -178,7 +185,9 @@ impl Trial {
         self.ran
             + self
                 .attempt_started
-                .map_or(SignedDuration::ZERO, |start| now.duration_since(start))
+                .map_or(SignedDuration::ZERO, |start| {
+                    self.attempt_ended.unwrap_or(now).duration_since(start)
+                })
                 .max(SignedDuration::ZERO)
     }
 

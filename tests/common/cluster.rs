@@ -118,6 +118,10 @@ pub struct Space {
     pub client: Client,
     /// How long its operators wait until checkpoints are removed.
     pub patience: Duration,
+    /// After how long its operators call a person for trials that can't run.
+    pub stalled_after: jiff::SignedDuration,
+    /// The Prometheus server of its operators.
+    pub prometheus: Option<reqwest::Url>,
     config: Config,
 }
 
@@ -150,6 +154,8 @@ impl Space {
             name: name.to_owned(),
             client,
             patience: Settings::default().cleanup_patience,
+            stalled_after: jiff::SignedDuration::ZERO,
+            prometheus: None,
             config,
         }
     }
@@ -263,10 +269,12 @@ impl Space {
             lag,
             cut,
         };
-        let client = ClientBuilder::try_from(self.config.clone())
-            .unwrap()
-            .with_layer(&layer)
-            .build();
+        let (config, counting) = (self.config.clone(), layer.clone());
+        let connect = move || {
+            Ok(ClientBuilder::try_from(config.clone())?
+                .with_layer(&counting)
+                .build())
+        };
         let settings = Settings {
             namespace: Some(self.name.clone()),
             scrape_interval: Duration::from_millis(200),
@@ -276,6 +284,8 @@ impl Space {
                 ..Default::default()
             },
             cleanup_patience: self.patience,
+            stalled_after: self.stalled_after,
+            prometheus: self.prometheus.clone(),
             candidate,
             ..Settings::default()
         };
@@ -284,7 +294,7 @@ impl Space {
         let task = tokio::spawn(async move {
             let stopped = async { drop(stopped.await) };
             tokio::select! {
-                result = operator::run(client, settings, futures_shared(stopped)) => result,
+                result = operator::run(Arc::new(connect), settings, futures_shared(stopped)) => result,
                 () = dead.notified() => Ok(())
             }
         });

@@ -36,6 +36,8 @@ pub enum Play {
     On(&'static str, Box<Play>),
     /// Its container can't be started, for this reason.
     Stuck(&'static str),
+    /// Nothing comes of it until this is true; then it reports this value.
+    Waits(Arc<AtomicBool>, f64),
 }
 
 impl Play {
@@ -134,7 +136,15 @@ async fn step(pods: &Api<Pod>, pod: &Pod, part: &Play) -> kube::Result<()> {
 /// A kubelet takes a while to clean up after a pod; then its removal bears another second than its end.
 fn has_ended_long_ago(pod: &Pod) -> bool {
     let containers = pod.status.as_ref().and_then(|s| s.container_statuses.as_deref());
-    let ended = containers.and_then(|c| c.first()?.state.as_ref()?.terminated.as_ref()?.finished_at.clone());
+    let ended = containers.and_then(|c| {
+        c.first()?
+            .state
+            .as_ref()?
+            .terminated
+            .as_ref()?
+            .finished_at
+            .clone()
+    });
     ended.is_none_or(|at| jiff::Timestamp::now().as_second() > at.0.as_second() + 1)
 }
 
@@ -180,6 +190,7 @@ fn next_status(pod: &Pod, part: &Play) -> Option<Value> {
         (Play::Rejected(reason), _) => {
             Some(json!({"phase": "Failed", "reason": reason, "message": "Pod was rejected"}))
         }
+        (Play::Waits(ready, _), false) if !ready.load(Ordering::Relaxed) => None,
         (Play::Stuck(reason), false) => Some(json!({"containerStatuses":
             container(json!({"waiting": {"reason": reason, "message": "no such thing"}}))})),
         (Play::Stuck(_) | Play::Runs | Play::RunsSince(_), true) => None,
@@ -189,6 +200,7 @@ fn next_status(pod: &Pod, part: &Play) -> Option<Value> {
         (Play::Evicted, true) => Some(drained(143, "")),
         (Play::Drained(code, message), true) => Some(drained(*code, message)),
         (Play::EndsWhenAsked(code, message), true) => is_asked.then(|| ended(*code, message, "Error")),
+        (Play::Waits(_, value), true) => Some(ended(0, &json!({"f1": value}).to_string(), "Completed")),
         (Play::Ends(code, message, reason), true) => Some(ended(*code, message, reason)),
     }
 }
