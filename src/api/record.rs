@@ -42,13 +42,20 @@ pub struct WhyRecord {
     /// Probability of success.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub feasibility: Option<f64>,
-    /// Finished trials that it was conditioned on.
+    /// Finished trials that were known.
     pub observed: u32,
+    /// How many of them the model left out.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub left_out: u32,
     /// Running trials that it was conditioned on.
     pub pending: u32,
     /// The models that were averaged.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub models: Vec<ModelRecord>,
+}
+
+fn is_zero(n: &u32) -> bool {
+    *n == 0
 }
 
 /// What kind of step a proposal is.
@@ -130,6 +137,7 @@ impl From<&Why> for WhyRecord {
             acquisition: finite(why.acquisition),
             feasibility: finite(why.feasibility),
             observed: why.n_observed,
+            left_out: why.n_left_out,
             pending: why.n_pending,
             models: why
                 .models
@@ -162,6 +170,7 @@ impl From<&WhyRecord> for Why {
             acquisition: record.acquisition,
             feasibility: record.feasibility,
             n_observed: record.observed,
+            n_left_out: record.left_out,
             n_pending: record.pending,
             models: record.models.iter().map(ModelWhy::from).collect(),
         }
@@ -213,3 +222,22 @@ macro_rules! same_words {
     };
 }
 same_words!(Role, RoleRecord, Startup Explore Exploit Sampled Promoted Manual);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_left_out_is_recorded_only_where_there_is_any() {
+        let mut why = Why::manual();
+        let old = serde_json::to_value(WhyRecord::from(&why)).unwrap();
+        assert!(old.get("leftOut").is_none());
+        let read: WhyRecord = serde_json::from_value(old).unwrap();
+        assert_eq!(Why::from(&read), why);
+        why.n_left_out = 744;
+        let new = serde_json::to_value(WhyRecord::from(&why)).unwrap();
+        assert_eq!(new["leftOut"], 744);
+        let read: WhyRecord = serde_json::from_value(new).unwrap();
+        assert_eq!(Why::from(&read), why);
+    }
+}

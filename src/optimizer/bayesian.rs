@@ -4,6 +4,7 @@ use super::acquisition::NoisyEi;
 use super::columns::{Columns, same};
 use super::feasibility::Feasibility;
 use super::gp::Posterior;
+use super::kept::Limits;
 use super::known::Known;
 use super::maximize::maximize;
 use super::random::Random;
@@ -20,8 +21,8 @@ const EXPLOIT_SHARE: f64 = 1.0 / 6.0;
 const NINETY: f64 = 1.644_853_626_951_472_2;
 
 /// The next points; fewer only where every point of a discrete space has failed or is under way.
-pub fn suggest(request: &Request) -> Vec<Proposal> {
-    let known = Known::of(request);
+pub fn suggest(request: &Request, limits: Limits) -> Vec<Proposal> {
+    let known = Known::of(request, limits);
     let has_prior = known.as_ref().is_some_and(|k| k.n_prior > 0);
     let n_startup = if has_prior {
         0
@@ -75,7 +76,7 @@ fn model_based(
     let n_asked = request.history.len() + request.pending.len() + chosen.len();
     let mut random = Random::new(&[request.seed, request.history.len() as u64, n_asked as u64]);
     let mut under_way: Vec<Vec<f64>> = pending_places(request).into_iter().chain(chosen).collect();
-    let Some(posterior) = Posterior::fit(&known.data, &known.columns) else {
+    let Some(posterior) = known.posterior() else {
         return vec![];
     };
     let room = under_way.len() + n;
@@ -196,6 +197,7 @@ impl View<'_> {
             acquisition: gain,
             feasibility: Some(self.feasibility.probability(place)),
             n_observed: self.request.history.len() as u32,
+            n_left_out: self.known.n_left_out as u32,
             n_pending: n_pending as u32,
             models: self.posterior.why(),
         }
@@ -212,6 +214,7 @@ impl Why {
             acquisition: None,
             feasibility: None,
             n_observed: request.history.len() as u32,
+            n_left_out: 0,
             n_pending: (request.pending.len() + n_chosen) as u32,
             models: vec![],
         }
@@ -219,21 +222,22 @@ impl Why {
 }
 
 /// The point to hand to the user: the highest mean less one standard deviation, so that a lucky value does not win. Where
-/// trials failed only points that succeeded are considered, since the edge of what works is not known.
-pub fn recommend(request: &Request) -> Option<Recommendation> {
+/// trials failed only points that succeeded are considered, since the edge of what works is not known; and so where there
+/// are more trials than the models take, since hyperparameters from a part of them may promise much of an untried place.
+pub fn recommend(request: &Request, limits: Limits) -> Option<Recommendation> {
     let own = Request {
         prior: &[],
         ..*request
     };
-    let known = Known::of(&own).filter(|k| k.n_final() >= 2)?;
-    let posterior = Posterior::fit(&known.data, &known.columns)?;
+    let known = Known::of(&own, limits).filter(|k| k.n_final >= 2)?;
+    let posterior = known.posterior()?;
     let feasibility = known.feasibility();
     let guarded = |places: &[Vec<f64>]| {
         let beliefs = places.iter().map(|p| posterior.mean_and_sd(p));
         feasibility.walled(beliefs.map(|(mean, sd)| mean - sd).collect(), places)
     };
     let mut random = Random::new(&[request.seed, request.history.len() as u64, u64::MAX]);
-    let place = if feasibility.any_failed() {
+    let place = if feasibility.any_failed() || !known.is_whole() {
         let places: Vec<Vec<f64>> = known.final_places().cloned().collect();
         let rated = guarded(&places).into_iter().zip(places);
         rated.reduce(|a, b| if b.0 > a.0 { b } else { a })?.1
@@ -251,13 +255,13 @@ pub fn recommend(request: &Request) -> Option<Recommendation> {
 }
 
 /// Belief at some points.
-pub fn believe(request: &Request, points: &[Point]) -> Option<Vec<Belief>> {
+pub fn believe(request: &Request, points: &[Point], limits: Limits) -> Option<Vec<Belief>> {
     let own = Request {
         prior: &[],
         ..*request
     };
-    let known = Known::of(&own)?;
-    let posterior = Posterior::fit(&known.data, &known.columns)?;
+    let known = Known::of(&own, limits)?;
+    let posterior = known.posterior()?;
     points
         .iter()
         .map(|p| Some(belief(&known, &posterior, &request.space.to_unit(p)?)))

@@ -21,6 +21,18 @@ pub struct Data {
     pub is_final: Vec<bool>,
 }
 
+impl Data {
+    /// The observations at these positions.
+    pub fn only(&self, rows: &[usize]) -> Self {
+        Self {
+            places: rows.iter().map(|i| self.places[*i].clone()).collect(),
+            values: rows.iter().map(|i| self.values[*i]).collect(),
+            extra_noise: rows.iter().map(|i| self.extra_noise[*i]).collect(),
+            is_final: rows.iter().map(|i| self.is_final[*i]).collect(),
+        }
+    }
+}
+
 /// Logarithms of a kernel's hyperparameters.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Hyper(Vec<f64>);

@@ -76,8 +76,12 @@ impl<'a> Feasibility<'a> {
     /// infinity where a trial failed. The probability as a factor alone would not do: where all that is left elsewhere is a
     /// thousandth of what the model promises behind the edge, a chance of one in ten looks like a bargain for ever.
     pub fn wall(&self, place: &[f64]) -> f64 {
+        self.wall_at(self.log_probability(place))
+    }
+
+    fn wall_at(&self, log_probability: f64) -> f64 {
         if self.any_failed {
-            let depth = (self.log_probability(place) + std::f64::consts::LN_2).min(0.0);
+            let depth = (log_probability + std::f64::consts::LN_2).min(0.0);
             depth - STEEPNESS * depth * depth
         } else {
             0.0
@@ -92,7 +96,8 @@ impl<'a> Feasibility<'a> {
 
     /// What is added to the logarithm of an improvement: that of the probability, and the wall.
     pub fn odds(&self, place: &[f64]) -> f64 {
-        self.log_probability(place) + self.wall(place)
+        let log_probability = self.log_probability(place);
+        log_probability + self.wall_at(log_probability)
     }
 }
 

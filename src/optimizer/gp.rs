@@ -36,24 +36,25 @@ pub struct Posterior<'a> {
 }
 
 impl<'a> Posterior<'a> {
-    /// Fits the models to at least one value; `None` if no covariance could be factored, which finite data do not cause.
-    pub fn fit(data: &'a Data, columns: &'a Columns) -> Option<Self> {
-        let evidence = Evidence::new(data, columns);
+    /// Learns hyperparameters from `fitted`, at least one value, and conditions the models on `data`; `None` if no
+    /// covariance could be factored, which finite data do not cause.
+    pub fn fit(fitted: &Data, data: &'a Data, columns: &'a Columns) -> Option<Self> {
+        let evidence = Evidence::new(fitted, columns);
         // What one kernel has learned of lengths and noise is near what the other will.
         let (matern, height) = evidence.maximum(Kernel::Matern52, &prior_medians(columns))?;
-        let mut fitted = vec![(Kernel::Matern52, (matern, height))];
-        fitted.extend(
+        let mut likeliest = vec![(Kernel::Matern52, (matern, height))];
+        likeliest.extend(
             evidence
-                .maximum(Kernel::Rbf, &fitted[0].1.0)
+                .maximum(Kernel::Rbf, &likeliest[0].1.0)
                 .map(|rbf| (Kernel::Rbf, rbf)),
         );
-        let highest = fitted
+        let highest = likeliest
             .iter()
             .map(|(_, (_, height))| *height)
             .fold(f64::NEG_INFINITY, f64::max);
         let weight = |height: f64| libm::exp(height - highest);
-        let total: f64 = fitted.iter().map(|(_, (_, height))| weight(*height)).sum();
-        let kept = fitted
+        let total: f64 = likeliest.iter().map(|(_, (_, height))| weight(*height)).sum();
+        let kept = likeliest
             .into_iter()
             .map(|(kernel, (hyper, height))| (kernel, hyper, weight(height) / total));
         let kept: Vec<_> = kept.filter(|(.., weight)| *weight > LEAST_WEIGHT).collect();
@@ -178,7 +179,7 @@ mod tests {
             extra_noise: vec![0.0],
             is_final: vec![true],
         };
-        let posterior = Posterior::fit(&data, &columns).unwrap();
+        let posterior = Posterior::fit(&data, &data, &columns).unwrap();
         let [m, ..] = posterior.models.as_slice() else {
             panic!()
         };
@@ -199,7 +200,7 @@ mod tests {
             extra_noise: vec![0.0; 4],
             is_final: vec![true; 4],
         };
-        let posterior = Posterior::fit(&data, &columns).unwrap();
+        let posterior = Posterior::fit(&data, &data, &columns).unwrap();
         let (near, far) = (posterior.mean_and_sd(&[0.15]).1, posterior.mean_and_sd(&[0.9]).1);
         assert!(far > 2.0 * near, "{near} {far}");
         assert!((posterior.means(&[vec![0.2]])[0] - 0.9).abs() < 0.3);

@@ -3,6 +3,8 @@
 use super::columns::{Columns, same};
 use super::evidence::Data;
 use super::feasibility::Feasibility;
+use super::gp::Posterior;
+use super::kept::{Limits, kept, sampled};
 use super::outcome::{Scaling, median_of_sorted};
 use super::{Goal, Observation, Outcome, Request};
 
@@ -13,10 +15,16 @@ const MOST_PRIOR: usize = 40;
 pub struct Known {
     /// The columns of the space.
     pub columns: Columns,
-    /// Places and values, earlier jobs' first.
+    /// Places and values that the model keeps, earlier jobs' first.
     pub data: Data,
+    /// What hyperparameters are learned from, where that is something else.
+    fitted: Option<Data>,
     /// How many of `data` are of earlier jobs; they come first.
     pub n_prior: usize,
+    /// Values of this job that the model leaves out.
+    pub n_left_out: usize,
+    /// Number of trials of this job that ran to their end and gave a value.
+    pub n_final: usize,
     /// From values to the model's units and back.
     pub scaling: Scaling,
     /// Places of all finished trials of this job, and whether they succeeded.
@@ -25,7 +33,7 @@ pub struct Known {
 
 impl Known {
     /// `None` while there are not enough values for a model.
-    pub fn of(request: &Request) -> Option<Self> {
+    pub fn of(request: &Request, limits: Limits) -> Option<Self> {
         let columns = Columns::of(request.space);
         let own = measured(request, request.history);
         let prior = best_of(measured(request, request.prior), request.goal);
@@ -48,13 +56,31 @@ impl Known {
             .collect();
         finished.sort_by_key(|(index, ..)| *index);
         let finished = finished.into_iter().map(|(_, place, ok)| (place, ok)).collect();
+        let n_final = own.iter().filter(|m| m.is_final).count();
+        let rows = kept(&data, n_prior, &columns, limits.kept);
+        let rows_fitted = sampled(&data, n_prior, limits.fitted);
+        let n_kept_prior = rows.iter().filter(|row| **row < n_prior).count();
         Some(Self {
+            fitted: (rows_fitted != rows).then(|| data.only(&rows_fitted)),
+            n_left_out: own.len() + n_kept_prior - rows.len(),
+            data: data.only(&rows),
             columns,
-            data,
-            n_prior,
+            n_prior: n_kept_prior,
+            n_final,
             scaling,
             finished,
         })
+    }
+
+    /// Whether the models saw all there is at every step.
+    pub fn is_whole(&self) -> bool {
+        self.fitted.is_none()
+    }
+
+    /// The models, fitted and conditioned.
+    pub fn posterior(&self) -> Option<Posterior<'_>> {
+        let fitted = self.fitted.as_ref().unwrap_or(&self.data);
+        Posterior::fit(fitted, &self.data, &self.columns)
     }
 
     /// How likely trials succeed.
@@ -73,12 +99,7 @@ impl Known {
         self.finished.iter().any(|(p, _)| same(p, place))
     }
 
-    /// Number of trials of this job that ran to their end and gave a value.
-    pub fn n_final(&self) -> usize {
-        self.final_places().count()
-    }
-
-    /// Places of those trials.
+    /// Places of trials of this job that ran to their end and gave a value, as far as they are kept.
     pub fn final_places(&self) -> impl Iterator<Item = &Vec<f64>> {
         let all = self
             .data
@@ -182,4 +203,62 @@ fn best_of(mut measured: Vec<Measured>, goal: Goal) -> Vec<Measured> {
         measured.truncate(MOST_PRIOR);
     }
     measured
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::optimizer::Strategy;
+    use crate::space::{Domain, Parameter, Point, Scale, SearchSpace, Value};
+
+    #[test]
+    fn a_thousand_trials_make_a_bounded_model_in_any_order() {
+        let domain = Domain::Double {
+            min: 0.0,
+            max: 1.0,
+            scale: Scale::Linear,
+        };
+        let space = SearchSpace::new(vec![Parameter::new("x", domain).unwrap()]).unwrap();
+        let observe = |i: u32| Observation {
+            index: i,
+            point: Point(vec![Value::Double(f64::from(i * 7 % 1000) / 1000.0)]),
+            outcome: match i % 10 {
+                0 => Outcome::Failed,
+                _ => Outcome::Value(f64::from(i * 7 % 1000 / 20)),
+            },
+            resource: None,
+        };
+        let mut history: Vec<Observation> = (0..1000).map(observe).collect();
+        let known = |history: &[Observation]| {
+            let request = Request {
+                space: &space,
+                goal: Goal::Maximize,
+                strategy: &Strategy::Bayesian,
+                history,
+                prior: history,
+                pending: &[],
+                n: 1,
+                max_trials: 2000,
+                parallel: 1,
+                seed: 1,
+            };
+            Known::of(&request, Limits::USUAL).unwrap()
+        };
+        let model = known(&history);
+        assert_eq!(model.data.values.len(), Limits::USUAL.kept);
+        assert_eq!(model.fitted.as_ref().unwrap().values.len(), Limits::USUAL.fitted);
+        assert_eq!(
+            (model.n_left_out, model.n_final, model.n_prior),
+            (900 - 256, 900, 0)
+        );
+        assert_eq!(model.finished.len(), 1000, "failures are counted in full");
+        let best = model.scaling.to_model(49.0);
+        let n_best = model.data.values.iter().filter(|v| **v == best).count();
+        assert!(n_best >= 18, "{n_best} of the 18 best");
+        history.reverse();
+        let mirrored = known(&history);
+        assert_eq!(model.data.places, mirrored.data.places);
+        assert_eq!(model.data.values, mirrored.data.values);
+        assert!(known(&history[..80]).is_whole());
+    }
 }

@@ -15,6 +15,7 @@ mod gp;
 mod grid;
 mod hyperband;
 mod improvement;
+mod kept;
 mod kernel;
 mod known;
 mod lanes;
@@ -28,6 +29,7 @@ mod tried;
 use crate::space::{Point, SearchSpace};
 
 pub use hyperband::n_trials as hyperband_trials;
+pub use kept::Limits;
 
 /// Which way is better.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -164,8 +166,10 @@ pub struct Why {
     pub acquisition: Option<f64>,
     /// Probability in `[0, 1]` that a trial there succeeds.
     pub feasibility: Option<f64>,
-    /// Number of finished trials that it was conditioned on.
+    /// Number of finished trials that were known.
     pub n_observed: u32,
+    /// How many of them the model left out, since it takes no more than it can be quick about.
+    pub n_left_out: u32,
     /// Number of running trials (and earlier points of the same batch) that it was conditioned on.
     pub n_pending: u32,
     /// The models that were averaged, heaviest first; empty without a model.
@@ -182,6 +186,7 @@ impl Why {
             acquisition: None,
             feasibility: None,
             n_observed: 0,
+            n_left_out: 0,
             n_pending: 0,
             models: Vec::new(),
         }
@@ -229,8 +234,13 @@ pub struct Belief {
 
 /// Up to `n` points to try next; fewer, or none, where a grid or hyperband has to wait or is at its end.
 pub fn suggest(request: &Request) -> Vec<Proposal> {
+    suggest_within(request, Limits::USUAL)
+}
+
+/// [`suggest`] with limits other than the usual ones, to measure what they cost.
+pub fn suggest_within(request: &Request, limits: Limits) -> Vec<Proposal> {
     match request.strategy {
-        Strategy::Bayesian => bayesian::suggest(request),
+        Strategy::Bayesian => bayesian::suggest(request, limits),
         Strategy::Random => sampled::random(request),
         Strategy::Sobol => sampled::sobol(request),
         Strategy::Grid { points_per_double } => grid::suggest(request, *points_per_double),
@@ -244,10 +254,15 @@ pub fn suggest(request: &Request) -> Vec<Proposal> {
 
 /// The point to hand to the user; `None` while fewer than two trials have succeeded. Any strategy's history will do.
 pub fn recommend(request: &Request) -> Option<Recommendation> {
-    bayesian::recommend(request)
+    recommend_within(request, Limits::USUAL)
+}
+
+/// [`recommend`] with limits other than the usual ones, to measure what they cost.
+pub fn recommend_within(request: &Request, limits: Limits) -> Option<Recommendation> {
+    bayesian::recommend(request, limits)
 }
 
 /// Belief about the noise-free objective at some points; `None` while fewer than two trials have succeeded.
 pub fn believe(request: &Request, points: &[Point]) -> Option<Vec<Belief>> {
-    bayesian::believe(request, points)
+    bayesian::believe(request, points, Limits::USUAL)
 }

@@ -20,6 +20,7 @@ pub fn explain(view: &RunView, index: u32) -> Option<String> {
     if trial.why.role != Role::Manual {
         lines.push(conditions(&trial.why));
     }
+    lines.extend(left_out(&trial.why));
     lines.extend(expectation(view, &trial.why));
     lines.extend(models(view, &trial.why));
     lines.push(String::new());
@@ -56,6 +57,18 @@ fn conditions(why: &Why) -> String {
             plural(seen)
         ),
     }
+}
+
+/// What the model learned from, where that is not everything.
+fn left_out(why: &Why) -> Option<String> {
+    let (all, kept) = (why.n_observed, why.n_observed.saturating_sub(why.n_left_out));
+    (why.n_left_out > 0).then(|| {
+        format!(
+            "The model learned from {} of {} trials: the best, the most recent, and ones spread over the rest.",
+            thousands(kept),
+            thousands(all)
+        )
+    })
 }
 
 fn expectation(view: &RunView, why: &Why) -> Vec<String> {
@@ -109,6 +122,14 @@ fn models(view: &RunView, why: &Why) -> Vec<String> {
         lines.insert(0, "Models (sd in standard deviations of the results):".into());
     }
     lines
+}
+
+/// A count with a comma before each group of three digits.
+fn thousands(n: u32) -> String {
+    match n / 1000 {
+        0 => n.to_string(),
+        more => format!("{},{:03}", thousands(more), n % 1000),
+    }
 }
 
 /// A length of the unit cube in the parameter's own terms.
@@ -197,5 +218,18 @@ mod tests {
             values: vec![8.0, 16.0, 32.0],
         };
         assert_eq!(length_scale(&batch, 0.5), "± 1 places of its list");
+    }
+
+    #[test]
+    fn what_a_model_left_out_is_said() {
+        let mut why = Why::manual();
+        assert_eq!(left_out(&why), None);
+        (why.n_observed, why.n_left_out) = (1_000, 744);
+        let said = left_out(&why).unwrap();
+        assert!(
+            said.starts_with("The model learned from 256 of 1,000 trials: the best"),
+            "{said}"
+        );
+        assert_eq!(thousands(1_234_007), "1,234,007");
     }
 }

@@ -66,6 +66,7 @@ pub fn why(role: Role, n_observed: u32) -> Why {
         acquisition: (role == Role::Explore).then_some(-2.31),
         feasibility: modelled.then_some(0.962),
         n_observed,
+        n_left_out: 0,
         n_pending: u32::from(n_observed > 1),
         models: if modelled {
             vec![model("matern52", 0.71, 0.31), model("rbf", 0.29, 0.2)]
