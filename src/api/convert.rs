@@ -2,6 +2,7 @@
 //!
 //! Each section is read by itself, so that a fault in one does not hide the faults of the others.
 
+use super::accelerators;
 use super::fault::Fault;
 use super::trial_check::check_trial;
 use super::*;
@@ -58,6 +59,8 @@ pub fn convert(name: &str, spec: &Value, default_seed: u64, faults: &mut Vec<Fau
     let trial: Option<TrialSpec> = section(spec, "trial");
     if let Some(trial) = &trial {
         check_trial(trial, spec, space.as_ref(), strategy_spec.as_ref(), faults);
+        let limit = budget.as_ref().and_then(|b| b.max_gpu_hours);
+        accelerators::check(limit, trial.resources.as_ref(), faults);
     }
     if faults.len() > n_before {
         return None;
@@ -74,7 +77,7 @@ pub fn convert(name: &str, spec: &Value, default_seed: u64, faults: &mut Vec<Fau
         early_stopping,
         prior: Vec::new(),
         suspend: spec["suspend"].as_bool().unwrap_or(false),
-        gpus_per_trial: gpus(trial?.resources.as_ref()),
+        gpus_per_trial: accelerators::count(trial?.resources.as_ref()),
     })
 }
 
@@ -322,14 +325,5 @@ fn median_stop(spec: &MedianStopSpec) -> MedianStop {
         min_completed: spec.min_completed_trials,
         start_step: u64::from(spec.start_step),
         shadow: spec.shadow,
-    }
-}
-
-fn gpus(resources: Option<&Resources>) -> u32 {
-    let quantity = resources.and_then(|r| r.limits.get("nvidia.com/gpu"));
-    match quantity {
-        Some(Quantity::Number(n)) => u32::try_from(*n).unwrap_or(0),
-        Some(Quantity::Text(text)) => text.parse().unwrap_or(0),
-        None => 0,
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! [`check()`] says everything that is wrong with a manifest at once, each fault with its path, the value and the cure.
 
+mod accelerators;
 mod change;
 mod check;
 mod condition;

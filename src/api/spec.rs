@@ -269,7 +269,9 @@ pub struct BudgetSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1))]
     pub max_trials_without_improvement: Option<u32>,
-    /// GPUs times hours, all trials together.
+    /// GPUs times hours, all trials together. Accelerators in spec.trial.resources.limits count: NVIDIA's, AMD's, Intel's, TPUs
+    /// and the like, a MIG slice or a share of a GPU as one; network devices and amounts of a GPU's memory or cores do not.
+    /// Refused where a trial asks for none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_gpu_hours: Option<f64>,
 }
