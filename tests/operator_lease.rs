@@ -14,8 +14,14 @@ use std::time::{Duration, Instant};
 use tuning_operator::operator::{Candidate, StartError};
 
 fn candidate(space: &Space, identity: &str) -> Option<Candidate> {
+    of_release(space, "tuning-operator", identity)
+}
+
+fn of_release(space: &Space, release: &str, identity: &str) -> Option<Candidate> {
     Some(Candidate {
         namespace: space.name.clone(),
+        name: release.into(),
+        scope: Some(space.name.clone()),
         identity: identity.into(),
         duration: Duration::from_secs(3),
     })
@@ -63,6 +69,36 @@ fn the_standby_takes_over_and_writes_never_overlap() {
         );
         assert_eq!(player.pods(), 10, "a trial ran twice");
         assert_eq!(holder(&space).await.as_deref(), Some("second"));
+    });
+}
+
+#[test]
+fn two_releases_in_one_namespace_both_work() {
+    block_on(async {
+        // Installed in one namespace, each looks after its own.
+        let (one, other) = (Space::new("release-one").await, Space::new("release-other").await);
+        let _players = [&one, &other].map(|space| space.play(|_, rate, _| Play::reports(f1(rate))));
+        let _first = one.operator_with(usize::MAX, of_release(&one, "first", "a"));
+        let mut candidate = of_release(&one, "second", "b");
+        candidate.as_mut().unwrap().scope = Some(other.name.clone());
+        let _second = other.operator_with(usize::MAX, candidate);
+        for space in [&one, &other] {
+            space.apply(&manifest("job", 2, 1)).await.unwrap();
+        }
+        one.complete("job").await;
+        other.complete("job").await;
+        let scope = async |name: &str| {
+            let lease = leases(&one).get(name).await.unwrap();
+            assert_eq!(
+                lease.metadata.labels.unwrap()["app.kubernetes.io/name"],
+                "tuning-operator"
+            );
+            lease.metadata.annotations.unwrap()["tuning-operator.io/namespace"].clone()
+        };
+        assert_eq!(
+            (scope("first").await, scope("second").await),
+            (one.name.clone(), other.name.clone())
+        );
     });
 }
 

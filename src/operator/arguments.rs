@@ -1,7 +1,7 @@
 //! The command line of `tuning-operator`.
 
 use super::context::Settings;
-use super::lease::Candidate;
+use super::lease::{self, Candidate};
 use super::remove_checkpoints::{self, RemoveCheckpoints};
 use crate::tuning::Retry;
 use clap::{Parser, Subcommand};
@@ -72,6 +72,10 @@ struct Run {
     /// Hold a Lease in this namespace while at work, so that of several replicas one works.
     #[arg(long, value_name = "NAME", env = "TUNING_LEASE_NAMESPACE")]
     lease_namespace: Option<String>,
+    /// Name of that Lease. Replicas of one release share it; a second release needs another, and a namespace of its own to look
+    /// after.
+    #[arg(long, value_name = "NAME", env = "TUNING_LEASE_NAME", default_value = lease::NAME)]
+    lease_name: String,
     /// Seconds after which another replica takes over from one that is gone without a word.
     #[arg(long, value_name = "S", default_value_t = 15, value_parser = clap::value_parser!(u64).range(3..=300))]
     lease_duration: u64,
@@ -130,7 +134,7 @@ fn start(run: Run) -> ExitCode {
         let settings = Settings {
             image: run.image.unwrap_or(default.image),
             trainer_image: run.trainer_image.unwrap_or(default.trainer_image),
-            namespace: run.namespace,
+            namespace: run.namespace.clone(),
             concurrency: run.concurrency,
             scrape_interval: Duration::from_secs(run.scrape_interval),
             prometheus: run.prometheus_url,
@@ -143,6 +147,8 @@ fn start(run: Run) -> ExitCode {
             listen: Some(run.listen),
             candidate: run.lease_namespace.map(|namespace| Candidate {
                 namespace,
+                name: run.lease_name,
+                scope: run.namespace,
                 identity: identity(),
                 duration: Duration::from_secs(run.lease_duration),
             }),

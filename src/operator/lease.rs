@@ -15,8 +15,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::{oneshot, watch};
 
-/// Name of the Lease.
+/// Name of the Lease where nothing else is said, and a label of every such Lease.
 pub const NAME: &str = "tuning-operator";
+/// Label of every Lease that an operator of ours holds.
+pub const LABEL: &str = "app.kubernetes.io/name";
+/// Annotation of the Lease: the only namespace that its holder looks after; empty: all of them.
+pub const SCOPE_ANNOTATION: &str = "tuning-operator.io/namespace";
 /// Share of the Lease's duration after which a holder that could not renew it stops working.
 const DEADLINE: f64 = 2.0 / 3.0;
 /// Share of the Lease's duration between two looks at it.
@@ -27,6 +31,10 @@ const INTERVAL: f64 = 2.0 / 15.0;
 pub struct Candidate {
     /// Namespace of the Lease.
     pub namespace: String,
+    /// Name of the Lease: replicas of one release share it, two releases do not.
+    pub name: String,
+    /// The only namespace that the candidate looks after; `None`: all.
+    pub scope: Option<String>,
     /// The candidate, unlike any other that ever was: a pod's name and a number.
     pub identity: String,
     /// How long the Lease must not have changed before others may claim it.
@@ -105,12 +113,15 @@ impl Seen {
     fn held_by(&self, candidate: &Candidate, holder: &str) -> Lease {
         let mut lease = self.lease.clone().unwrap_or_else(|| Lease {
             metadata: ObjectMeta {
-                name: Some(NAME.into()),
+                name: Some(candidate.name.clone()),
                 namespace: Some(candidate.namespace.clone()),
                 ..ObjectMeta::default()
             },
             spec: None,
         });
+        lease.labels_mut().insert(LABEL.into(), NAME.into());
+        let scope = candidate.scope.clone().unwrap_or_default();
+        lease.annotations_mut().insert(SCOPE_ANNOTATION.into(), scope);
         let now = MicroTime(Timestamp::now());
         let previous = lease.spec.take().unwrap_or_default();
         let changes = self.holder() != Some(holder);
@@ -255,7 +266,7 @@ impl Campaign {
     }
 
     async fn look_and_write(&mut self) -> Result<bool, Error> {
-        let lease = self.api.get_opt(NAME).await?;
+        let lease = self.api.get_opt(&self.candidate.name).await?;
         self.seen.update(lease, Instant::now());
         match self.seen.step(&self.candidate, Instant::now()) {
             Step::Wait => Ok(false),
@@ -272,7 +283,10 @@ impl Campaign {
         let sent = Instant::now();
         let answer = match lease.resource_version() {
             None => self.api.create(&PostParams::default(), &lease).await,
-            Some(_) => self.api.replace(NAME, &PostParams::default(), &lease).await,
+            Some(_) => {
+                let name = &self.candidate.name;
+                self.api.replace(name, &PostParams::default(), &lease).await
+            }
         };
         match answer {
             Ok(written) => {
@@ -321,6 +335,8 @@ mod tests {
     fn candidate(identity: &str) -> Candidate {
         Candidate {
             namespace: "tuning".into(),
+            name: NAME.into(),
+            scope: None,
             identity: identity.into(),
             duration: DURATION,
         }

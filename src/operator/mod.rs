@@ -4,7 +4,8 @@
 //!   follows what running trials tell (`follow_log` their logs), `record` turns Trial objects into the core's trials and back; `observe` gathers all of it.
 //! - **decide**: `transition` (what an attempt's state makes of its trial, by `tuning::lifecycle`) and `tuning::decide`. Pure.
 //! - **apply**: `apply` and `kube_jobs` carry out what was decided through `cluster`, which writes; `trial_job`, `placement` and
-//!   `standing` say what is written. Of several replicas the holder of the `lease` does so.
+//!   `standing` say what is written. Of several replicas the holder of the `lease` does so; `neighbours` looks for other
+//!   operators.
 //!   `checkpoints` removes what trials leave on a volume, by a Job (`cleaner`, `cleanup`, `cleanup_job`) that runs
 //!   `remove_checkpoints`.
 //!
@@ -32,6 +33,7 @@ mod kube_jobs;
 mod lease;
 mod listen;
 mod log_place;
+mod neighbours;
 mod observe;
 mod placement;
 mod prior;

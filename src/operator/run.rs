@@ -5,6 +5,7 @@ use super::context::{Context, Departed, Index, Owner, Settings, Stores};
 use super::events::Events;
 use super::lease::{self, Fence};
 use super::listen::Listeners;
+use super::neighbours;
 use super::reconcile::{self, Error};
 use super::telemetry::Telemetry;
 use super::thinker::{Thinker, Wakes};
@@ -86,6 +87,11 @@ pub async fn run(
         },
     };
     context.telemetry.leads(true);
+    let _looks = settings
+        .candidate
+        .clone()
+        .map(|own| tokio::spawn(neighbours::watch(client.clone(), own)))
+        .map(AbortOnDrop);
     let lost = leadership.as_ref().map(lease::Leadership::lost);
     let lost = futures::future::OptionFuture::from(lost).then(|lost| async move {
         match lost {
@@ -108,6 +114,15 @@ pub async fn run(
         leadership.release().await;
     }
     Ok(())
+}
+
+/// A task that ends with the operator that began it.
+struct AbortOnDrop(tokio::task::JoinHandle<()>);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 /// Watches of what belongs to TuningJobs.
