@@ -250,3 +250,44 @@ fn a_trial_made_by_hand_that_does_not_fit_is_turned_away() {
         assert_eq!((status.trials.total, status.trials.succeeded), (2, 2));
     });
 }
+
+#[test]
+fn a_collapsed_trial_is_called_so_and_not_the_best() {
+    block_on(async {
+        let space = Space::new("collapsed").await;
+        let _operator = space.operator();
+        let _player = space.play(|trial, rate, _| {
+            let collapses = !trial.starts_with("some") || trial.ends_with("-0001");
+            let report = json!({"f1": if collapses { 0.8122270742358079 } else { f1(rate) - 0.5 }, "collapsed": collapses});
+            Play::Ends(0, report.to_string(), "Completed")
+        });
+        space.apply(&manifest("some", 3, 1)).await.unwrap();
+        space.apply(&manifest("all", 2, 1)).await.unwrap();
+        space.complete("some").await;
+        space.complete("all").await;
+        let trial = space.trials().get("some-0001").await.unwrap().status.unwrap();
+        assert_eq!(
+            (trial.collapsed, trial.value_text.as_str()),
+            (true, "0.8122 collapsed")
+        );
+        assert_eq!(trial.message, "collapsed: one answer for every input");
+        let status = space.jobs().get("some").await.unwrap().status.unwrap();
+        let best = status.best.unwrap();
+        assert!(best.trial != "some-0001" && !best.collapsed, "{best:?}");
+        assert!(!best.value_text.contains("collapsed"), "{best:?}");
+        assert!(!status.message.contains("collapsed"), "{}", status.message);
+        let status = space.jobs().get("all").await.unwrap().status.unwrap();
+        let best = status.best.unwrap();
+        assert_eq!(
+            (best.trial.as_str(), best.value_text.as_str()),
+            ("all-0001", "0.8122 collapsed")
+        );
+        assert!(
+            status
+                .message
+                .starts_with("all 2 trials are done; every trial with a value collapsed"),
+            "{}",
+            status.message
+        );
+    });
+}

@@ -112,6 +112,13 @@ pub struct BestRecord {
     pub point: String,
     /// Its value.
     pub value: f64,
+    /// The same as people write it; a word more where its model collapsed.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schemars(length(max = 64))]
+    pub value_text: String,
+    /// Whether its model collapsed, as that of every other trial with a value: it gives one answer for every input.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub collapsed: bool,
 }
 
 /// The recommended point.

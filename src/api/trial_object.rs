@@ -69,6 +69,14 @@ pub struct TrialStatus {
     /// Final value of the objective; for a trial stopped early, the last that it had shown.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub value: Option<f64>,
+    /// The same as people write it; a word more where its model collapsed.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    #[schemars(length(max = 64))]
+    pub value_text: String,
+    /// Whether it reported that its model collapsed (metric `collapsed`): it gives one answer for every input, and its value says
+    /// nothing. Such a trial is the job's best only where there is no other.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub collapsed: bool,
     /// Where the value was read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source: Option<ValueSource>,

@@ -1,7 +1,7 @@
 //! A run as lines: one for each event, for people or for programs.
 
 use crate::local::{Event, Happening, Ledger, Listener};
-use crate::tuning::{Job, status};
+use crate::tuning::{COLLAPSED_SENTENCE, Job, status};
 use crate::view::numbers::{duration, escape, short};
 use std::io::{self, Write};
 
@@ -131,13 +131,15 @@ fn end_of_trial(
         .unwrap_or_default();
     let best = status(&ledger.snapshot, ledger.last_event()).best;
     let best = best
-        .filter(|b| b.index == index)
+        .filter(|b| b.index == index && !b.is_collapsed)
         .map(|_| "  best so far")
         .unwrap_or_default();
-    let message = if message.is_empty() {
-        String::new()
-    } else {
-        format!(": {message}")
+    let collapsed = trial.filter(|t| t.is_collapsed()).map(|_| COLLAPSED_SENTENCE);
+    let said = Some(message).filter(|m| !m.is_empty());
+    let said: Vec<&str> = said.into_iter().chain(collapsed).collect();
+    let message = match said.as_slice() {
+        [] => String::new(),
+        said => format!(": {}", said.join("; ")),
     };
     format!("{}  {phase}{took}{value}{best}{message}", job.trial_name(index))
 }

@@ -170,7 +170,7 @@ const COLUMNS: &[Column] = &[
     ("Trials", "string", ".status.progress", 0),
     ("Running", "integer", ".status.trials.running", 0),
     ("Failed", "integer", ".status.trials.failed", 1),
-    ("Best", "number", ".status.best.value", 0),
+    ("Best", "string", ".status.best.valueText", 0),
     ("Best-Point", "string", ".status.best.point", 0),
     ("Age", "date", ".metadata.creationTimestamp", 0),
     ("Message", "string", ".status.message", 1),
@@ -178,7 +178,7 @@ const COLUMNS: &[Column] = &[
 
 const TRIAL_COLUMNS: &[Column] = &[
     ("Phase", "string", ".status.phase", 0),
-    ("Value", "number", ".status.value", 0),
+    ("Value", "string", ".status.valueText", 0),
     ("Point", "string", ".status.point", 0),
     ("Step", "integer", ".status.step", 0),
     ("Attempts", "integer", ".status.attempts", 1),

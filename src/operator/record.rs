@@ -1,10 +1,11 @@
 //! A Trial object and the core's trial, one as the other. Pure.
 
 use super::sight::time;
+use super::standing::value_text;
 use crate::api::{self, CurveRecord, TrialFailure, TrialObjectSpec, TrialPhase, TrialStatus};
 use crate::optimizer::Why;
 use crate::space::SearchSpace;
-use crate::tuning::{CurvePoint, Failure, Phase, Progress, ShadowStop, Trial, curve};
+use crate::tuning::{COLLAPSED_SENTENCE, CurvePoint, Failure, Phase, Progress, ShadowStop, Trial, curve};
 use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
 use kube::api::DynamicObject;
@@ -97,7 +98,7 @@ impl Record {
             step,
             message: status.shadow_stop_message.clone(),
         });
-        trial.message.clone_from(&status.message);
+        trial.message = without_collapse(&status.message).to_owned();
         Some(trial)
     }
 
@@ -117,6 +118,11 @@ impl Record {
             phase,
             failure,
             value: trial.value,
+            value_text: trial
+                .value
+                .map(|v| value_text(v, trial.is_collapsed()))
+                .unwrap_or_default(),
+            collapsed: trial.is_collapsed(),
             metrics: finite.map(|(name, v)| (name.clone(), *v)).collect(),
             curve: points.iter().map(point).collect(),
             step: trial.progress.step,
@@ -132,10 +138,25 @@ impl Record {
             retry_time: trial.not_before,
             shadow_stop_step: shadow.map(|s| s.step),
             shadow_stop_message: shadow.map(|s| s.message.clone()).unwrap_or_default(),
-            message: trial.message.clone(),
+            message: with_collapse(trial),
             ..self.status.clone()
         }
     }
+}
+
+/// A trial's sentence, and that its model collapsed.
+fn with_collapse(trial: &Trial) -> String {
+    match (trial.is_collapsed(), trial.message.as_str()) {
+        (false, message) => message.to_owned(),
+        (true, "") => COLLAPSED_SENTENCE.into(),
+        (true, message) => format!("{message}; {COLLAPSED_SENTENCE}"),
+    }
+}
+
+/// The trial's own sentence again.
+fn without_collapse(message: &str) -> &str {
+    let own = message.strip_suffix(COLLAPSED_SENTENCE);
+    own.map_or(message, |own| own.strip_suffix("; ").unwrap_or(own))
 }
 
 fn phase_words(trial: &Trial) -> (TrialPhase, Option<TrialFailure>) {
@@ -219,7 +240,12 @@ mod tests {
                 "curve": [{"step": 3, "value": 0.2}, {"step": 7, "value": 0.3}], "checkpointFolder": 1,
                 "shadowStopStep": 3, "shadowStopMessage": "would have been stopped", "message": "would have been stopped"}),
             json!({"phase": "Failed", "failure": "TimedOut", "completionTime": "2026-01-02T03:04:05Z", "attempts": 1}),
-            json!({"phase": "Succeeded", "value": 0.3, "source": "Logs", "index": 1, "point": "lr=0.5", "attempts": 1}),
+            json!({"phase": "Succeeded", "value": 0.31234567, "valueText": "0.3123", "source": "Logs", "index": 1,
+                "point": "lr=0.5", "attempts": 1}),
+            json!({"phase": "Succeeded", "value": 0.8122270742358079, "valueText": "0.8122 collapsed", "collapsed": true,
+                "metrics": {"collapsed": 1.0}, "attempts": 1, "message": "collapsed: one answer for every input"}),
+            json!({"phase": "Succeeded", "value": 0.8122270742358079, "valueText": "0.8122 collapsed", "collapsed": true,
+                "metrics": {"collapsed": 1.0}, "attempts": 1, "message": "not known; collapsed: one answer for every input"}),
         ];
         for status in statuses {
             let (record, space) = record(status);

@@ -83,15 +83,14 @@ pub async fn run(
         None => None,
         Some(candidate) => tokio::select! {
             () = stop.clone() => return Ok(()),
-            leadership = lease::elected(connect, candidate, &fence) => Some(leadership?),
+            leadership = lease::elected(connect.clone(), candidate, &fence) => Some(leadership?),
         },
     };
     context.telemetry.leads(true);
-    let _looks = settings
-        .candidate
-        .clone()
-        .map(|own| tokio::spawn(neighbours::watch(client.clone(), own)))
-        .map(AbortOnDrop);
+    let _looks = match settings.candidate.clone() {
+        Some(own) => Some(AbortOnDrop(tokio::spawn(neighbours::watch(connect()?, own)))),
+        None => None,
+    };
     let lost = leadership.as_ref().map(lease::Leadership::lost);
     let lost = futures::future::OptionFuture::from(lost).then(|lost| async move {
         match lost {

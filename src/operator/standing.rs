@@ -7,7 +7,7 @@ use crate::api::{
     self, BestRecord, Condition, ConditionStatus, Fault, RecommendedRecord, TrialCounts, TuningJobStatus,
 };
 use crate::optimizer::Recommendation;
-use crate::tuning::{Counts, EndReason, Ended, Job, Snapshot, Status, sentence};
+use crate::tuning::{ALL_COLLAPSED, Counts, EndReason, Ended, Job, Snapshot, Status, sentence};
 use jiff::Timestamp;
 
 /// What to say of a job beside its numbers.
@@ -64,6 +64,8 @@ pub fn numbers(previous: &TuningJobStatus, snapshot: &Snapshot, status: &Status)
             point: point_text(&parameters),
             parameters,
             value: best.value,
+            value_text: value_text(best.value, best.is_collapsed),
+            collapsed: best.is_collapsed,
         })
     });
     new
@@ -85,8 +87,7 @@ pub fn recommended(job: &Job, found: &Recommendation, trials: u32) -> Option<Rec
 /// A point on one line, with four digits of each number.
 pub fn point_text(parameters: &api::Assignment) -> String {
     let text = |value: &serde_json::Value| match value.as_f64() {
-        Some(x) if x != 0.0 && !(1e-3..1e6).contains(&x.abs()) => format!("{x:.3e}"),
-        Some(x) => format!("{}", (x * 1e4).round() / 1e4),
+        Some(x) => number_text(x),
         None => value.as_str().map_or_else(|| value.to_string(), str::to_owned),
     };
     let pairs: Vec<String> = parameters
@@ -94,6 +95,19 @@ pub fn point_text(parameters: &api::Assignment) -> String {
         .map(|(name, value)| format!("{name}={}", text(value)))
         .collect();
     sentence(&pairs.join(" "))
+}
+
+fn number_text(x: f64) -> String {
+    match x {
+        x if x != 0.0 && !(1e-3..1e6).contains(&x.abs()) => format!("{x:.3e}"),
+        x => format!("{}", (x * 1e4).round() / 1e4),
+    }
+}
+
+/// A value of the objective for a table, which has no other place to say that it means nothing.
+pub fn value_text(value: f64, is_collapsed: bool) -> String {
+    let word = if is_collapsed { " collapsed" } else { "" };
+    format!("{}{word}", number_text(value))
 }
 
 fn counts_record(counts: &Counts) -> TrialCounts {
@@ -170,8 +184,14 @@ fn words(standing: &Standing, status: &TuningJobStatus) -> (&'static str, &'stat
         Standing::Working(trouble) => {
             let progress = status.progress.clone().unwrap_or_default();
             let trouble = trouble.as_ref().map(|why| format!("; {why}"));
-            let message = format!("{progress} trials done{}", trouble.unwrap_or_default());
-            ("Running", "TrialsRunning", message)
+            let doubt = status.best.as_ref().filter(|best| best.collapsed);
+            let doubt = doubt.map(|_| format!("; {ALL_COLLAPSED}"));
+            let notes = [doubt, trouble].into_iter().flatten().collect::<String>();
+            (
+                "Running",
+                "TrialsRunning",
+                format!("{progress} trials done{notes}"),
+            )
         }
     }
 }

@@ -3,7 +3,7 @@
 //! Level-triggered: the plan follows from what is, not from what happened. Carrying out a plan and deciding again ends in
 //! an empty plan, so a shell may decide as often as it likes, and a shell that died half-way just decides again.
 
-use super::stopping::without_value;
+use super::stopping::judged;
 use super::{
     Action, Counts, EndReason, Ended, MedianStop, Phase, Plan, Snapshot, StopReason, Trial, affordable,
     ended, lags_behind, may_start, propose, status,
@@ -149,7 +149,7 @@ fn create(
     (counts.active() == 0).then(|| {
         let message = format!("after {} trials the strategy has no point left", counts.done());
         let reason = EndReason::SpaceExhausted;
-        Action::End(without_value(snapshot, Ended { reason, message }))
+        Action::End(judged(snapshot, Ended { reason, message }))
     })
 }
 

@@ -37,5 +37,5 @@ pub use retry::{Retry, may_start, stuck};
 pub use sentence::{MAX_SENTENCE_CHARS, sentence};
 pub use snapshot::{EndReason, Ended, Snapshot};
 pub use status::{Best, Status, status};
-pub use stopping::{ended, reopens};
-pub use trial::{Failure, Phase, Progress, ShadowStop, Trial};
+pub use stopping::{ALL_COLLAPSED, ended, reopens};
+pub use trial::{COLLAPSED, COLLAPSED_SENTENCE, Failure, Phase, Progress, ShadowStop, Trial};

@@ -2,6 +2,7 @@
 
 use super::{Job, Phase, Snapshot, Trial};
 use crate::optimizer::{self, Observation, Outcome, Pending, Proposal, Recommendation, Request};
+use std::collections::HashSet;
 
 /// The finished trials as observations, by ascending index. Cancelled trials say nothing.
 pub fn history(trials: &[Trial]) -> Vec<Observation> {
@@ -28,8 +29,25 @@ pub fn propose(snapshot: &Snapshot, n: u32) -> Vec<Proposal> {
 }
 
 /// The point to hand to the user; `None` while too few trials have succeeded.
+///
+/// A proposal learns from every value. What is handed over must work, and for that a model that collapsed is a failure:
+/// otherwise the point of one would be recommended wherever the others have not come as far as answering yes to everything
+/// does. Where all have collapsed there is nothing else to go by; the [`best`](super::status::best) says so.
 pub fn recommend(snapshot: &Snapshot) -> Option<Recommendation> {
-    with_request(snapshot, 1, optimizer::recommend)
+    Question::best(snapshot).recommend()
+}
+
+/// The finished trials as what is to be recommended learns from them.
+fn sound_history(trials: &[Trial]) -> Vec<Observation> {
+    let mut history = history(trials);
+    let is_sound = |t: &Trial| t.phase == Phase::Succeeded && t.value.is_some() && !t.is_collapsed();
+    if trials.iter().any(is_sound) {
+        let collapsed: HashSet<u32> = trials.iter().filter(|t| t.is_collapsed()).map(|t| t.index).collect();
+        for observation in history.iter_mut().filter(|o| collapsed.contains(&o.index)) {
+            observation.outcome = Outcome::Failed;
+        }
+    }
+    history
 }
 
 /// All that a proposal or a recommendation depends on: the same question has the same answer.
@@ -55,8 +73,10 @@ impl Question {
     /// Which point to hand to the user. What is under way makes no difference.
     pub fn best(snapshot: &Snapshot) -> Self {
         Self {
+            job: snapshot.job.clone(),
+            history: sound_history(&snapshot.trials),
             pending: Vec::new(),
-            ..Self::next(snapshot, 1)
+            n: 1,
         }
     }
 
@@ -105,5 +125,99 @@ fn request<'a>(job: &'a Job, history: &'a [Observation], pending: &'a [Pending],
         max_trials: job.budget.max_trials,
         parallel: job.budget.parallel,
         seed: job.seed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::optimizer::{Goal, Strategy, Why};
+    use crate::space::{Domain, Parameter, Point, Scale, SearchSpace, Value};
+    use crate::tuning::{ALL_COLLAPSED, Budget, COLLAPSED, Job, Objective, ended, status};
+    use jiff::Timestamp;
+
+    /// Trials that succeeded, at these places with these values; whether their models collapsed.
+    fn snapshot(trials: &[(f64, f64, bool)]) -> Snapshot {
+        let domain = Domain::Double {
+            min: 0.0,
+            max: 1.0,
+            scale: Scale::Linear,
+        };
+        let mut snapshot = Snapshot::new(Job {
+            name: "a".into(),
+            space: SearchSpace::new(vec![Parameter::new("x", domain).unwrap()]).unwrap(),
+            objective: Objective {
+                metric: "f1".into(),
+                goal: Goal::Maximize,
+                target: Some(0.81),
+            },
+            strategy: Strategy::Bayesian,
+            seed: 7,
+            budget: Budget {
+                max_trials: trials.len() as u32,
+                parallel: 1,
+                max_failed: None,
+                max_duration: None,
+                max_trial_duration: None,
+                max_without_improvement: None,
+                max_gpu_hours: None,
+            },
+            retry: Default::default(),
+            early_stopping: None,
+            prior: vec![],
+            suspend: false,
+            gpus_per_trial: 0,
+        });
+        for (index, (x, value, collapsed)) in (1..).zip(trials) {
+            let point = Point(vec![Value::Double(*x)]);
+            let mut trial = Trial::new(index, point, None, Why::manual(), Timestamp::UNIX_EPOCH);
+            trial.phase = Phase::Succeeded;
+            trial.value = Some(*value);
+            trial.metrics = [(COLLAPSED.to_owned(), f64::from(u8::from(*collapsed)))].into();
+            snapshot.trials.push(trial);
+        }
+        snapshot
+    }
+
+    #[test]
+    fn a_collapsed_trial_is_neither_the_best_nor_recommended() {
+        let snapshot = snapshot(&[
+            (0.1, 0.7, false),
+            (0.2, 0.75, false),
+            (0.3, 0.74, false),
+            (0.8, 0.8122, true),
+            (0.9, 0.8122, true),
+        ]);
+        let best = status(&snapshot, Timestamp::UNIX_EPOCH).best.unwrap();
+        assert_eq!((best.index, best.is_collapsed), (2, false));
+        let point = recommend(&snapshot).unwrap().point;
+        assert!(
+            matches!(point.0[0], Value::Double(x) if (0.1..=0.3).contains(&x)),
+            "{point:?}"
+        );
+        assert_eq!(
+            history(&snapshot.trials)[3].outcome,
+            Outcome::Value(0.8122),
+            "it is learned from"
+        );
+        let end = ended(&snapshot, Timestamp::UNIX_EPOCH).unwrap();
+        assert_eq!(
+            end.message, "all 5 trials are done",
+            "a collapsed trial reaches no target"
+        );
+    }
+
+    #[test]
+    fn where_all_collapsed_the_end_says_so() {
+        let snapshot = snapshot(&[(0.2, 0.8122, true), (0.8, 0.8122, true)]);
+        let best = status(&snapshot, Timestamp::UNIX_EPOCH).best.unwrap();
+        assert_eq!((best.index, best.is_collapsed), (1, true));
+        assert!(recommend(&snapshot).is_some());
+        let end = ended(&snapshot, Timestamp::UNIX_EPOCH).unwrap();
+        assert!(
+            end.reason.is_success() && end.message.ends_with(ALL_COLLAPSED),
+            "{}",
+            end.message
+        );
     }
 }

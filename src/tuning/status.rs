@@ -1,6 +1,6 @@
 //! How a job stands, in numbers that a person or a condition can use.
 
-use super::{Counts, Ended, Phase, Snapshot, Trial};
+use super::{Counts, Ended, Objective, Phase, Snapshot, Trial};
 use jiff::Timestamp;
 
 /// A job's state.
@@ -25,6 +25,8 @@ pub struct Best {
     pub index: u32,
     /// Its value.
     pub value: f64,
+    /// Whether its model collapsed. Such a trial is the best only where there is no other.
+    pub is_collapsed: bool,
 }
 
 /// Reads the status off a snapshot.
@@ -38,23 +40,34 @@ pub fn status(snapshot: &Snapshot, now: Timestamp) -> Status {
     }
 }
 
-/// The best value of the trials that succeeded; of equals, the first.
+/// The best value of the trials that succeeded; of equals, the first. Those that collapsed are behind all others.
 ///
 /// Early-stopped trials do not compete: their last value is not that of a whole run.
 pub fn best(snapshot: &Snapshot) -> Option<Best> {
     let objective = &snapshot.job.objective;
-    let values = snapshot
-        .trials
-        .iter()
-        .filter(|t| t.phase == Phase::Succeeded)
-        .filter_map(|t| {
-            let value = t.value?;
-            Some(Best {
-                index: t.index,
-                value,
-            })
-        });
-    values.reduce(|a, b| if objective.better(b.value, a.value) { b } else { a })
+    let values = snapshot.trials.iter().filter_map(observed);
+    values.reduce(|a, b| if b.beats(a, objective) { b } else { a })
+}
+
+/// What a trial adds to the comparison, if it succeeded.
+pub(super) fn observed(trial: &Trial) -> Option<Best> {
+    let succeeded = trial.phase == Phase::Succeeded;
+    Some(Best {
+        index: trial.index,
+        value: trial.value.filter(|_| succeeded)?,
+        is_collapsed: trial.is_collapsed(),
+    })
+}
+
+impl Best {
+    /// Whether it takes the place of another.
+    pub(super) fn beats(self, other: Self, objective: &Objective) -> bool {
+        match (self.is_collapsed, other.is_collapsed) {
+            (false, true) => true,
+            (true, false) => false,
+            _ => objective.better(self.value, other.value),
+        }
+    }
 }
 
 /// GPUs times hours that all trials held so far.

@@ -1,6 +1,6 @@
 //! Is the job at its end?
 
-use super::status::{best, gpu_hours};
+use super::status::{Best, best, gpu_hours, observed};
 use super::{Counts, EndReason, Ended, Failure, Phase, Snapshot, Trial};
 use crate::optimizer::Goal;
 use jiff::Timestamp;
@@ -19,7 +19,7 @@ pub fn ended(snapshot: &Snapshot, now: Timestamp) -> Option<Ended> {
         .find_map(|rule| rule(snapshot))
         .or_else(|| time_spent(snapshot))
         .or_else(|| gpu_hours_spent(snapshot, now))
-        .map(|end| without_value(snapshot, end))
+        .map(|end| judged(snapshot, end))
 }
 
 /// Whether a job that has ended goes on, now that its manifest has changed: where the rule that ended it holds no more, such
@@ -32,11 +32,26 @@ pub fn reopens(snapshot: &Snapshot, end: &Ended, now: Timestamp) -> bool {
     }
 }
 
-/// An end of which nothing came is no success.
-pub(super) fn without_value(snapshot: &Snapshot, end: Ended) -> Ended {
-    if !end.reason.is_success() || best(snapshot).is_some() {
+/// An end of which nothing came is no success, and one with a value that says nothing is not handed over without a word.
+pub(super) fn judged(snapshot: &Snapshot, end: Ended) -> Ended {
+    if !end.reason.is_success() {
         return end;
     }
+    match best(snapshot) {
+        None => without_value(snapshot, end),
+        Some(best) if best.is_collapsed => Ended {
+            message: format!("{}; {ALL_COLLAPSED}", end.message),
+            ..end
+        },
+        Some(_) => end,
+    }
+}
+
+/// What is said of a job where no trial has a value that means anything.
+pub const ALL_COLLAPSED: &str = "every trial with a value collapsed (one answer for every input), so neither the best nor the \
+                                 recommended point is worth anything";
+
+fn without_value(snapshot: &Snapshot, end: Ended) -> Ended {
     let last = last_failed(snapshot).map(|(name, message)| format!("; the last, {name}: {message}"));
     Ended {
         reason: EndReason::NoTrialSucceeded,
@@ -60,7 +75,8 @@ fn end(reason: EndReason, message: String) -> Option<Ended> {
 fn target_reached(snapshot: &Snapshot) -> Option<Ended> {
     let objective = &snapshot.job.objective;
     let target = objective.target?;
-    let best = best(snapshot)?;
+    // A collapsed model has not reached anything, whatever its value.
+    let best = best(snapshot).filter(|b| !b.is_collapsed)?;
     if objective.better(target, best.value) {
         return None;
     }
@@ -140,13 +156,12 @@ fn without_improvement(snapshot: &Snapshot) -> u32 {
         .filter(|t| matches!(t.phase, Phase::Succeeded | Phase::EarlyStopped | Phase::Failed(_)))
         .collect();
     finished.sort_by_key(|t| (t.ended, t.index));
-    let mut best: Option<f64> = None;
+    let mut best: Option<Best> = None;
     let mut idle = 0;
     for trial in finished {
-        let value = trial.value.filter(|_| trial.phase == Phase::Succeeded);
-        match value {
-            Some(v) if best.is_none_or(|b| objective.better(v, b)) => {
-                best = Some(v);
+        match observed(trial) {
+            Some(new) if best.is_none_or(|b| new.beats(b, objective)) => {
+                best = Some(new);
                 idle = 0;
             }
             // Before anything has succeeded there is nothing to improve on: failures have a limit of their own.

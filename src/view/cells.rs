@@ -3,9 +3,8 @@
 use super::RunView;
 use super::grid::{Column, Room};
 use super::numbers::{aligned_or_dash, cut, duration, escape, value};
-use super::run_view::is_collapsed;
 use crate::space::Parameter;
-use crate::tuning::{Phase, Trial};
+use crate::tuning::{COLLAPSED_SENTENCE, Phase, Trial};
 
 /// Columns of the trials: name, parameters, progress, objective, state, duration. The best one bears a star.
 pub(super) fn trial_columns(view: &RunView, trials: &[&Trial]) -> Vec<Column> {
@@ -80,8 +79,8 @@ pub(super) fn message(trial: &Trial) -> String {
     if !trial.message.is_empty() {
         parts.push(escape(&trial.message));
     }
-    if is_collapsed(trial) {
-        parts.push("collapsed: one class for every example".into());
+    if trial.is_collapsed() {
+        parts.push(COLLAPSED_SENTENCE.into());
     }
     if let Some(shadow) = trial.shadow_stop.as_ref().filter(|s| s.message != trial.message) {
         parts.push(escape(&shadow.message));

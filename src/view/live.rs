@@ -6,6 +6,7 @@ use super::grid::{Column, GAP, fit, pad};
 use super::numbers::{aligned, cut, duration, escape, short};
 use super::plot::{Plot, paint, plotted_parameter};
 use super::progress::{job_eta, job_fraction, trial_eta};
+use super::report::doubt;
 use super::run_view::strategy_word;
 use super::table::phases_line;
 use crate::optimizer::Goal;
@@ -126,9 +127,10 @@ fn results(view: &RunView) -> Vec<Line<'static>> {
             "best         ".dark_gray(),
             format!("{metric} {}", aligned(best.value)).bold(),
             format!(
-                " at {}, {}",
+                " at {}, {}{}",
                 view.assignment(&trial.point),
-                view.snapshot.job.trial_name(best.index)
+                view.snapshot.job.trial_name(best.index),
+                doubt(best)
             )
             .into(),
         ],

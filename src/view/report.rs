@@ -40,16 +40,18 @@ fn results(view: &RunView) -> Vec<String> {
     };
     let name = view.snapshot.job.trial_name(best.index);
     let mut lines = vec![format!(
-        "best         {metric} {} at {}, {name}",
+        "best         {metric} {} at {}, {name}{}",
         aligned(best.value),
-        view.assignment(&trial.point)
+        view.assignment(&trial.point),
+        doubt(best)
     )];
     if let Some(r) = &view.recommendation {
         let interval = format!("90 % interval {} to {}", aligned(r.low), aligned(r.high));
         let place = view.assignment(&r.point);
         lines.push(format!(
-            "recommended  {metric} {} expected at {place}, {interval}",
-            aligned(r.mean)
+            "recommended  {metric} {} expected at {place}, {interval}{}",
+            aligned(r.mean),
+            doubt(best)
         ));
         lines.push(winners_curse(view, best, r));
     }
@@ -60,12 +62,21 @@ fn results(view: &RunView) -> Vec<String> {
     ));
     match view.n_collapsed() {
         0 => {}
-        1 => lines.push("1 trial collapsed: its model gives one class for every example".into()),
+        1 => lines.push("1 trial collapsed: its model gives one answer for every input".into()),
         n => lines.push(format!(
-            "{n} trials collapsed: their models give one class for every example"
+            "{n} trials collapsed: their models give one answer for every input"
         )),
     }
     lines
+}
+
+/// What is said of the best and the recommended point where every trial with a value collapsed.
+pub(super) fn doubt(best: Best) -> &'static str {
+    if best.is_collapsed {
+        ": worth nothing, every trial with a value collapsed"
+    } else {
+        ""
+    }
 }
 
 /// Why the recommended point, and not the best observation, is what to use.

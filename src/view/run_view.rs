@@ -62,15 +62,10 @@ impl RunView {
         succeeded.filter(|t| t.value.is_some_and(near)).count()
     }
 
-    /// Number of trials that reported that their model collapsed: it gives one class for every example.
+    /// Number of trials that reported that their model collapsed: it gives one answer for every input.
     pub(super) fn n_collapsed(&self) -> usize {
-        self.snapshot.trials.iter().filter(|t| is_collapsed(t)).count()
+        self.snapshot.trials.iter().filter(|t| t.is_collapsed()).count()
     }
-}
-
-/// Whether a trial reported that its model collapsed, as metric `collapsed` with value 1.
-pub(super) fn is_collapsed(trial: &Trial) -> bool {
-    trial.metrics.get("collapsed") == Some(&1.0)
 }
 
 /// One word for a strategy, as the manifest has it.

@@ -57,6 +57,9 @@ pub struct BestSummary {
     pub parameters: Parameters,
     /// Its value.
     pub value: f64,
+    /// Whether its model collapsed, as that of every other trial with a value: then the value says nothing.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub collapsed: bool,
 }
 
 /// The point to use, and the 90 % interval of what to expect there.
@@ -118,6 +121,7 @@ pub fn summary(view: &RunView) -> Summary {
             trial: job.trial_name(best.index),
             parameters: parameters(&job.space, &trial.point),
             value: best.value,
+            collapsed: best.is_collapsed,
         });
     let recommended = view.recommendation.as_ref().map(|r| RecommendedSummary {
         parameters: parameters(&job.space, &r.point),
