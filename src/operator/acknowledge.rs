@@ -19,7 +19,7 @@ impl Pass<'_> {
         }
         let now = Timestamp::now();
         if is_new && let Some(from) = &self.checked.spec.warm_start {
-            match prior::gather(self.ctx, &self.owner, &self.checked.job, &from.from) {
+            match prior::gather(self.ctx, &self.owner, &self.checked.job, &from.from).await? {
                 Ok(found) => self.status.prior = found,
                 Err(why) => {
                     standing::stand(&mut self.status, &Standing::Waiting(why), generation, now);

@@ -191,6 +191,11 @@ impl Pass<'_> {
     async fn create(&mut self, first_index: u32, proposals: &[Proposal]) -> Result<bool, Error> {
         for (index, proposal) in (first_index..).zip(proposals) {
             let object = self.trial_object(index, proposal);
+            let known = self.ctx.stores.trials.of(&self.owner);
+            if known.iter().any(|t| t.name_any() == object.name_any()) {
+                // Of an earlier job with this name. Of one that stays the job's status tells.
+                return Ok(false);
+            }
             let created = match self.ctx.cluster.create_trial(&object).await {
                 Ok(Created::New(created)) => created,
                 // Ours, not seen yet, or of an earlier job with this name: either way to be waited for.

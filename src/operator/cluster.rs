@@ -93,6 +93,14 @@ impl Cluster {
             .await
     }
 
+    /// A job as it is now, not as a watch last told.
+    pub async fn job(&self, namespace: &str, name: &str) -> Result<Option<DynamicObject>, Error> {
+        let params = kube::api::ListParams::default().fields(&format!("metadata.name={name}"));
+        let api = self.jobs(namespace);
+        let found = self.timed("list", "TuningJob", api.list(&params)).await?;
+        Ok(found.items.into_iter().next())
+    }
+
     /// The trials that carry a job's label, as they are now.
     pub async fn trials_of(&self, namespace: &str, job: &str) -> Result<Vec<DynamicObject>, Error> {
         let params = kube::api::ListParams::default().labels(&format!("{}={job}", super::JOB_LABEL));

@@ -35,6 +35,7 @@ mod listen;
 mod log_place;
 mod neighbours;
 mod observe;
+mod orphans;
 mod placement;
 mod prior;
 mod reconcile;

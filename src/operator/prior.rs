@@ -1,43 +1,58 @@
 //! What earlier jobs know (warm start).
 
 use super::context::{Context, Owner};
+use super::reconcile::Error;
 use super::record::Record;
 use super::standing;
 use crate::api::{self, PriorObservation, TuningJobStatus};
 use crate::optimizer::{Observation, Outcome};
 use crate::tuning::{Job, Phase};
 use kube::ResourceExt;
-use kube::runtime::reflector::ObjectRef;
+use kube::api::DynamicObject;
 
 /// Most observations that are taken over.
 const MOST: usize = 200;
 
-/// The finished trials of earlier jobs that are points of this job's space; the error says what has to be waited for.
-pub fn gather(
+/// The finished trials of earlier jobs that are points of this job's space; what has to be waited for is a sentence.
+///
+/// All of it is asked for anew. Each kind has a watch of its own: the one may tell that a job has ended before the other has
+/// brought the values of its trials, and what is missing now would be missing for ever.
+pub async fn gather(
     ctx: &Context,
     owner: &Owner,
     job: &Job,
     from: &[String],
-) -> Result<Vec<PriorObservation>, String> {
+) -> Result<Result<Vec<PriorObservation>, String>, Error> {
     let mut found = Vec::new();
     for name in from {
-        let reference = ObjectRef::new_with(name, super::cluster::job_resource()).within(&owner.0);
-        let parent = ctx.stores.jobs.get(&reference);
-        let parent = parent.ok_or_else(|| {
-            format!("spec.warmStart.from: there is no TuningJob {name:?} in this namespace")
-        })?;
+        let Some(parent) = ctx.cluster.job(&owner.0, name).await? else {
+            return Ok(Err(format!(
+                "spec.warmStart.from: there is no TuningJob {name:?} in this namespace"
+            )));
+        };
         let status = parent.data.get("status").cloned().unwrap_or_default();
         let status: TuningJobStatus = serde_json::from_value(status).unwrap_or_default();
         if standing::ended(&status).is_none() {
-            return Err(format!("spec.warmStart.from: TuningJob {name:?} has not ended"));
+            return Ok(Err(format!(
+                "spec.warmStart.from: TuningJob {name:?} has not ended"
+            )));
         }
-        let trials = ctx.stores.trials.of(&(owner.0.clone(), name.clone()));
-        let mut records: Vec<Record> = trials.iter().filter_map(|t| Record::parse(t).ok()).collect();
+        let trials = ctx.cluster.trials_of(&owner.0, name).await?;
+        let own = trials.iter().filter(|t| is_owned(t, &parent));
+        let mut records: Vec<Record> = own.filter_map(|t| Record::parse(t).ok()).collect();
         records.sort_by_key(|r| r.index);
         found.extend(records.iter().filter_map(|r| observation(job, r)));
     }
     found.truncate(MOST);
-    Ok(found)
+    Ok(Ok(found))
+}
+
+/// Not those of an earlier job of the same name.
+fn is_owned(trial: &DynamicObject, job: &DynamicObject) -> bool {
+    trial
+        .owner_references()
+        .iter()
+        .any(|owner| Some(&owner.uid) == job.uid().as_ref())
 }
 
 fn observation(job: &Job, record: &Record) -> Option<PriorObservation> {

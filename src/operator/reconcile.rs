@@ -6,6 +6,7 @@ use super::cluster::is_conflict;
 use super::context::{Context, Owner, Settings};
 use super::kube_jobs;
 use super::observe::observe;
+use super::orphans;
 use super::record::Record;
 use super::standing::{self, Standing};
 use super::trial_job::affinity;
@@ -198,7 +199,7 @@ impl Pass<'_> {
         objects: impl Iterator<Item = DynamicObject>,
     ) -> (Option<String>, Vec<DynamicObject>) {
         let uid = self.object.uid();
-        let (mut unreadable, mut newcomers) = (None, Vec::new());
+        let (mut unreadable, mut newcomers, mut obstacles) = (None, Vec::new(), Vec::new());
         for object in objects {
             if adopt::is_new(&object) {
                 newcomers.push(object);
@@ -209,8 +210,11 @@ impl Pass<'_> {
                 continue;
             }
             if !owners.iter().any(|o| Some(&o.uid) == uid.as_ref()) {
-                // Of an earlier job with this name: on its way out.
-                self.look_again = true;
+                // Of an earlier job with this name: on its way out, unless nobody takes it there.
+                match orphans::is_in_the_way(&object, &self.checked.job) {
+                    true => obstacles.push(object.name_any()),
+                    false => self.look_again = true,
+                }
                 continue;
             }
             match Record::parse(&object) {
@@ -225,7 +229,8 @@ impl Pass<'_> {
             }
         }
         self.records.sort_by_key(|r| r.index);
-        (unreadable, newcomers)
+        let in_the_way = orphans::sentence(&self.owner.0, obstacles);
+        (unreadable.or(in_the_way), newcomers)
     }
 
     pub fn snapshot(&self, now: Timestamp) -> Snapshot {
