@@ -2,6 +2,7 @@
 
 use super::context::Settings;
 use super::lease::{self, Candidate};
+use super::memory;
 use super::remove_checkpoints::{self, RemoveCheckpoints};
 use crate::tuning::Retry;
 use clap::{Parser, Subcommand};
@@ -114,6 +115,7 @@ fn print_crds() -> ExitCode {
 }
 
 fn start(run: Run) -> ExitCode {
+    memory::be_frugal();
     let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into());
     tracing_subscriber::fmt()
         .json()

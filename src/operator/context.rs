@@ -5,13 +5,14 @@ use super::events::Events;
 use super::lease::Candidate;
 use super::listen::Listeners;
 use super::sight;
+use super::slim::Slim;
 use super::telemetry::Telemetry;
 use super::thinker::Thinker;
 use super::warnings::Warnings;
 use crate::tuning::Retry;
 use jiff::SignedDuration;
 use k8s_openapi::api::batch::v1::Job;
-use k8s_openapi::api::core::v1::{Pod, PodSpec};
+use k8s_openapi::api::core::v1::Pod;
 use kube::api::DynamicObject;
 use kube::runtime::reflector::{ObjectRef, Store};
 use std::collections::{HashMap, VecDeque};
@@ -103,11 +104,7 @@ impl Departed {
         if !sight::has_exited(&pod) {
             return;
         }
-        let node_name = pod.spec.take().and_then(|spec| spec.node_name);
-        pod.spec = Some(PodSpec {
-            node_name,
-            ..PodSpec::default()
-        });
+        pod.slim();
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         while all.front().is_some_and(|gone| gone.since.elapsed() > MEMORY) {
             all.pop_front();

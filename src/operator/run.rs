@@ -7,6 +7,7 @@ use super::lease::{self, Fence};
 use super::listen::Listeners;
 use super::neighbours;
 use super::reconcile::{self, Error};
+use super::slim::Slim;
 use super::telemetry::Telemetry;
 use super::thinker::{Thinker, Wakes};
 use super::{JOB_LABEL, serve};
@@ -15,7 +16,8 @@ use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{Api, ApiResource, DynamicObject};
 use kube::runtime::controller::Action;
-use kube::runtime::reflector::ObjectRef;
+use kube::runtime::reflector::store::Writer;
+use kube::runtime::reflector::{ObjectRef, Store};
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::runtime::{Controller, WatchStreamExt};
 use kube::{Client, ResourceExt};
@@ -142,9 +144,9 @@ fn set_up(
     let namespace = &settings.namespace;
     let (wake, woken) = unbounded_channel();
     let jobs = dynamic(&client, namespace, &job_resource());
-    let controller = Controller::new_with(jobs, watcher::Config::default(), job_resource());
+    let (jobs, controller) = follow_jobs(jobs);
     let stores = Stores {
-        jobs: controller.store(),
+        jobs,
         trials: Index::default(),
         kube_jobs: Index::default(),
         pods: Index::default(),
@@ -194,6 +196,16 @@ fn set_up(
     Ok((controller, Arc::new(context), Watches { listed, woken }))
 }
 
+/// TuningJobs as they are kept, and who is told of each change to one.
+fn follow_jobs(api: Api<DynamicObject>) -> (Store<DynamicObject>, Controller<DynamicObject>) {
+    let writer = Writer::<DynamicObject>::new(job_resource());
+    let store = writer.as_reader();
+    let events = watcher(api, watcher::Config::default()).modify(Slim::slim);
+    let changes = events.reflect(writer).applied_objects();
+    let controller = Controller::for_stream_with(changes, store.clone(), job_resource());
+    (store, controller)
+}
+
 fn dynamic(client: &Client, namespace: &Option<String>, resource: &ApiResource) -> Api<DynamicObject> {
     match namespace {
         Some(namespace) => Api::namespaced_with(client.clone(), namespace, resource),
@@ -239,7 +251,7 @@ fn follow<K>(
     depart: impl Fn(&Owner, K) + Send + 'static,
 ) -> oneshot::Receiver<()>
 where
-    K: kube::Resource + Clone + std::fmt::Debug + serde::de::DeserializeOwned + Send + Sync + 'static,
+    K: kube::Resource + Slim + Clone + std::fmt::Debug + serde::de::DeserializeOwned + Send + Sync + 'static,
 {
     let (done, listed) = oneshot::channel();
     let mut done = Some(done);
@@ -290,13 +302,13 @@ where
     listed
 }
 
-fn put<K: kube::Resource + Clone>(
+fn put<K: kube::Resource + Clone + Slim>(
     index: &Index<K>,
     mut object: K,
     wake: &UnboundedSender<ObjectRef<DynamicObject>>,
     owner_of: OwnerOf<K>,
 ) {
-    object.meta_mut().managed_fields = None;
+    object.slim();
     if let Some(owner) = owner_of(&object) {
         let name = object.meta().name.clone().unwrap_or_default();
         index.put(&owner, &name, object);
