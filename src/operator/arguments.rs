@@ -3,11 +3,13 @@
 use super::context::Settings;
 use super::lease::{self, Candidate};
 use super::memory;
+use super::prometheus_server::PrometheusServer;
 use super::remove_checkpoints::{self, RemoveCheckpoints};
 use crate::tuning::Retry;
 use clap::{Parser, Subcommand};
 use jiff::SignedDuration;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -67,6 +69,23 @@ struct Run {
     /// Address of a Prometheus server that scrapes the trials' pods, for spec.metrics.promQuery.
     #[arg(long, value_name = "URL", env = "TUNING_PROMETHEUS_URL")]
     prometheus_url: Option<reqwest::Url>,
+    /// Certificates, as PEM, by which an https --prometheus-url is believed, instead of the system's. Read at the start.
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "TUNING_PROMETHEUS_CA_FILE",
+        requires = "prometheus_url"
+    )]
+    prometheus_ca_file: Option<PathBuf>,
+    /// A token for the Prometheus server, such as a service account's: read anew for each question, and sent over https or
+    /// to this machine alone.
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "TUNING_PROMETHEUS_TOKEN_FILE",
+        requires = "prometheus_url"
+    )]
+    prometheus_token_file: Option<PathBuf>,
     /// Where /metrics, /healthz and /readyz are served.
     #[arg(long, value_name = "ADDRESS", default_value = "0.0.0.0:8080")]
     listen: SocketAddr,
@@ -126,40 +145,49 @@ fn start(run: Run) -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return refuse(&error),
     };
+    let settings = match settings(run) {
+        Ok(settings) => settings,
+        Err(why) => return refuse(&why),
+    };
     runtime.block_on(async {
         let config = match kube::Config::infer().await {
             Ok(config) => config,
             Err(error) => return refuse(&error),
         };
         let connect = Arc::new(move || kube::Client::try_from(config.clone()));
-        let default = Settings::default();
-        let settings = Settings {
-            image: run.image.unwrap_or(default.image),
-            trainer_image: run.trainer_image.unwrap_or(default.trainer_image),
-            namespace: run.namespace.clone(),
-            concurrency: run.concurrency,
-            scrape_interval: Duration::from_secs(run.scrape_interval),
-            prometheus: run.prometheus_url,
-            lost_node_after: SignedDuration::from_secs(run.lost_node_after.into()),
-            stalled_after: SignedDuration::from_secs(run.stalled_after.into()),
-            retry: Retry {
-                pause: SignedDuration::from_secs(run.retry_pause.into()),
-                ..Retry::default()
-            },
-            listen: Some(run.listen),
-            candidate: run.lease_namespace.map(|namespace| Candidate {
-                namespace,
-                name: run.lease_name,
-                scope: run.namespace,
-                identity: identity(),
-                duration: Duration::from_secs(run.lease_duration),
-            }),
-            cleanup_patience: default.cleanup_patience,
-        };
         match super::run(connect, settings, stopped()).await {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => refuse(&error),
         }
+    })
+}
+
+fn settings(run: Run) -> Result<Settings, String> {
+    let default = Settings::default();
+    let server =
+        |url| PrometheusServer::new(url, run.prometheus_ca_file.as_deref(), run.prometheus_token_file);
+    Ok(Settings {
+        image: run.image.unwrap_or(default.image),
+        trainer_image: run.trainer_image.unwrap_or(default.trainer_image),
+        namespace: run.namespace.clone(),
+        concurrency: run.concurrency,
+        scrape_interval: Duration::from_secs(run.scrape_interval),
+        prometheus: run.prometheus_url.map(server).transpose()?,
+        lost_node_after: SignedDuration::from_secs(run.lost_node_after.into()),
+        stalled_after: SignedDuration::from_secs(run.stalled_after.into()),
+        retry: Retry {
+            pause: SignedDuration::from_secs(run.retry_pause.into()),
+            ..Retry::default()
+        },
+        listen: Some(run.listen),
+        candidate: run.lease_namespace.map(|namespace| Candidate {
+            namespace,
+            name: run.lease_name,
+            scope: run.namespace,
+            identity: identity(),
+            duration: Duration::from_secs(run.lease_duration),
+        }),
+        cleanup_patience: default.cleanup_patience,
     })
 }
 

@@ -4,6 +4,7 @@ use super::cluster::Cluster;
 use super::events::Events;
 use super::lease::Candidate;
 use super::listen::Listeners;
+use super::prometheus_server::PrometheusServer;
 use super::sight;
 use super::slim::Slim;
 use super::telemetry::Telemetry;
@@ -35,8 +36,8 @@ pub struct Settings {
     pub concurrency: u16,
     /// Time between two readings of a trial's metrics.
     pub scrape_interval: Duration,
-    /// Address of the Prometheus server that `spec.metrics.promQuery` is about; `None`: such jobs are refused.
-    pub prometheus: Option<reqwest::Url>,
+    /// The Prometheus server that `spec.metrics.promQuery` is about; `None`: such jobs are refused.
+    pub prometheus: Option<PrometheusServer>,
     /// How long after a pod should have been gone its node counts as lost, and its trial is started elsewhere.
     pub lost_node_after: SignedDuration,
     /// What is borne of nodes that would not run a trial.
@@ -168,6 +169,11 @@ impl<K: Clone> Index<K> {
         groups.retain(|_, group| !group.is_empty());
     }
 
+    /// One object of a job.
+    pub fn get(&self, owner: &Owner, name: &str) -> Option<Arc<K>> {
+        self.lock().get(owner)?.get(name).cloned()
+    }
+
     /// The objects of a job.
     pub fn of(&self, owner: &Owner) -> Vec<Arc<K>> {
         self.lock()
@@ -235,6 +241,7 @@ impl Context {
 
     fn forget(&self, owner: &Owner) {
         self.thinker.forget(owner);
+        self.listeners.keep(owner, &[]);
         self.versions
             .lock()
             .unwrap_or_else(PoisonError::into_inner)

@@ -6,6 +6,7 @@
 use super::cluster::{Cluster, LogStream};
 use super::listen::{Heard, keep_points};
 use super::log_place::{LogPlace, Part};
+use super::trouble::{Kind, Patience, Trouble};
 use crate::metrics::{Lines, Listener, LogMetrics};
 use futures::io::AsyncBufReadExt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -126,25 +127,35 @@ impl PodLog {
         self.reader().heard.clone()
     }
 
-    /// Follows the log until the pod is gone. Calls `tell` at most once in an interval, with whether all goes well: when
-    /// there are news, and when the log can't be read.
-    pub async fn follow(self, interval: Duration, tell: impl Fn(bool)) {
+    /// Follows the log until this is dropped. Calls `tell` at most once in an interval, with what is wrong and whether there
+    /// are news: values, or another trouble.
+    pub async fn follow(self, interval: Duration, tell: impl Fn(Option<Kind>, bool)) {
+        let mut patience = Patience::new(interval);
         loop {
-            match self.follow_once(interval, &tell).await {
-                Ok(()) => {}
-                Err(Break { code: Some(404), .. }) => return,
-                Err(Break { why, .. }) => {
-                    tracing::debug!(pod = %self.pod, %why, "a log is not followed for now");
-                    tell(false);
-                }
+            if let Err(Break { why, .. }) = self.follow_once(interval, &mut patience, &tell).await {
+                tracing::debug!(pod = %self.pod, %why, "a log is not followed for now");
+                let kind = Kind::Log;
+                let sentence = format!("its log can't be read for now: {why}");
+                let is_news = patience.note(Some(&Trouble { kind, sentence }));
+                self.reader().heard.trouble = patience.said();
+                tell(Some(kind), is_news);
             }
             sleep(interval).await;
         }
     }
 
     /// Follows the log over one connection.
-    async fn follow_once(&self, interval: Duration, tell: &impl Fn(bool)) -> Result<(), Break> {
+    async fn follow_once(
+        &self,
+        interval: Duration,
+        patience: &mut Patience,
+        tell: &impl Fn(Option<Kind>, bool),
+    ) -> Result<(), Break> {
         let mut stream = self.connect(true).await?;
+        if patience.note(None) {
+            self.reader().heard.trouble = None;
+            tell(None, true);
+        }
         let (mut is_untold, mut may_tell) = (false, Instant::now());
         let mut last = Instant::now();
         loop {
@@ -157,14 +168,14 @@ impl PodLog {
                     }
                 },
                 () = sleep_until(may_tell), if is_untold => {
-                    tell(true);
+                    tell(None, true);
                     (is_untold, may_tell) = (false, Instant::now() + interval);
                 }
                 () = sleep_until(last + SILENCE) => break,
             }
         }
         if is_untold {
-            tell(true);
+            tell(None, true);
         }
         Ok(())
     }

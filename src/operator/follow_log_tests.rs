@@ -1,17 +1,18 @@
 //! Logs as a kubelet serves them, over connections that break where they are told to.
 
 use super::*;
-use crate::operator::context::Settings;
+use crate::operator::context::{Settings, Stores};
 use crate::operator::lease::Fence;
-use crate::operator::listen::{Ear, Listeners};
+use crate::operator::listen::{Ear, Listeners, Who};
 use crate::operator::telemetry::Telemetry;
+use crate::operator::wake::Wake;
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Frame;
 use jiff::Timestamp;
 use kube::Client;
 use kube::client::Body;
-use kube::runtime::reflector::ObjectRef;
+use kube::runtime::{reflector, watcher};
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -190,8 +191,8 @@ const FEW: [(u64, f64); 3] = [(1, 0.61), (2, 0.61), (3, 0.6253)];
 /// Follows until so many points were heard.
 async fn follow_until(log: &PodLog, n: usize) {
     let (tell, mut told): (_, UnboundedReceiver<bool>) = unbounded_channel();
-    let follow = log.clone().follow(Duration::from_millis(1), move |is_well| {
-        let _ = tell.send(is_well);
+    let follow = log.clone().follow(Duration::from_millis(1), move |trouble, _| {
+        let _ = tell.send(trouble.is_none());
     });
     let heard = async {
         while log.heard().points.len() < n {
@@ -202,6 +203,13 @@ async fn follow_until(log: &PodLog, n: usize) {
         tokio::select! { () = follow => panic!("it has ended"), () = heard => {} }
     };
     timeout(Duration::from_secs(30), both).await.expect("it is heard");
+}
+
+async fn breaks_off(log: &PodLog) -> bool {
+    let mut patience = Patience::new(Duration::ZERO);
+    log.follow_once(Duration::ZERO, &mut patience, &|_, _| {})
+        .await
+        .is_err()
 }
 
 #[tokio::test]
@@ -251,7 +259,7 @@ async fn a_value_over_a_seam_is_read_whole() {
 async fn the_rest_of_a_log_is_what_comes_after_the_last_second() {
     let kubelet = Kubelet::new(&few(), &[Connection::Breaks(140), Connection::Whole(100)]);
     let log = kubelet.log();
-    assert!(log.follow_once(Duration::ZERO, &|_| {}).await.is_err());
+    assert!(breaks_off(&log).await);
     let heard = log.rest().await;
     assert_eq!(heard.points, FEW);
     let asked = kubelet.asked.lock().unwrap().clone();
@@ -279,34 +287,77 @@ async fn what_was_heard_stays_where_the_rest_is_gone() {
     let half = text.find("f1=0.6253").unwrap() + "f1=0.62".len();
     *kubelet.next.lock().unwrap() = [Connection::Breaks(half), Connection::Refused(404)].into();
     let log = kubelet.log();
-    assert!(log.follow_once(Duration::ZERO, &|_| {}).await.is_err());
+    assert!(breaks_off(&log).await);
     let heard = log.rest().await;
     assert_eq!(heard.points, FEW[..2], "half a number is none");
     assert!(heard.trouble.unwrap().contains("can't be read to its end"));
 }
 
 #[tokio::test]
-async fn nobody_follows_a_pod_that_is_gone() {
-    let kubelet = Kubelet::new(&few(), &[Connection::Refused(404)]);
-    let follow = kubelet.log().follow(Duration::ZERO, |_| {});
-    timeout(Duration::from_secs(30), follow).await.expect("it ends");
+async fn a_log_that_cannot_be_read_is_said_until_it_can() {
+    let mut connections = vec![Connection::Refused(403); 5];
+    connections.push(Connection::Stays);
+    let log = Kubelet::new(&few(), &connections).log();
+    let (tell, mut told) = unbounded_channel();
+    let follow = log
+        .clone()
+        .follow(Duration::from_millis(1), move |trouble, is_news| {
+            let _ = tell.send((trouble, is_news));
+        });
+    let heard = async {
+        let mut news = Vec::new();
+        while log.heard().points.len() < 3 {
+            let (trouble, is_news) = told.recv().await.unwrap();
+            if is_news {
+                news.push((trouble, log.heard().trouble));
+            }
+        }
+        news
+    };
+    let both = async {
+        tokio::select! { () = follow => panic!("it has ended"), news = heard => news }
+    };
+    let news = timeout(Duration::from_secs(30), both).await.expect("it is heard");
+    let said = "its log can't be read for now: no".to_owned();
+    assert_eq!(news[0], (Some(Kind::Log), Some(said)));
+    assert_eq!(log.heard().trouble, None);
+}
+
+/// Listeners of one pod that runs.
+fn listeners(kubelet: &Kubelet) -> (Listeners, Who) {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let who = Who {
+        owner: ("team".into(), "job".into()),
+        name: "pod".into(),
+        uid: "uid".into(),
+    };
+    let resource = crate::operator::cluster::job_resource();
+    let mut jobs = reflector::store::Writer::new(resource.clone());
+    let job = kube::api::DynamicObject::new("job", &resource).within("team");
+    jobs.apply_watcher_event(&watcher::Event::Apply(job));
+    let stores = Stores {
+        jobs: jobs.as_reader(),
+        trials: Default::default(),
+        kube_jobs: Default::default(),
+        pods: Default::default(),
+        departed: Default::default(),
+    };
+    let pod = serde_json::json!({"metadata": {"name": "pod", "uid": "uid"}});
+    stores
+        .pods
+        .put(&who.owner, "pod", serde_json::from_value(pod).unwrap());
+    let telemetry = Telemetry::new().unwrap();
+    let wake = Wake::new(telemetry.clone());
+    let listeners = Listeners::new(kubelet.cluster(), &Settings::default(), telemetry, wake, stores);
+    (listeners.unwrap(), who)
 }
 
 #[tokio::test]
 async fn a_pod_that_is_forgotten_is_followed_no_more() {
     let kubelet = Kubelet::new(&few(), &[Connection::Stays]);
-    let (wake, mut woken) = unbounded_channel();
-    let telemetry = Telemetry::new().unwrap();
-    let listeners = Listeners::new(kubelet.cluster(), &Settings::default(), telemetry, wake).unwrap();
-    let ear = Ear::Log {
-        namespace: "team".into(),
-        pod: "pod".into(),
-        metrics: metrics(),
-    };
-    let job = ObjectRef::new_with("job", crate::operator::cluster::job_resource());
-    listeners.follow("uid", ear, "f1", job);
+    let (listeners, who) = listeners(&kubelet);
+    listeners.follow(&who, Ear::Log(metrics()), "f1");
     let ends = async {
-        woken.recv().await.unwrap();
         while listeners.heard("uid").points.len() < 3 {
             tokio::task::yield_now().await;
         }

@@ -1,24 +1,30 @@
 //! Follows what running trials tell: a task for each pod, which asks its endpoint at intervals or follows its log.
+//!
+//! A task goes on for as long as its pod is there and runs, by what the watch says: an address outlives its pod, and may be
+//! somebody else's afterwards. What was heard stays until the pass over its job needs it no more.
 
-use super::cluster::Cluster;
-use super::context::Settings;
+use super::cluster::{Cluster, job_resource};
+use super::context::{Owner, Settings, Stores};
+use super::endpoint::{self, Endpoint};
 use super::follow_log::{LogReader, PodLog};
+use super::prometheus_server::{NoAnswer, PrometheusServer, Question};
+use super::sight;
 use super::telemetry::Telemetry;
+use super::trouble::{Kind, Patience, Trouble};
+use super::wake::Wake;
 use crate::metrics::{self, Listener, LogMetrics, TrialReading};
 use jiff::Timestamp;
-use kube::api::DynamicObject;
+use k8s_openapi::api::core::v1::Pod;
 use kube::runtime::reflector::ObjectRef;
 use std::collections::{BTreeMap, HashMap};
-use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
-use tokio::sync::mpsc::UnboundedSender;
+use std::time::{Duration, Instant};
 use tokio::task::JoinHandle;
 
-/// What a Prometheus server is called in messages.
-const SERVER: &str = "the Prometheus server of the operator's configuration";
 /// Most points that are remembered of one attempt.
 const MOST_POINTS: usize = 400;
+/// How long what was heard of a pod that is silent is kept at most, as long as the pod itself is remembered.
+const MEMORY: Duration = Duration::from_secs(300);
 
 /// What an attempt has told so far.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -35,55 +41,26 @@ pub struct Heard {
     pub trouble: Option<String>,
 }
 
-/// Why a Prometheus server has told nothing.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum NoAnswer {
-    /// It may answer later.
-    Unreachable(String),
-    /// It has answered, and will not say otherwise later.
-    Unfit(String),
-}
-
-impl std::fmt::Display for NoAnswer {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Unreachable(why) | Self::Unfit(why) => f.write_str(why),
-        }
-    }
-}
-
 /// Where a pod's metrics are read.
 #[derive(Clone, Debug)]
 pub enum Ear {
     /// At its own endpoint.
-    Endpoint {
-        /// The pod's own address, never one that a user wrote.
-        ip: IpAddr,
-        /// Port of the endpoint.
-        port: u16,
-        /// Path of the page.
-        path: String,
-    },
+    Endpoint(Endpoint),
     /// In its log.
-    Log {
-        /// Namespace of the pod.
-        namespace: String,
-        /// Its name.
-        pod: String,
-        /// What to look for.
-        metrics: LogMetrics,
-    },
+    Log(LogMetrics),
     /// On the Prometheus server of the operator's configuration.
     Server(Question),
 }
 
-/// What a Prometheus server is asked about a pod.
+/// A pod of a job's trial.
 #[derive(Clone, Debug)]
-pub struct Question {
-    /// Which series.
-    pub selector: String,
-    /// When the pod began: the steps of the curve are counted from here.
-    pub since: Timestamp,
+pub struct Who {
+    /// The job.
+    pub owner: Owner,
+    /// The pod's name.
+    pub name: String,
+    /// Identifies it: another one may come to have its name.
+    pub uid: String,
 }
 
 /// All pods that are followed.
@@ -92,15 +69,19 @@ pub struct Listeners {
     cluster: Cluster,
     http: reqwest::Client,
     interval: Duration,
-    prometheus: Option<reqwest::Url>,
+    prometheus: Option<PrometheusServer>,
     telemetry: Telemetry,
-    wake: UnboundedSender<ObjectRef<DynamicObject>>,
+    wake: Wake,
+    stores: Stores,
     pods: Arc<Mutex<HashMap<String, Followed>>>,
 }
 
 struct Followed {
+    owner: Owner,
     told: Told,
     task: JoinHandle<()>,
+    /// Since when it was found to follow nothing any more.
+    silent_since: Option<Instant>,
 }
 
 /// Where a task leaves what it hears.
@@ -117,25 +98,22 @@ impl Drop for Followed {
 }
 
 impl Listeners {
-    /// Asks as often as the settings say; who is to look when there is news goes to `wake`.
+    /// Asks as often as the settings say, those who are in the stores; jobs with news are woken.
     pub fn new(
         cluster: Cluster,
         settings: &Settings,
         telemetry: Telemetry,
-        wake: UnboundedSender<ObjectRef<DynamicObject>>,
+        wake: Wake,
+        stores: Stores,
     ) -> reqwest::Result<Self> {
-        let http = reqwest::Client::builder()
-            .timeout(Duration::from_secs(3))
-            .no_proxy()
-            .redirect(reqwest::redirect::Policy::none())
-            .build()?;
         Ok(Self {
             cluster,
-            http,
+            http: endpoint::client()?,
             interval: settings.scrape_interval,
             prometheus: settings.prometheus.clone(),
             telemetry,
             wake,
+            stores,
             pods: Arc::default(),
         })
     }
@@ -150,63 +128,75 @@ impl Listeners {
     }
 
     /// Follows a pod, if nobody does yet.
-    pub fn follow(&self, pod_uid: &str, ear: Ear, objective: &str, job: ObjectRef<DynamicObject>) {
+    pub fn follow(&self, who: &Who, ear: Ear, objective: &str) {
         let mut pods = self.pods();
-        if pods.contains_key(pod_uid) {
+        // Of a pod that the watch does not show yet news will come.
+        if pods.contains_key(&who.uid) || self.running(who).is_none() {
             return;
         }
-        // The pods of these are gone.
-        pods.retain(|_, followed| !followed.task.is_finished());
         let followed = match ear {
-            Ear::Log {
-                namespace,
-                pod,
-                metrics,
-            } => self.follow_log(&namespace, &pod, LogReader::new(metrics, objective), job),
+            Ear::Log(metrics) => self.follow_log(who, LogReader::new(metrics, objective)),
             ear => {
                 let heard = Arc::new(Mutex::new(Heard::default()));
-                let (me, objective) = (self.clone(), objective.to_owned());
-                Followed {
-                    told: Told::Pages(heard.clone()),
-                    task: tokio::spawn(me.keep_asking(ear, objective, job, heard)),
-                }
+                let (me, for_whom, objective) = (self.clone(), who.clone(), objective.to_owned());
+                let told = Told::Pages(heard.clone());
+                let work = async move { me.keep_asking(&for_whom, ear, &objective, &heard).await };
+                self.followed(who, told, work)
             }
         };
-        pods.insert(pod_uid.to_owned(), followed);
+        pods.insert(who.uid.clone(), followed);
     }
 
-    fn follow_log(
-        &self,
-        namespace: &str,
-        pod: &str,
-        reader: LogReader,
-        job: ObjectRef<DynamicObject>,
-    ) -> Followed {
-        let log = PodLog::new(self.cluster.clone(), namespace, pod, reader);
-        let (telemetry, wake) = (self.telemetry.clone(), self.wake.clone());
-        let tell = move |is_well| {
-            telemetry.scraped(is_well);
-            if is_well {
-                let _ = wake.send(job.clone());
+    fn follow_log(&self, who: &Who, reader: LogReader) -> Followed {
+        let log = PodLog::new(self.cluster.clone(), &who.owner.0, &who.name, reader);
+        let (telemetry, wake, owner) = (self.telemetry.clone(), self.wake.clone(), who.owner.clone());
+        let tell = move |trouble: Option<Kind>, is_news: bool| {
+            telemetry.scraped(trouble);
+            if is_news {
+                wake.job(&owner);
+            }
+        };
+        let told = Told::Log(Box::new(log.clone()));
+        self.followed(who, told, log.follow(self.interval, tell))
+    }
+
+    /// Starts a task that ends with its pod, if not by itself.
+    fn followed(&self, who: &Who, told: Told, work: impl Future<Output = ()> + Send + 'static) -> Followed {
+        let (me, for_whom) = (self.clone(), who.clone());
+        let task = async move {
+            let _one = me.telemetry.listens();
+            tokio::select! {
+                () = work => {}
+                () = me.until_gone(&for_whom) => {}
             }
         };
         Followed {
-            told: Told::Log(Box::new(log.clone())),
-            task: tokio::spawn(log.follow(self.interval, tell)),
+            owner: who.owner.clone(),
+            told,
+            task: tokio::spawn(task),
+            silent_since: None,
         }
+    }
+
+    async fn until_gone(&self, who: &Who) {
+        while self.running(who).is_some() {
+            tokio::time::sleep(self.interval).await;
+        }
+    }
+
+    /// The pod, for as long as it runs and its job is there.
+    fn running(&self, who: &Who) -> Option<Arc<Pod>> {
+        let pod = self.stores.pods.get(&who.owner, &who.name)?;
+        let job = ObjectRef::new_with(&who.owner.1, job_resource()).within(&who.owner.0);
+        let runs = !sight::has_exited(&pod) && !sight::is_over(&pod);
+        let is_same = pod.metadata.uid.as_ref() == Some(&who.uid);
+        (is_same && runs && self.stores.jobs.get(&job).is_some()).then_some(pod)
     }
 
     /// Reads the log of a pod that has ended to its end, from where it was followed to. What can't be read has told what was
     /// heard before. What was heard stays until the pod is forgotten.
-    pub async fn rest_of_log(
-        &self,
-        pod_uid: &str,
-        namespace: &str,
-        pod: &str,
-        metrics: &LogMetrics,
-        objective: &str,
-    ) -> Heard {
-        let followed = self.pods().remove(pod_uid);
+    pub async fn rest_of_log(&self, who: &Who, metrics: &LogMetrics, objective: &str) -> Heard {
+        let followed = self.pods().remove(&who.uid);
         let log = match followed {
             Some(mut followed) => {
                 followed.task.abort();
@@ -221,84 +211,119 @@ impl Listeners {
         };
         let new = || {
             let reader = LogReader::new(metrics.clone(), objective);
-            PodLog::new(self.cluster.clone(), namespace, pod, reader)
+            PodLog::new(self.cluster.clone(), &who.owner.0, &who.name, reader)
         };
         let log = log.unwrap_or_else(new);
         let heard = log.rest().await;
         let ended = Followed {
+            owner: who.owner.clone(),
             told: Told::Log(Box::new(log)),
             task: tokio::spawn(async {}),
+            silent_since: None,
         };
-        self.pods().insert(pod_uid.to_owned(), ended);
+        self.pods().insert(who.uid.clone(), ended);
         heard
     }
 
-    /// Follows these pods of a job no more.
+    /// Follows this pod no more, and forgets what it has told.
     pub fn forget(&self, pod_uid: &str) {
         self.pods().remove(pod_uid);
+    }
+
+    /// Follows of a job's pods these alone, and forgets what all others have told. Of other jobs it forgets what nobody has
+    /// asked for in a long time.
+    pub fn keep(&self, owner: &Owner, wanted: &[&str]) {
+        self.pods().retain(|uid, followed| {
+            if followed.owner == *owner {
+                return wanted.contains(&uid.as_str());
+            }
+            if !followed.task.is_finished() {
+                return true;
+            }
+            let since = followed.silent_since.get_or_insert_with(Instant::now);
+            since.elapsed() < MEMORY
+        });
     }
 
     fn pods(&self) -> MutexGuard<'_, HashMap<String, Followed>> {
         self.pods.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn keep_asking(
-        self,
-        ear: Ear,
-        objective: String,
-        job: ObjectRef<DynamicObject>,
-        heard: Arc<Mutex<Heard>>,
-    ) {
-        let mut listener = Listener::new(&objective);
-        loop {
-            if let Ear::Server(question) = &ear {
-                let answer = self.ask_server(question, &objective, Timestamp::now()).await;
-                self.telemetry.scraped(answer.is_ok());
-                match answer {
-                    Ok(news) => {
-                        *heard.lock().unwrap_or_else(PoisonError::into_inner) = news;
-                        let _ = self.wake.send(job.clone());
-                    }
-                    Err(why) => tracing::warn!(job = %job, %why, "a Prometheus server told nothing"),
-                }
-                tokio::time::sleep(self.interval).await;
-                continue;
+    async fn keep_asking(&self, who: &Who, ear: Ear, objective: &str, heard: &Mutex<Heard>) {
+        let mut listener = Listener::new(objective);
+        let mut patience = Patience::new(self.interval);
+        while let Some(pod) = self.running(who) {
+            let answer = match &ear {
+                Ear::Endpoint(endpoint) => self.ask_pod(endpoint, &pod, &mut listener, objective).await,
+                Ear::Server(question) => self.ask_about(question, objective).await,
+                Ear::Log(_) => return,
+            };
+            // By now it may have been somebody else who answered.
+            if self.running(who).is_none() {
+                return;
             }
-            let answered = self.ask(&ear, &mut listener, &objective).await;
-            self.telemetry.scraped(answered.is_some());
-            let news = listener.take_news();
+            let trouble = answer.as_ref().err();
+            self.telemetry.scraped(trouble.map(|t| t.kind));
+            let has_changed = patience.note(trouble);
+            if let (true, Some(why)) = (has_changed, patience.said()) {
+                tracing::warn!(
+                    namespace = who.owner.0,
+                    pod = who.name,
+                    why,
+                    "a trial is not heard"
+                );
+            }
+            let is_news = answer.is_ok();
             {
                 let mut heard = heard.lock().unwrap_or_else(PoisonError::into_inner);
-                heard.metrics.clone_from(&listener.metrics);
-                heard.step = listener.progress.step;
-                heard.total_steps = listener.progress.total_steps;
-                keep_points(&mut heard.points, news, &objective);
+                if let Ok(news) = answer {
+                    take_in(&mut heard, news);
+                }
+                heard.trouble = patience.said();
             }
             // The reconciliation holds back what is not worth a write.
-            if answered.is_some() {
-                let _ = self.wake.send(job.clone());
+            if is_news || has_changed {
+                self.wake.job(&who.owner);
             }
             tokio::time::sleep(self.interval).await;
         }
     }
 
-    async fn ask(&self, ear: &Ear, listener: &mut Listener, objective: &str) -> Option<()> {
-        match ear {
-            Ear::Endpoint { ip, port, path } => {
-                let host = match ip {
-                    IpAddr::V4(ip) => ip.to_string(),
-                    IpAddr::V6(ip) => format!("[{ip}]"),
-                };
-                let page = self.page(&format!("http://{host}:{port}{path}")).await?;
-                let page = metrics::parse(&page).ok()?;
-                listener.page(TrialReading::of(&page, &[objective]));
-            }
-            Ear::Log { .. } | Ear::Server(_) => return None,
-        }
-        Some(())
+    async fn ask_pod(
+        &self,
+        endpoint: &Endpoint,
+        pod: &Pod,
+        listener: &mut Listener,
+        objective: &str,
+    ) -> Result<News, Trouble> {
+        // The pod's own address, never one that a user wrote.
+        let ip = pod.status.as_ref().and_then(|s| s.pod_ip.as_ref()?.parse().ok());
+        let nowhere = || Trouble {
+            kind: Kind::Unreachable,
+            sentence: "its pod has no address".into(),
+        };
+        let page = endpoint.page(&self.http, ip.ok_or_else(nowhere)?).await?;
+        listener.page(TrialReading::of(&page, &[objective]));
+        let mut points = Vec::new();
+        keep_points(&mut points, listener.take_news(), objective);
+        Ok(News::More(Heard {
+            metrics: listener.metrics.clone(),
+            points,
+            step: listener.progress.step,
+            total_steps: listener.progress.total_steps,
+            trouble: None,
+        }))
     }
 
-    /// All that a Prometheus server has of a pod up to a time.
+    async fn ask_about(&self, question: &Question, objective: &str) -> Result<News, Trouble> {
+        let answer = self.ask_server(question, objective, Timestamp::now()).await;
+        answer.map(News::All).map_err(|why| Trouble {
+            kind: Kind::PrometheusServer,
+            sentence: why.to_string(),
+        })
+    }
+
+    /// All that the Prometheus server has of a pod up to a time.
     ///
     /// # Errors
     /// A sentence: it can't be reached, refuses, or knows more than one such series.
@@ -308,68 +333,43 @@ impl Listeners {
         objective: &str,
         until: Timestamp,
     ) -> Result<Heard, NoAnswer> {
-        let silent = |why: reqwest::Error| NoAnswer::Unreachable(format!("{SERVER}: {}", why.without_url()));
-        let unset = || NoAnswer::Unreachable(format!("{SERVER}: none is configured"));
+        let unset = || NoAnswer::Unreachable("no Prometheus server is configured".into());
         let server = self.prometheus.as_ref().ok_or_else(unset)?;
-        let seconds = |t: Timestamp| t.as_duration().as_secs_f64();
-        let (start, end) = (seconds(question.since), seconds(until));
-        // Prometheus answers with 11,000 points at most; the status keeps fewer.
-        let step = ((end - start) / MOST_POINTS as f64)
-            .max(self.interval.as_secs_f64())
-            .max(1.0);
-        let mut url = server.clone();
-        url.set_path(&format!(
-            "{}/api/v1/query_range",
-            server.path().trim_end_matches('/')
-        ));
-        url.query_pairs_mut()
-            .append_pair("query", &question.selector)
-            .append_pair("start", &format!("{start:.3}"))
-            .append_pair("end", &format!("{:.3}", end.max(start)))
-            .append_pair("step", &format!("{step:.3}"));
-        let mut response = self.http.get(url).send().await.map_err(silent)?;
-        let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(silent)? {
-            body.extend_from_slice(&chunk);
-            if body.len() > metrics::MAX_ANSWER_BYTES {
-                return Err(NoAnswer::Unfit(format!("{SERVER}: its answer is too long")));
-            }
-        }
-        let points = metrics::series(&String::from_utf8_lossy(&body)).map_err(NoAnswer::Unfit)?;
-        Ok(heard_of(&points, objective, start))
-    }
-
-    async fn page(&self, url: &str) -> Option<String> {
-        let mut response = self.http.get(url).send().await.ok()?.error_for_status().ok()?;
-        let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.ok()? {
-            body.extend_from_slice(&chunk);
-            if body.len() > metrics::MAX_EXPOSITION_BYTES {
-                return None;
-            }
-        }
-        Some(String::from_utf8_lossy(&body).into_owned())
+        server.ask(question, objective, until, self.interval).await
     }
 }
 
-/// A series as a learning curve over the seconds since `start`: a value that stays is one point.
-fn heard_of(points: &[(f64, f64)], objective: &str, start: f64) -> Heard {
-    let mut heard = Heard::default();
-    for (at, value) in points {
-        if heard.points.last().is_none_or(|(_, last)| last != value) {
-            heard.points.push(((at - start).max(0.0) as u64, *value));
-        }
-    }
-    heard
-        .metrics
-        .extend(points.last().map(|(_, value)| (objective.to_owned(), *value)));
-    heard
+/// What an answer adds.
+enum News {
+    /// Its points follow those before.
+    More(Heard),
+    /// It has everything from the beginning.
+    All(Heard),
+}
+
+fn take_in(heard: &mut Heard, news: News) {
+    let (points, news) = match news {
+        News::All(news) => (Vec::new(), news),
+        News::More(news) => (std::mem::take(&mut heard.points), news),
+    };
+    let mut points = points;
+    points.extend(&news.points);
+    drop_oldest(&mut points);
+    *heard = Heard { points, ..news };
 }
 
 /// Adds the objective's new points to those that are remembered.
 pub fn keep_points(points: &mut Vec<(u64, f64)>, news: Vec<metrics::Point>, objective: &str) {
     let value = |p: metrics::Point| Some((p.step, *p.metrics.get(objective)?));
     points.extend(news.into_iter().filter_map(value));
+    drop_oldest(points);
+}
+
+fn drop_oldest(points: &mut Vec<(u64, f64)>) {
     let excess = points.len().saturating_sub(MOST_POINTS);
     points.drain(..excess);
 }
+
+#[cfg(test)]
+#[path = "listen_tests.rs"]
+mod tests;

@@ -1,7 +1,7 @@
 //! The shell on a cluster: observe, decide, apply.
 //!
 //! - **observe**: `run` watches the kinds into stores, `sight` reads the state of an attempt off its Job and pods, `listen`
-//!   follows what running trials tell (`follow_log` their logs), `record` turns Trial objects into the core's trials and back; `observe` gathers all of it.
+//!   follows what running trials tell (`endpoint` their pages, `follow_log` their logs, `prometheus_server` what it has of them), `record` turns Trial objects into the core's trials and back; `observe` gathers all of it.
 //! - **decide**: `transition` (what an attempt's state makes of its trial, by `tuning::lifecycle`) and `tuning::decide`. Pure.
 //! - **apply**: `apply` and `kube_jobs` carry out what was decided through `cluster`, which writes; `trial_job`, `placement` and
 //!   `standing` say what is written. Of several replicas the holder of the `lease` does so; `neighbours` looks for other
@@ -27,6 +27,7 @@ mod cleanup_job;
 mod cluster;
 mod context;
 mod crd;
+mod endpoint;
 mod events;
 mod follow_log;
 mod kube_jobs;
@@ -39,6 +40,7 @@ mod observe;
 mod orphans;
 mod placement;
 mod prior;
+mod prometheus_server;
 mod reconcile;
 mod record;
 mod remove_checkpoints;
@@ -53,15 +55,19 @@ mod thinker;
 mod transition;
 mod trial_job;
 mod trial_volumes;
+mod trouble;
 mod waiting;
+mod wake;
 mod warnings;
 
 pub use arguments::{Arguments, main};
 pub use context::Settings;
 pub use crd::crds;
 pub use lease::Candidate;
+pub use prometheus_server::PrometheusServer;
 pub use run::{Connect, StartError, run};
 pub use sight::TROUBLES;
+pub use trouble::Kind as MetricsTrouble;
 
 /// Label of everything that belongs to a job: the job's name.
 pub const JOB_LABEL: &str = "tuning-operator.io/job";

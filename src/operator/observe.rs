@@ -1,7 +1,8 @@
 //! All reading of a pass: how the attempts of a job's trials stand, and what they have reported.
 
 use super::TRIAL_LABEL;
-use super::listen::{Heard, NoAnswer};
+use super::listen::{Heard, Who};
+use super::prometheus_server::NoAnswer;
 use super::reconcile::{Error, Pass};
 use super::record::Record;
 use super::sight::{self, Lens, SeenPod, Sight, see};
@@ -64,7 +65,7 @@ pub fn kube_job(pass: &Pass, record: &Record) -> Option<Arc<Job>> {
     let uid = record.object.uid();
     let jobs = pass.ctx.stores.kube_jobs.of(&pass.owner);
     jobs.into_iter()
-        .find(|j| j.owner_references().iter().any(|o| Some(&o.uid) == uid.as_ref()))
+        .find(|j| j.name_any() == record.name() && sight::is_controlled_by(&**j, uid.as_deref()))
 }
 
 /// The pods that carry a trial's label.
@@ -75,11 +76,10 @@ pub fn pods_of(pass: &Pass, record: &Record) -> Vec<Pod> {
     own.map(|p| Pod::clone(p)).collect()
 }
 
-/// The last that is gone and had ended: its Job alone would not tell how.
-fn departed_of(pass: &Pass, record: &Record) -> Option<Pod> {
-    let name = record.name();
+/// The last of a Job's that is gone and had ended: its Job alone would not tell how.
+fn departed_of(pass: &Pass, job: &Job) -> Option<Pod> {
     let pods = pass.ctx.stores.departed.of(&pass.owner);
-    let mut own = pods.iter().filter(|p| p.labels().get(TRIAL_LABEL) == Some(&name));
+    let mut own = pods.iter().filter(|p| sight::belongs(p, job));
     own.next_back().map(|p| Pod::clone(p))
 }
 
@@ -96,7 +96,7 @@ async fn look(pass: &Pass<'_>, record: &Record) -> Result<Sight, Error> {
     };
     let mut pods = pods_of(pass, record);
     if !pods.iter().any(|p| sight::belongs(p, &job)) {
-        pods.extend(departed_of(pass, record));
+        pods.extend(departed_of(pass, &job));
     }
     let seen = complaints(pass, &job, see(Some(&job), &pods, &lens), lens.now).await?;
     match seen {
@@ -107,8 +107,8 @@ async fn look(pass: &Pass<'_>, record: &Record) -> Result<Sight, Error> {
             // The watch of the Jobs may be ahead of that of the pods.
             let label = format!("{TRIAL_LABEL}={}", record.name());
             let mut pods = pass.ctx.cluster.pods(&pass.owner.0, &label).await?;
-            if pods.is_empty() {
-                pods.extend(departed_of(pass, record));
+            if !pods.iter().any(|p| sight::belongs(p, &job)) {
+                pods.extend(departed_of(pass, &job));
             }
             Ok(see(Some(&job), &pods, &lens))
         }
@@ -153,13 +153,14 @@ async fn listen(pass: &Pass<'_>, record: &Record, sight: &Sight) -> Result<Repor
     };
     let heard = match &sight.state {
         AttemptState::Running(run) => {
-            if let Some(ear) = source.ear(pod, run.start(Timestamp::now())) {
+            let refusal = source.refusal(pod);
+            if let (Some(ear), None) = (source.ear(pod, run.start(Timestamp::now())), &refusal) {
                 let objective = &pass.checked.job.objective.metric;
-                pass.ctx
-                    .listeners
-                    .follow(&pod.uid, ear, objective, pass.reference());
+                pass.ctx.listeners.follow(&who(pass, pod), ear, objective);
             }
-            pass.ctx.listeners.heard(&pod.uid)
+            let mut heard = pass.ctx.listeners.heard(&pod.uid);
+            heard.trouble = heard.trouble.or(refusal.map(|r| r.sentence));
+            heard
         }
         AttemptState::Leaving { .. } => pass.ctx.listeners.heard(&pod.uid),
         AttemptState::Exited(exited) => at_the_end(pass, &source, pod, exited).await?,
@@ -175,6 +176,26 @@ async fn listen(pass: &Pass<'_>, record: &Record, sight: &Sight) -> Result<Repor
     Ok(reported)
 }
 
+fn who(pass: &Pass, pod: &SeenPod) -> Who {
+    Who {
+        owner: pass.owner.clone(),
+        name: pod.name.clone(),
+        uid: pod.uid.clone(),
+    }
+}
+
+/// Follows on those alone whose trials go on, once all was decided. What was heard of a pod that has ended stays until its
+/// trial has it, too: its attempt is seen until then.
+pub fn stop_listening(pass: &Pass, observed: &[Observed]) {
+    let goes_on = |o: &&Observed| pass.record(o.index).is_started();
+    let pods = observed
+        .iter()
+        .filter(goes_on)
+        .filter_map(|o| o.sight.pod.as_ref());
+    let wanted: Vec<&str> = pods.map(|pod| pod.uid.as_str()).collect();
+    pass.ctx.listeners.keep(&pass.owner, &wanted);
+}
+
 /// What was heard of a pod that has ended, where possible read once more.
 async fn at_the_end(
     pass: &Pass<'_>,
@@ -187,10 +208,9 @@ async fn at_the_end(
     // A log is whole only now.
     if let Some(metrics) = source.log_metrics() {
         let listeners = &pass.ctx.listeners;
-        heard = listeners
-            .rest_of_log(&pod.uid, &pass.owner.0, &pod.name, metrics, objective)
-            .await;
+        heard = listeners.rest_of_log(&who(pass, pod), metrics, objective).await;
     }
+    heard.trouble = heard.trouble.or(source.refusal(pod).map(|r| r.sentence));
     let (start, until) = exited.span(Timestamp::now());
     if let Some(question) = source.question(&pod.name, start) {
         let since_end = Timestamp::now().duration_since(until);
@@ -235,6 +255,7 @@ fn reported(heard: &Heard, source: &Source, record: &Record) -> Reported {
             trouble.unwrap_or_default()
         ),
         // What another operator heard of it is in the status.
+        trouble: heard.trouble.clone(),
         may_have_gaps: source.is_fleeting() && heard.metrics.is_empty(),
     }
 }

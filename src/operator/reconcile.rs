@@ -5,7 +5,7 @@ use super::checkpoints;
 use super::cluster::is_conflict;
 use super::context::{Context, Owner, Settings};
 use super::kube_jobs;
-use super::observe::observe;
+use super::observe::{observe, stop_listening};
 use super::orphans;
 use super::record::Record;
 use super::standing::{self, Standing};
@@ -81,6 +81,8 @@ pub async fn reconcile(object: Arc<DynamicObject>, ctx: Arc<Context>) -> Result<
 
 async fn pass(object: &DynamicObject, ctx: &Context) -> Result<Action, Error> {
     if object.metadata.deletion_timestamp.is_some() {
+        let owner = (object.namespace().unwrap_or_default(), object.name_any());
+        ctx.listeners.keep(&owner, &[]);
         return checkpoints::on_deletion(ctx, object).await;
     }
     let owner = (object.namespace().unwrap_or_default(), object.name_any());
@@ -115,6 +117,7 @@ async fn pass(object: &DynamicObject, ctx: &Context) -> Result<Action, Error> {
     let observed = observe(&pass).await?;
     let trouble = pass.settle(&observed).await?;
     let wake_in = pass.advance().await?;
+    stop_listening(&pass, &observed);
     kube_jobs::create_and_delete(&mut pass).await?;
     let lasting = unreadable.or_else(|| pass.stuck()).map(Trouble::lasting);
     let waiting = trouble.map(Trouble::passing);
@@ -370,11 +373,6 @@ impl Pass<'_> {
     fn time_to_live(&self, now: Timestamp) -> Option<SignedDuration> {
         let ttl = SignedDuration::from_secs(i64::from(self.checked.spec.ttl_seconds_after_finished?));
         Some(self.status.completion_time? + ttl).map(|end| end.duration_since(now))
-    }
-
-    /// A name by which the controller finds the job again.
-    pub fn reference(&self) -> kube::runtime::reflector::ObjectRef<DynamicObject> {
-        kube::runtime::reflector::ObjectRef::from_obj_with(&self.object, super::cluster::job_resource())
     }
 }
 

@@ -3,15 +3,17 @@
 use super::*;
 use crate::operator::cluster::{Cluster, job_resource};
 use crate::operator::context::{Index, Stores};
+use crate::operator::endpoint::Endpoint;
 use crate::operator::events::Events;
 use crate::operator::lease::Fence;
-use crate::operator::listen::Listeners;
+use crate::operator::listen::{Ear, Listeners, Who};
 use crate::operator::telemetry::Telemetry;
 use crate::operator::thinker::Thinker;
+use crate::operator::wake::Wake;
 use http::{Method, Request, Response};
 use kube::Client;
 use kube::client::Body;
-use kube::runtime::reflector;
+use kube::runtime::{reflector, watcher};
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -108,17 +110,27 @@ fn context(api: &Api, fence: Fence) -> Arc<Context> {
     let telemetry = Telemetry::new().unwrap();
     let cluster = Cluster::new(client.clone(), telemetry.clone(), fence.clone());
     let settings = Settings::default();
-    let jobs = reflector::store::Writer::<DynamicObject>::new(job_resource()).as_reader();
-    let (wake, _) = tokio::sync::mpsc::unbounded_channel();
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let mut jobs = reflector::store::Writer::<DynamicObject>::new(job_resource());
+    jobs.apply_watcher_event(&watcher::Event::Apply(DynamicObject::clone(&job(Value::Null))));
+    let stores = Stores {
+        jobs: jobs.as_reader(),
+        trials: Index::default(),
+        kube_jobs: Index::default(),
+        pods: Index::default(),
+        departed: Default::default(),
+    };
+    let wake = Wake::new(telemetry.clone());
     Arc::new(Context {
-        listeners: Listeners::new(cluster.clone(), &settings, telemetry.clone(), wake).unwrap(),
-        stores: Stores {
-            jobs,
-            trials: Index::default(),
-            kube_jobs: Index::default(),
-            pods: Index::default(),
-            departed: Default::default(),
-        },
+        listeners: Listeners::new(
+            cluster.clone(),
+            &settings,
+            telemetry.clone(),
+            wake,
+            stores.clone(),
+        )
+        .unwrap(),
+        stores,
         cluster,
         events: Events::new(client, fence),
         telemetry,
@@ -282,17 +294,24 @@ async fn what_was_heard_last_is_not_lost_where_the_status_write_is_a_conflict() 
     );
     let context = context(&api, Fence::default());
     let job = ended_trial(&context, port);
-    let ear = crate::operator::listen::Ear::Endpoint {
-        ip: [127, 0, 0, 1].into(),
-        port,
-        path: "/metrics".into(),
+    let path = "/metrics".to_owned();
+    let ear = Ear::Endpoint(Endpoint { port, path });
+    let owner = ("team".to_owned(), "job".to_owned());
+    let ended = context.stores.pods.get(&owner, "p").unwrap();
+    let mut running = k8s_openapi::api::core::v1::Pod::clone(&ended);
+    running.status = Some(serde_json::from_value(json!({"phase": "Running", "podIP": "127.0.0.1"})).unwrap());
+    context.stores.pods.put(&owner, "p", running);
+    let who = Who {
+        owner: owner.clone(),
+        name: "p".into(),
+        uid: "p".into(),
     };
-    let reference = kube::runtime::reflector::ObjectRef::from_obj_with(&*job, job_resource());
-    context.listeners.follow("p", ear, "f1", reference);
+    context.listeners.follow(&who, ear, "f1");
     while context.listeners.heard("p").metrics.is_empty() {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     server.abort();
+    context.stores.pods.put(&owner, "p", (*ended).clone());
     let first = reconcile(job.clone(), context.clone()).await.unwrap();
     assert_eq!(first, Action::requeue(Duration::from_millis(500)));
     *api.refuses.lock().unwrap() = None;

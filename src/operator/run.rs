@@ -10,6 +10,8 @@ use super::reconcile::{self, Error};
 use super::slim::Slim;
 use super::telemetry::Telemetry;
 use super::thinker::{Thinker, Wakes};
+use super::trouble::chain;
+use super::wake::Wake;
 use super::{JOB_LABEL, serve};
 use futures::{FutureExt, StreamExt, TryStreamExt};
 use k8s_openapi::api::batch::v1::Job;
@@ -26,7 +28,6 @@ use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::{Semaphore, oneshot};
 
 /// Longest time that one reconciliation may take.
@@ -102,7 +103,7 @@ pub async fn run(
     });
     tracing::info!("all kinds are listed, reconciling");
     let work = controller
-        .reconcile_on(stream_of(watches.woken))
+        .reconcile_on(watches.wake.stream().map(|owner| reference(&owner)))
         .graceful_shutdown_on(stop)
         .run(guarded, error_policy, context.clone())
         .for_each(|_| async {});
@@ -131,7 +132,7 @@ struct Watches {
     /// One for each kind, done once everything was listed.
     listed: [oneshot::Receiver<()>; 3],
     /// Jobs to look at.
-    woken: UnboundedReceiver<ObjectRef<DynamicObject>>,
+    wake: Wake,
 }
 
 fn set_up(
@@ -142,7 +143,7 @@ fn set_up(
     let telemetry = Telemetry::new()?;
     let cluster = Cluster::new(client.clone(), telemetry.clone(), fence.clone());
     let namespace = &settings.namespace;
-    let (wake, woken) = unbounded_channel();
+    let wake = Wake::new(telemetry.clone());
     let jobs = dynamic(&client, namespace, &job_resource());
     let (jobs, controller) = follow_jobs(jobs);
     let stores = Stores {
@@ -179,7 +180,13 @@ fn set_up(
         ),
     ];
     let context = Context {
-        listeners: Listeners::new(cluster.clone(), settings, telemetry.clone(), wake.clone())?,
+        listeners: Listeners::new(
+            cluster.clone(),
+            settings,
+            telemetry.clone(),
+            wake.clone(),
+            stores.clone(),
+        )?,
         cluster,
         stores,
         events: Events::new(client, fence.clone()),
@@ -193,7 +200,7 @@ fn set_up(
         places: Semaphore::new(settings.concurrency.into()),
         settings: settings.clone(),
     };
-    Ok((controller, Arc::new(context), Watches { listed, woken }))
+    Ok((controller, Arc::new(context), Watches { listed, wake }))
 }
 
 /// TuningJobs as they are kept, and who is told of each change to one.
@@ -223,12 +230,6 @@ where
     }
 }
 
-fn stream_of(
-    mut woken: UnboundedReceiver<ObjectRef<DynamicObject>>,
-) -> impl futures::Stream<Item = ObjectRef<DynamicObject>> + Send {
-    futures::stream::poll_fn(move |cx| woken.poll_recv(cx))
-}
-
 /// Which TuningJob an object belongs to.
 type OwnerOf<K> = fn(&K) -> Option<Owner>;
 
@@ -246,7 +247,7 @@ fn owner_by_label<K: ResourceExt>(object: &K) -> Option<Owner> {
 fn follow<K>(
     api: Api<K>,
     index: Index<K>,
-    wake: UnboundedSender<ObjectRef<DynamicObject>>,
+    wake: Wake,
     owner_of: OwnerOf<K>,
     depart: impl Fn(&Owner, K) + Send + 'static,
 ) -> oneshot::Receiver<()>
@@ -293,7 +294,7 @@ where
                     if let Some(owner) = owner_of(&object) {
                         index.remove(&owner, &object.name_any());
                         depart(&owner, object);
-                        let _ = wake.send(reference(&owner));
+                        wake.job(&owner);
                     }
                 }
             }
@@ -305,21 +306,21 @@ where
 fn put<K: kube::Resource + Clone + Slim>(
     index: &Index<K>,
     mut object: K,
-    wake: &UnboundedSender<ObjectRef<DynamicObject>>,
+    wake: &Wake,
     owner_of: OwnerOf<K>,
 ) {
     object.slim();
     if let Some(owner) = owner_of(&object) {
         let name = object.meta().name.clone().unwrap_or_default();
         index.put(&owner, &name, object);
-        let _ = wake.send(reference(&owner));
+        wake.job(&owner);
     }
 }
 
 /// Has a job looked at.
-fn wakes(wake: &UnboundedSender<ObjectRef<DynamicObject>>) -> Wakes {
+fn wakes(wake: &Wake) -> Wakes {
     let wake = wake.clone();
-    Arc::new(move |owner| drop(wake.send(reference(owner))))
+    Arc::new(move |owner| wake.job(owner))
 }
 
 fn reference(owner: &Owner) -> ObjectRef<DynamicObject> {
@@ -379,12 +380,4 @@ fn error_policy(object: Arc<DynamicObject>, error: &Error, context: Arc<Context>
         "reconciliation failed"
     );
     Action::requeue(wait)
-}
-
-/// An error and what caused it: a connection that fails says why only at the end.
-fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(Some(error), |e| e.source());
-    let mut sentences: Vec<String> = causes.map(ToString::to_string).collect();
-    sentences.dedup();
-    sentences.join(": ")
 }

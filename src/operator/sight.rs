@@ -57,6 +57,8 @@ pub struct SeenPod {
     pub uid: String,
     /// Its address.
     pub ip: Option<String>,
+    /// Whether that is its node's, which it shares with others.
+    pub is_on_host_network: bool,
     /// Where it runs.
     pub node: Option<String>,
     /// What it left in its termination message.
@@ -90,10 +92,18 @@ fn is_suspended(job: &Job) -> bool {
     job.spec.as_ref().and_then(|s| s.suspend) == Some(true)
 }
 
-/// Whether a pod belongs to a Job.
+/// Whether a pod belongs to a Job. Its labels say nothing: anybody may write them.
 pub fn belongs(pod: &Pod, job: &Job) -> bool {
-    let owners = pod.metadata.owner_references.as_deref().unwrap_or_default();
-    owners.iter().any(|o| Some(&o.uid) == job.metadata.uid.as_ref())
+    is_controlled_by(pod, job.metadata.uid.as_deref())
+}
+
+/// Whether an object was made for the one with this uid.
+pub fn is_controlled_by(object: &impl ResourceExt, uid: Option<&str>) -> bool {
+    let controller = object
+        .owner_references()
+        .iter()
+        .find(|o| o.controller == Some(true));
+    controller.is_some_and(|o| Some(o.uid.as_str()) == uid)
 }
 
 /// Whether a pod's container has ended.
@@ -157,6 +167,7 @@ fn see_pod(job: &Job, pod: &Pod, lens: &Lens<'_>) -> Sight {
         name: pod.name_any(),
         uid: pod.uid().unwrap_or_default(),
         ip: status.and_then(|s| s.pod_ip.clone()),
+        is_on_host_network: pod.spec.as_ref().and_then(|s| s.host_network) == Some(true),
         node: pod.spec.as_ref().and_then(|s| s.node_name.clone()),
         message: state.terminated.as_ref().and_then(|t| t.message.clone()),
     };

@@ -29,7 +29,7 @@ fn suspended(mut job: Job) -> Job {
 fn pod(name: &str, created: &str, status: Value) -> Pod {
     let metadata = json!({
         "name": name, "uid": name, "creationTimestamp": created,
-        "ownerReferences": [{"apiVersion": "batch/v1", "kind": "Job", "name": "a-0001", "uid": "u"}],
+        "ownerReferences": [{"apiVersion": "batch/v1", "kind": "Job", "name": "a-0001", "uid": "u", "controller": true}],
     });
     serde_json::from_value(
         json!({"metadata": metadata, "spec": {"nodeName": "n1", "containers": []}, "status": status}),

@@ -38,6 +38,7 @@ impl Slim for Pod {
         let spec = self.spec.take().unwrap_or_default();
         self.spec = Some(PodSpec {
             node_name: spec.node_name,
+            host_network: spec.host_network,
             ..PodSpec::default()
         });
     }
@@ -56,11 +57,12 @@ mod tests {
     #[test]
     fn what_decides_stays_and_the_rest_goes() {
         let pod = json!({"metadata": metadata(), "status": {"phase": "Running"},
-            "spec": {"nodeName": "n", "containers": [{"name": "trial", "image": "x"}]}});
+            "spec": {"nodeName": "n", "hostNetwork": true, "containers": [{"name": "trial", "image": "x"}]}});
         let mut pod: Pod = serde_json::from_value(pod).unwrap();
         pod.slim();
         let spec = pod.spec.clone().unwrap();
-        assert_eq!((spec.node_name.as_deref(), spec.containers.len()), (Some("n"), 0));
+        let kept = (spec.node_name.as_deref(), spec.host_network, spec.containers.len());
+        assert_eq!(kept, (Some("n"), Some(true), 0));
         assert_eq!(pod.status.clone().unwrap().phase.as_deref(), Some("Running"));
         assert!(pod.managed_fields().is_empty() && pod.labels()["b"] == "c");
 

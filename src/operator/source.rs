@@ -1,8 +1,11 @@
 //! Where the metrics of a job's trials are read, by its spec. Pure.
 
-use super::listen::{Ear, Question};
+use super::endpoint::Endpoint;
+use super::listen::Ear;
+use super::prometheus_server::Question;
 use super::sight::SeenPod;
 use super::trial_job;
+use super::trouble::{Kind, Trouble};
 use crate::api::{Checked, MetricsSpec, ValueSource};
 use crate::metrics::{self, LogMetrics};
 use jiff::Timestamp;
@@ -62,11 +65,7 @@ impl<'a> Source<'a> {
             return Some(Ear::Server(question));
         }
         if let Some(metrics) = self.log_metrics {
-            return Some(Ear::Log {
-                namespace: self.namespace.to_owned(),
-                pod: pod.name.clone(),
-                metrics: metrics.clone(),
-            });
+            return Some(Ear::Log(metrics.clone()));
         }
         let port = trial_job::port(self.spec)?;
         let path = self
@@ -74,8 +73,18 @@ impl<'a> Source<'a> {
             .and_then(|m| m.prometheus.clone())
             .unwrap_or_default()
             .path;
-        let ip = pod.ip.as_ref()?.parse().ok()?;
-        Some(Ear::Endpoint { ip, port, path })
+        pod.ip.as_ref()?;
+        Some(Ear::Endpoint(Endpoint { port, path }))
+    }
+
+    /// Why a pod is not listened to: where its address is its node's, another one may answer.
+    pub fn refusal(&self, pod: &SeenPod) -> Option<Trouble> {
+        (self.is_fleeting() && pod.is_on_host_network).then(|| Trouble {
+            kind: Kind::HostNetwork,
+            sentence: "its metrics page is not read, since its pod has its node's address (hostNetwork), where others may answer: \
+                       leave hostNetwork out, or use spec.metrics.logs or a final report"
+                .into(),
+        })
     }
 
     /// What a Prometheus server is asked about a pod, if it is to be asked.

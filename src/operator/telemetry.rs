@@ -1,5 +1,6 @@
 //! What the operator tells of itself, as Prometheus metrics. No object's name is ever a label.
 
+use super::trouble::Kind;
 use prometheus::{
     HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry, TextEncoder, histogram_opts,
     opts,
@@ -17,6 +18,9 @@ pub struct Telemetry {
     proposals: IntCounter,
     waiting: IntGauge,
     scrapes: IntCounterVec,
+    scrape_failures: IntCounterVec,
+    listeners: IntGauge,
+    woken: IntGauge,
     trials: IntGaugeVec,
     jobs: IntGauge,
     leader: IntGauge,
@@ -63,6 +67,18 @@ impl Telemetry {
                 opts!("tuning_operator_scrapes_total", "Readings of trials' metrics"),
                 &["result"],
             )?,
+            scrape_failures: IntCounterVec::new(
+                opts!(
+                    "tuning_operator_scrape_failures_total",
+                    "Readings of trials' metrics that failed, by kind; see docs/troubleshooting.md"
+                ),
+                &["kind"],
+            )?,
+            listeners: IntGauge::new("tuning_operator_listeners", "Pods whose metrics are followed")?,
+            woken: IntGauge::new(
+                "tuning_operator_woken",
+                "TuningJobs with news that the controller has not taken up yet",
+            )?,
             trials: IntGaugeVec::new(opts!("tuning_operator_trials", "Trials by phase"), &["phase"])?,
             jobs: IntGauge::new("tuning_operator_tuningjobs", "TuningJobs in the cluster")?,
             leader: IntGauge::new(
@@ -71,7 +87,7 @@ impl Telemetry {
             )?,
         };
         let t = &telemetry;
-        let all: [Box<dyn prometheus::core::Collector>; 10] = [
+        let all: [Box<dyn prometheus::core::Collector>; 13] = [
             Box::new(t.reconciliations.clone()),
             Box::new(t.errors.clone()),
             Box::new(t.api_calls.clone()),
@@ -79,6 +95,9 @@ impl Telemetry {
             Box::new(t.proposals.clone()),
             Box::new(t.waiting.clone()),
             Box::new(t.scrapes.clone()),
+            Box::new(t.scrape_failures.clone()),
+            Box::new(t.listeners.clone()),
+            Box::new(t.woken.clone()),
             Box::new(t.trials.clone()),
             Box::new(t.jobs.clone()),
             Box::new(t.leader.clone()),
@@ -109,9 +128,18 @@ impl Telemetry {
     }
 
     /// A TuningJob has news and waits for a place at work, until the answer is dropped.
-    pub fn waits(&self) -> Waiting {
-        self.waiting.inc();
-        Waiting(self.waiting.clone())
+    pub fn waits(&self) -> One {
+        One::more(&self.waiting)
+    }
+
+    /// A pod is followed, until the answer is dropped.
+    pub fn listens(&self) -> One {
+        One::more(&self.listeners)
+    }
+
+    /// So many TuningJobs have news and were not taken up yet.
+    pub fn woken(&self, n: usize) {
+        self.woken.set(n as i64);
     }
 
     /// Trials were proposed.
@@ -127,10 +155,12 @@ impl Telemetry {
     }
 
     /// A trial was asked for its metrics.
-    pub fn scraped(&self, ok: bool) {
-        self.scrapes
-            .with_label_values(&[if ok { "ok" } else { "failed" }])
-            .inc();
+    pub fn scraped(&self, failure: Option<Kind>) {
+        let result = if failure.is_none() { "ok" } else { "failed" };
+        self.scrapes.with_label_values(&[result]).inc();
+        if let Some(kind) = failure {
+            self.scrape_failures.with_label_values(&[kind.word()]).inc();
+        }
     }
 
     /// Whether this replica works.
@@ -154,10 +184,17 @@ impl Telemetry {
     }
 }
 
-/// One that waits.
-pub struct Waiting(IntGauge);
+/// One of those that are counted, until it is dropped.
+pub struct One(IntGauge);
 
-impl Drop for Waiting {
+impl One {
+    fn more(gauge: &IntGauge) -> Self {
+        gauge.inc();
+        Self(gauge.clone())
+    }
+}
+
+impl Drop for One {
     fn drop(&mut self) {
         self.0.dec();
     }
@@ -175,7 +212,10 @@ mod tests {
         telemetry.failed("api");
         telemetry.proposed(3);
         telemetry.counted(2, &[("running", 4)]);
-        let _one = telemetry.waits();
+        telemetry.scraped(None);
+        telemetry.scraped(Some(Kind::Timeout));
+        telemetry.woken(5);
+        let _one = (telemetry.waits(), telemetry.listens());
         drop(telemetry.waits());
         let page = parse(&telemetry.page()).unwrap();
         let call = [("verb", "create"), ("kind", "Job"), ("result", "ok")];
@@ -190,6 +230,13 @@ mod tests {
             Some(4.0)
         );
         assert_eq!(page.value("tuning_operator_waiting", &[]), Some(1.0));
+        assert_eq!(page.value("tuning_operator_listeners", &[]), Some(1.0));
+        assert_eq!(page.value("tuning_operator_woken", &[]), Some(5.0));
+        let kind = [("kind", "Timeout")];
+        assert_eq!(
+            page.value("tuning_operator_scrape_failures_total", &kind),
+            Some(1.0)
+        );
         assert_eq!(page.n_malformed(), 0);
     }
 }

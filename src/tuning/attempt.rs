@@ -96,6 +96,8 @@ pub struct Reported {
     pub last_words: Option<String>,
     /// Where the objective was looked for, for the message when it is missing.
     pub looked_in: String,
+    /// Why it can't be heard now, with what to do.
+    pub trouble: Option<String>,
     /// Whether some of what it said may have been missed, since nobody listened for a while.
     pub may_have_gaps: bool,
 }

@@ -53,7 +53,8 @@ pub fn observe(
         AttemptState::Running(run) => {
             begin(trial, run, now);
             report(&job.objective.metric, trial, reported);
-            trial.message = standing_message(trial);
+            let trouble = reported.trouble.as_deref().map(sentence);
+            trial.message = trouble.unwrap_or_else(|| standing_message(trial));
         }
         // The clock runs on: for all that is known, so does the attempt.
         AttemptState::Leaving { why } => {
