@@ -41,3 +41,10 @@ fn every_reason_that_needs_a_person_is_explained() {
     let found = rows("Reasons of waiting that need a person");
     assert_eq!(found, words(tuning_operator::operator::TROUBLES));
 }
+
+#[cfg(feature = "operator")]
+#[test]
+fn every_reason_for_which_metrics_cannot_be_read_is_explained() {
+    let found = rows("Metrics that can't be read");
+    assert_eq!(found, words(tuning_operator::operator::MetricsTrouble::WORDS));
+}

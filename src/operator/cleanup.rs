@@ -216,7 +216,7 @@ mod tests {
     }
 
     fn pod(status: Value) -> Pod {
-        let owner = json!({"apiVersion": "batch/v1", "kind": "Job", "name": "job-cleanup", "uid": "c"});
+        let owner = json!({"apiVersion": "batch/v1", "kind": "Job", "name": "job-cleanup", "uid": "c", "controller": true});
         serde_json::from_value(
             json!({"metadata": {"name": "p", "ownerReferences": [owner]}, "status": status}),
         )

@@ -254,3 +254,24 @@ fn a_pod_that_is_to_end_has_its_time_then_its_node_has_and_then_it_is_lost() {
     };
     assert!(why.contains("n1 is not heard of"), "{why}");
 }
+
+#[test]
+fn a_pod_whose_controller_is_not_the_job_does_not_belong_to_it_whatever_it_bears() {
+    let job: Job = serde_json::from_value(json!({"metadata": {"name": "a-0001", "uid": "u"}})).unwrap();
+    let own = pod("a", "2026-01-02T03:04:05Z", json!({}));
+    assert!(belongs(&own, &job));
+    let cases = [
+        json!([{"apiVersion": "batch/v1", "kind": "Job", "name": "a-0001", "uid": "u", "controller": false}]),
+        json!([{"apiVersion": "batch/v1", "kind": "Job", "name": "a-0001", "uid": "u"}]),
+        json!([{"apiVersion": "batch/v1", "kind": "Job", "name": "a-0001", "uid": "before", "controller": true},
+            {"apiVersion": "batch/v1", "kind": "Job", "name": "a-0001", "uid": "u"}]),
+        json!([]),
+    ];
+    for owners in cases {
+        let mut impostor = own.clone();
+        impostor.metadata.owner_references = serde_json::from_value(owners.clone()).unwrap();
+        assert!(!belongs(&impostor, &job), "{owners}");
+    }
+    let nobodys = serde_json::from_value(json!({"metadata": {"name": "a-0001"}})).unwrap();
+    assert!(!belongs(&own, &nobodys));
+}

@@ -98,3 +98,38 @@ impl<'a> Source<'a> {
         Some(Question { selector, since })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_pod_at_its_nodes_address_is_not_listened_to() {
+        let job = |metrics: serde_json::Value| {
+            let manifest = json!({
+                "apiVersion": "tuning-operator.io/v1alpha1", "kind": "TuningJob", "metadata": {"name": "job"},
+                "spec": {
+                    "objective": {"metric": "f1", "goal": "Maximize"},
+                    "parameters": [{"name": "x", "double": {"min": 0.1, "max": 1.0}}],
+                    "budget": {"maxTrials": 3},
+                    "trial": {"container": {"image": "example.org/train"}},
+                    "metrics": metrics,
+                },
+            });
+            crate::api::check(&manifest).unwrap()
+        };
+        let pod = |is_on_host_network| SeenPod {
+            is_on_host_network,
+            ..SeenPod::default()
+        };
+        let page = job(json!({"prometheus": {"port": 9090}}));
+        let source = Source::of(&page, "team");
+        let refusal = source.refusal(&pod(true)).unwrap();
+        assert_eq!(refusal.kind, Kind::HostNetwork);
+        assert!(refusal.sentence.contains("leave hostNetwork out"));
+        assert_eq!(source.refusal(&pod(false)), None);
+        let log = job(json!({"logs": {"definitions": [{"name": "f1", "regex": "f1=([0-9.]+)"}]}}));
+        assert_eq!(Source::of(&log, "team").refusal(&pod(true)), None);
+    }
+}

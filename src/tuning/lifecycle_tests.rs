@@ -322,3 +322,17 @@ fn an_observation_made_twice_changes_nothing_more() {
         assert_eq!(see(&once, state.clone(), &reported, 200).trial, once, "{state:?}");
     }
 }
+
+#[test]
+fn a_running_trial_says_why_it_is_not_heard_for_as_long_as_that_is_so() {
+    let state = || AttemptState::Running(run(true, 100));
+    let unheard = Reported {
+        trouble: Some("its metrics page can't be read".into()),
+        ..Reported::default()
+    };
+    let seen = see(&started(), state(), &unheard, 130);
+    assert_eq!(seen.trial.message, "its metrics page can't be read");
+    assert_eq!((seen.trial.phase, seen.trouble), (Phase::Running, None));
+    let heard = see(&seen.trial, state(), &points(&[(1, 0.5)]), 140);
+    assert_eq!(heard.trial.message, "");
+}

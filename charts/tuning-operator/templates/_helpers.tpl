@@ -14,6 +14,37 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | quote }}
 {{- end }}
 
+{{- /* What the operator needs to ask a Prometheus server; empty where it needs nothing. */ -}}
+{{- define "tuning-operator.prometheusVolumes" -}}
+{{- if .Values.prometheusUrl }}
+{{- with .Values.prometheusCa }}
+{{- if .configMap }}
+- name: prometheus-ca
+  configMap: {name: {{ .configMap | quote }}, items: [{key: {{ .key | quote }}, path: ca.crt}]}
+{{- else if .secret }}
+- name: prometheus-ca
+  secret: {secretName: {{ .secret | quote }}, items: [{key: {{ .key | quote }}, path: ca.crt}]}
+{{- end }}
+{{- end }}
+{{- with .Values.prometheusToken }}
+{{- if .secret }}
+- name: prometheus-token
+  secret: {secretName: {{ .secret | quote }}, items: [{key: {{ .key | quote }}, path: token}]}
+{{- else if .serviceAccount }}
+- name: prometheus-token
+  projected:
+    sources:
+      - serviceAccountToken:
+          path: token
+          expirationSeconds: 3600
+          {{- with .audience }}
+          audience: {{ . | quote }}
+          {{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+
 {{- define "tuning-operator.serviceAccount" -}}
 {{- if .Values.serviceAccount.create }}{{ default (include "tuning-operator.name" .) .Values.serviceAccount.name }}{{ else }}{{ default "default" .Values.serviceAccount.name }}{{ end }}
 {{- end }}
