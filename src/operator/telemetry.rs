@@ -1,6 +1,7 @@
 //! What the operator tells of itself, as Prometheus metrics. No object's name is ever a label.
 
 use super::trouble::Kind;
+use prometheus::core::Collector;
 use prometheus::{
     HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry, TextEncoder, histogram_opts,
     opts,
@@ -31,22 +32,20 @@ const SECONDS: [f64; 10] = [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 
 impl Telemetry {
     /// Metrics at their beginning.
     pub fn new() -> prometheus::Result<Self> {
-        let histogram = |name: &str, help: &str, labels: &[&str]| {
-            HistogramVec::new(histogram_opts!(name, help, SECONDS.to_vec()), labels)
-        };
-        let telemetry = Self {
-            registry: Registry::new(),
+        let registry = Registry::new();
+        let histogram = |name, help, labels: &[&str]| histogram(&registry, name, help, labels);
+        let counters = |name, help, label| counters(&registry, name, help, label);
+        let gauge = |name, help| gauge(&registry, name, help);
+        Ok(Self {
             reconciliations: histogram(
                 "tuning_operator_reconcile_seconds",
                 "Time of a reconciliation of one TuningJob",
                 &["result"],
             )?,
-            errors: IntCounterVec::new(
-                opts!(
-                    "tuning_operator_errors_total",
-                    "Reconciliations that failed, by kind of error"
-                ),
-                &["kind"],
+            errors: counters(
+                "tuning_operator_errors_total",
+                "Reconciliations that failed, by kind of error",
+                "kind",
             )?,
             api_calls: histogram(
                 "tuning_operator_api_seconds",
@@ -58,54 +57,41 @@ impl Telemetry {
                 "Time to decide what a job does next, its proposals included",
                 &[],
             )?,
-            proposals: IntCounter::new("tuning_operator_proposals_total", "Trials that were proposed")?,
-            waiting: IntGauge::new(
+            proposals: registered(
+                &registry,
+                IntCounter::new("tuning_operator_proposals_total", "Trials that were proposed")?,
+            )?,
+            waiting: gauge(
                 "tuning_operator_waiting",
                 "TuningJobs with news that wait for a place at work",
             )?,
-            scrapes: IntCounterVec::new(
-                opts!("tuning_operator_scrapes_total", "Readings of trials' metrics"),
-                &["result"],
-            )?,
-            scrape_failures: IntCounterVec::new(
-                opts!(
-                    "tuning_operator_scrape_failures_total",
-                    "Readings of trials' metrics that failed, by kind; see docs/troubleshooting.md"
-                ),
-                &["kind"],
-            )?,
-            listeners: IntGauge::new("tuning_operator_listeners", "Pods whose metrics are followed")?,
-            woken: IntGauge::new(
+            woken: gauge(
                 "tuning_operator_woken",
                 "TuningJobs with news that the controller has not taken up yet",
             )?,
-            trials: IntGaugeVec::new(opts!("tuning_operator_trials", "Trials by phase"), &["phase"])?,
-            jobs: IntGauge::new("tuning_operator_tuningjobs", "TuningJobs in the cluster")?,
-            leader: IntGauge::new(
+            scrapes: counters(
+                "tuning_operator_scrapes_total",
+                "Readings of trials' metrics",
+                "result",
+            )?,
+            scrape_failures: counters(
+                "tuning_operator_scrape_failures_total",
+                "Readings of trials' metrics that failed, by kind; see docs/troubleshooting.md",
+                "kind",
+            )?,
+            listeners: gauge("tuning_operator_listeners", "Pods whose metrics are followed")?,
+            trials: {
+                let gauges =
+                    IntGaugeVec::new(opts!("tuning_operator_trials", "Trials by phase"), &["phase"])?;
+                registered(&registry, gauges)?
+            },
+            jobs: gauge("tuning_operator_tuningjobs", "TuningJobs in the cluster")?,
+            leader: gauge(
                 "tuning_operator_leader",
                 "1 where this replica works, 0 where it stands by",
             )?,
-        };
-        let t = &telemetry;
-        let all: [Box<dyn prometheus::core::Collector>; 13] = [
-            Box::new(t.reconciliations.clone()),
-            Box::new(t.errors.clone()),
-            Box::new(t.api_calls.clone()),
-            Box::new(t.decisions.clone()),
-            Box::new(t.proposals.clone()),
-            Box::new(t.waiting.clone()),
-            Box::new(t.scrapes.clone()),
-            Box::new(t.scrape_failures.clone()),
-            Box::new(t.listeners.clone()),
-            Box::new(t.woken.clone()),
-            Box::new(t.trials.clone()),
-            Box::new(t.jobs.clone()),
-            Box::new(t.leader.clone()),
-        ];
-        for collector in all {
-            t.registry.register(collector)?;
-        }
-        Ok(telemetry)
+            registry,
+        })
     }
 
     /// A reconciliation has ended.
@@ -182,6 +168,29 @@ impl Telemetry {
             .encode_to_string(&self.registry.gather())
             .unwrap_or_default()
     }
+}
+
+fn registered<C: Collector + Clone + 'static>(registry: &Registry, collector: C) -> prometheus::Result<C> {
+    registry.register(Box::new(collector.clone()))?;
+    Ok(collector)
+}
+
+fn histogram(
+    registry: &Registry,
+    name: &str,
+    help: &str,
+    labels: &[&str],
+) -> prometheus::Result<HistogramVec> {
+    let options = histogram_opts!(name, help, SECONDS.to_vec());
+    registered(registry, HistogramVec::new(options, labels)?)
+}
+
+fn counters(registry: &Registry, name: &str, help: &str, label: &str) -> prometheus::Result<IntCounterVec> {
+    registered(registry, IntCounterVec::new(opts!(name, help), &[label])?)
+}
+
+fn gauge(registry: &Registry, name: &str, help: &str) -> prometheus::Result<IntGauge> {
+    registered(registry, IntGauge::new(name, help)?)
 }
 
 /// One of those that are counted, until it is dropped.
