@@ -168,3 +168,46 @@ fn what_the_holders_clock_says_does_not_matter() {
         }
     });
 }
+
+/// The Lease's last renewal, read by a runtime that shares nothing with the operator's.
+fn renewed(namespace: &str) -> k8s_openapi::jiff::Timestamp {
+    let namespace = namespace.to_owned();
+    let read = move || {
+        block_on(async move {
+            let kubeconfig = kube::config::Kubeconfig::read_from(Space::kubeconfig()).unwrap();
+            let options = kube::config::KubeConfigOptions::default();
+            let config = kube::Config::from_custom_kubeconfig(kubeconfig, &options).await;
+            let client = kube::Client::try_from(config.unwrap()).unwrap();
+            let leases: Api<Lease> = Api::namespaced(client, &namespace);
+            let lease = leases.get("tuning-operator").await.unwrap();
+            lease.spec.unwrap().renew_time.unwrap().0
+        })
+    };
+    std::thread::spawn(read).join().unwrap()
+}
+
+#[test]
+fn the_lease_is_renewed_while_every_worker_is_busy_with_something_else() {
+    block_on(async {
+        let space = Space::new("busy-workers").await;
+        let operator = space.operator_with(usize::MAX, candidate(&space, "first"));
+        until("it leads", async || {
+            holder(&space).await.as_deref() == Some("first")
+        })
+        .await;
+        // As long as three Leases, on every worker of the operator's runtime and some more.
+        let busy: Vec<_> = (0..4)
+            .map(|_| tokio::spawn(async { std::thread::sleep(Duration::from_secs(9)) }))
+            .collect();
+        std::thread::sleep(Duration::from_secs(1));
+        let begin = renewed(&space.name);
+        std::thread::sleep(Duration::from_secs(4));
+        let end = renewed(&space.name);
+        assert!(end > begin, "nobody renews it");
+        for task in busy {
+            task.await.unwrap();
+        }
+        assert_eq!(holder(&space).await.as_deref(), Some("first"));
+        assert!(!operator.task.is_finished(), "it never lost the Lease");
+    });
+}

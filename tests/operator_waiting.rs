@@ -17,6 +17,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tuning_operator::api::{Trial, TrialPhase, TrialStatus};
+use tuning_operator::operator::PrometheusServer;
 
 /// What a job says of itself.
 async fn message(space: &Space, job: &str) -> String {
@@ -247,7 +248,8 @@ fn a_prometheus_server_that_is_away_holds_up_its_own_trials_end_and_nothing_else
         let mut space = Space::new("no-prometheus").await;
         // The port is taken, and nobody answers until the test does.
         let (prometheus, port) = hostile::Silent::new().await;
-        space.prometheus = Some(format!("http://127.0.0.1:{port}").parse().unwrap());
+        let url = format!("http://127.0.0.1:{port}").parse().unwrap();
+        space.prometheus = Some(PrometheusServer::new(url, None, None).unwrap());
         let _operator = space.operator();
         let _player = space.play(|trial, _, _| match trial {
             "job-0001" => Play::Ends(0, String::new(), "Completed"),

@@ -2,6 +2,7 @@
 
 use super::cluster::Cluster;
 use super::events::Events;
+use super::health::Health;
 use super::lease::Candidate;
 use super::listen::Listeners;
 use super::prometheus_server::PrometheusServer;
@@ -160,13 +161,16 @@ impl<K: Clone> Index<K> {
         }
     }
 
-    /// Forgets everything but these, after the whole list was read anew.
-    pub fn keep(&self, wanted: &std::collections::HashSet<(Owner, String)>) {
+    /// Forgets everything but these, after the whole list was read anew; the answer is what was forgotten.
+    pub fn keep(&self, wanted: &std::collections::HashSet<(Owner, String)>) -> Vec<(Owner, Arc<K>)> {
         let mut groups = self.lock();
+        let mut gone = Vec::new();
         for (owner, group) in groups.iter_mut() {
-            group.retain(|name, _| wanted.contains(&(owner.clone(), name.clone())));
+            let all = group.extract_if(|name, _| !wanted.contains(&(owner.clone(), name.clone())));
+            gone.extend(all.map(|(_, object)| (owner.clone(), object)));
         }
         groups.retain(|_, group| !group.is_empty());
+        gone
     }
 
     /// One object of a job.
@@ -211,6 +215,8 @@ pub struct Context {
     pub versions: Mutex<HashMap<Owner, u64>>,
     /// Where proposals are thought out.
     pub thinker: Thinker,
+    /// Whether the watches work.
+    pub health: Arc<Health>,
     /// What is complained of in events.
     pub warnings: Warnings,
     /// Places at work, given out in the order in which they are asked for.

@@ -30,6 +30,7 @@ mod crd;
 mod endpoint;
 mod events;
 mod follow_log;
+mod health;
 mod kube_jobs;
 mod lease;
 mod listen;
@@ -59,6 +60,7 @@ mod trouble;
 mod waiting;
 mod wake;
 mod warnings;
+mod watch;
 
 pub use arguments::{Arguments, main};
 pub use context::Settings;

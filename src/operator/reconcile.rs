@@ -52,6 +52,8 @@ const MOST_ROUNDS: usize = 6;
 const CURE: &str = "once the cause is mended, set spec.suspend to true and back to false to go on";
 /// Wait before another look where something else has to happen first, such as a deletion.
 const SOON: Duration = Duration::from_secs(2);
+/// Wait before another look at a job of which there is no news: whatever a watch may have missed is found then.
+const RESYNC: Duration = Duration::from_secs(600);
 /// Wait before another look where something keeps trials from running, of which no watch may tell.
 const TRY_AGAIN: SignedDuration = SignedDuration::from_secs(30);
 
@@ -192,7 +194,7 @@ async fn refuse(
             .warning(object, "InvalidSpec", "Validate", &sentence)
             .await;
     }
-    Ok(Action::await_change())
+    Ok(Action::requeue(RESYNC))
 }
 
 impl Pass<'_> {
@@ -365,7 +367,7 @@ impl Pass<'_> {
         let soon = self.look_again.then_some(SOON);
         match deadline.into_iter().chain(soon).min() {
             Some(wait) => Action::requeue(wait.max(Duration::from_millis(100))),
-            None => Action::await_change(),
+            None => Action::requeue(RESYNC),
         }
     }
 

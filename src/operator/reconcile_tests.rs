@@ -5,6 +5,7 @@ use crate::operator::cluster::{Cluster, job_resource};
 use crate::operator::context::{Index, Stores};
 use crate::operator::endpoint::Endpoint;
 use crate::operator::events::Events;
+use crate::operator::health::Health;
 use crate::operator::lease::Fence;
 use crate::operator::listen::{Ear, Listeners, Who};
 use crate::operator::telemetry::Telemetry;
@@ -133,6 +134,7 @@ fn context(api: &Api, fence: Fence) -> Arc<Context> {
         stores,
         cluster,
         events: Events::new(client, fence),
+        health: Arc::new(Health::new(telemetry.clone())),
         telemetry,
         ready: true.into(),
         progress_written: Default::default(),
@@ -240,7 +242,7 @@ async fn what_has_ended_is_left_alone() {
     let action = reconcile(job(status), context(&api, Fence::default()))
         .await
         .unwrap();
-    assert_eq!(action, Action::await_change());
+    assert_eq!(action, Action::requeue(RESYNC));
     assert_eq!(api.writes(), Vec::<String>::new());
 }
 

@@ -3,27 +3,26 @@
 use super::cluster::{Cluster, job_resource, trial_resource};
 use super::context::{Context, Departed, Index, Owner, Settings, Stores};
 use super::events::Events;
+use super::health::Health;
 use super::lease::{self, Fence};
 use super::listen::Listeners;
 use super::neighbours;
 use super::reconcile::{self, Error};
-use super::slim::Slim;
 use super::telemetry::Telemetry;
 use super::thinker::{Thinker, Wakes};
 use super::trouble::chain;
 use super::wake::Wake;
+use super::watch::{self, Follower};
 use super::{JOB_LABEL, serve};
-use futures::{FutureExt, StreamExt, TryStreamExt};
+use futures::{FutureExt, StreamExt};
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{Api, ApiResource, DynamicObject};
 use kube::runtime::controller::Action;
-use kube::runtime::reflector::store::Writer;
-use kube::runtime::reflector::{ObjectRef, Store};
-use kube::runtime::watcher::{self, Event, watcher};
+use kube::runtime::reflector::ObjectRef;
+use kube::runtime::watcher::{self, watcher};
 use kube::runtime::{Controller, WatchStreamExt};
 use kube::{Client, ResourceExt};
-use std::collections::HashSet;
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError};
@@ -145,7 +144,8 @@ fn set_up(
     let namespace = &settings.namespace;
     let wake = Wake::new(telemetry.clone());
     let jobs = dynamic(&client, namespace, &job_resource());
-    let (jobs, controller) = follow_jobs(jobs);
+    let health = Arc::new(Health::new(telemetry.clone()));
+    let (jobs, controller) = watch::jobs(jobs, health.clone());
     let stores = Stores {
         jobs,
         trials: Index::default(),
@@ -153,32 +153,7 @@ fn set_up(
         pods: Index::default(),
         departed: Departed::default(),
     };
-    let trials = dynamic(&client, namespace, &trial_resource());
-    let (kube_jobs, pods) = (typed::<Job>(&client, namespace), typed::<Pod>(&client, namespace));
-    let departed = stores.departed.clone();
-    let listed = [
-        follow(
-            trials,
-            stores.trials.clone(),
-            wake.clone(),
-            owner_of_trial,
-            |_, _| {},
-        ),
-        follow(
-            kube_jobs,
-            stores.kube_jobs.clone(),
-            wake.clone(),
-            owner_by_label,
-            |_, _| {},
-        ),
-        follow(
-            pods,
-            stores.pods.clone(),
-            wake.clone(),
-            owner_by_label,
-            move |owner, pod| departed.put(owner, pod),
-        ),
-    ];
+    let listed = follow_children(&client, namespace, &stores, &wake, &health);
     let context = Context {
         listeners: Listeners::new(
             cluster.clone(),
@@ -195,6 +170,7 @@ fn set_up(
         progress_written: Default::default(),
         failures: Default::default(),
         versions: Default::default(),
+        health,
         warnings: Default::default(),
         thinker: Thinker::new(wakes(&wake)),
         places: Semaphore::new(settings.concurrency.into()),
@@ -203,14 +179,50 @@ fn set_up(
     Ok((controller, Arc::new(context), Watches { listed, wake }))
 }
 
-/// TuningJobs as they are kept, and who is told of each change to one.
-fn follow_jobs(api: Api<DynamicObject>) -> (Store<DynamicObject>, Controller<DynamicObject>) {
-    let writer = Writer::<DynamicObject>::new(job_resource());
-    let store = writer.as_reader();
-    let events = watcher(api, watcher::Config::default()).modify(Slim::slim);
-    let changes = events.reflect(writer).applied_objects();
-    let controller = Controller::for_stream_with(changes, store.clone(), job_resource());
-    (store, controller)
+/// Keeps up what belongs to TuningJobs: one answer for each kind, done once everything was listed.
+fn follow_children(
+    client: &Client,
+    namespace: &Option<String>,
+    stores: &Stores,
+    wake: &Wake,
+    health: &Arc<Health>,
+) -> [oneshot::Receiver<()>; 3] {
+    let trials = dynamic(client, namespace, &trial_resource());
+    let (kube_jobs, pods) = (typed::<Job>(client, namespace), typed::<Pod>(client, namespace));
+    let departed = stores.departed.clone();
+    let follower = Follower {
+        wake: wake.clone(),
+        health: health.clone(),
+    };
+    let ours = watcher::Config::default().labels(JOB_LABEL);
+    // Trials carry no label when a person makes them; Jobs and pods always do.
+    let all = watcher::Config::default();
+    let trials = watcher(trials, all).default_backoff();
+    let kube_jobs = watcher(kube_jobs, ours.clone()).default_backoff();
+    let pods = watcher(pods, ours).default_backoff();
+    [
+        follower.follow(
+            "Trial",
+            trials,
+            stores.trials.clone(),
+            watch::owner_of_trial,
+            |_, _| {},
+        ),
+        follower.follow(
+            "Job",
+            kube_jobs,
+            stores.kube_jobs.clone(),
+            watch::owner_by_label,
+            |_, _| {},
+        ),
+        follower.follow(
+            "Pod",
+            pods,
+            stores.pods.clone(),
+            watch::owner_by_label,
+            move |owner, pod| departed.put(owner, pod),
+        ),
+    ]
 }
 
 fn dynamic(client: &Client, namespace: &Option<String>, resource: &ApiResource) -> Api<DynamicObject> {
@@ -230,100 +242,13 @@ where
     }
 }
 
-/// Which TuningJob an object belongs to.
-type OwnerOf<K> = fn(&K) -> Option<Owner>;
-
-fn owner_of_trial(trial: &DynamicObject) -> Option<Owner> {
-    let job = trial.data.get("spec")?.get("job")?.as_str()?;
-    Some((trial.namespace()?, job.to_owned()))
-}
-
-fn owner_by_label<K: ResourceExt>(object: &K) -> Option<Owner> {
-    Some((object.namespace()?, object.labels().get(JOB_LABEL)?.clone()))
-}
-
-/// Keeps an index up to date and wakes the jobs concerned; what is gone is handed to `depart`. The answer is done once
-/// everything was listed.
-fn follow<K>(
-    api: Api<K>,
-    index: Index<K>,
-    wake: Wake,
-    owner_of: OwnerOf<K>,
-    depart: impl Fn(&Owner, K) + Send + 'static,
-) -> oneshot::Receiver<()>
-where
-    K: kube::Resource + Slim + Clone + std::fmt::Debug + serde::de::DeserializeOwned + Send + Sync + 'static,
-{
-    let (done, listed) = oneshot::channel();
-    let mut done = Some(done);
-    // Trials carry no label when a person makes them; Jobs and pods always do.
-    let is_trial = std::any::type_name::<K>() == std::any::type_name::<DynamicObject>();
-    let config = if is_trial {
-        watcher::Config::default()
-    } else {
-        watcher::Config::default().labels(JOB_LABEL)
-    };
-    tokio::spawn(async move {
-        let mut events = watcher(api, config).default_backoff().boxed();
-        let mut seen = HashSet::new();
-        loop {
-            let event = match events.try_next().await {
-                Ok(Some(event)) => event,
-                Ok(None) => return,
-                Err(error) => {
-                    tracing::warn!(error = chain(&error), "a watch was interrupted");
-                    continue;
-                }
-            };
-            match event {
-                Event::Init => seen.clear(),
-                Event::InitApply(object) => {
-                    if let Some(owner) = owner_of(&object) {
-                        seen.insert((owner, object.name_any()));
-                    }
-                    put(&index, object, &wake, owner_of);
-                }
-                Event::InitDone => {
-                    index.keep(&seen);
-                    if let Some(done) = done.take() {
-                        let _ = done.send(());
-                    }
-                }
-                Event::Apply(object) => put(&index, object, &wake, owner_of),
-                Event::Delete(object) => {
-                    if let Some(owner) = owner_of(&object) {
-                        index.remove(&owner, &object.name_any());
-                        depart(&owner, object);
-                        wake.job(&owner);
-                    }
-                }
-            }
-        }
-    });
-    listed
-}
-
-fn put<K: kube::Resource + Clone + Slim>(
-    index: &Index<K>,
-    mut object: K,
-    wake: &Wake,
-    owner_of: OwnerOf<K>,
-) {
-    object.slim();
-    if let Some(owner) = owner_of(&object) {
-        let name = object.meta().name.clone().unwrap_or_default();
-        index.put(&owner, &name, object);
-        wake.job(&owner);
-    }
-}
-
 /// Has a job looked at.
 fn wakes(wake: &Wake) -> Wakes {
     let wake = wake.clone();
     Arc::new(move |owner| wake.job(owner))
 }
 
-fn reference(owner: &Owner) -> ObjectRef<DynamicObject> {
+pub fn reference(owner: &Owner) -> ObjectRef<DynamicObject> {
     ObjectRef::new_with(&owner.1, job_resource()).within(&owner.0)
 }
 
@@ -337,7 +262,7 @@ async fn guarded(object: Arc<DynamicObject>, context: Arc<Context>) -> Result<Ac
     let _place = context.places.acquire().await;
     drop(waiting);
     let Some(object) = context.job_now(&owner) else {
-        return Ok(Action::await_change());
+        return Ok(Action::requeue(LONGEST));
     };
     let begin = Instant::now();
     let pass = AssertUnwindSafe(reconcile::reconcile(object, context.clone())).catch_unwind();

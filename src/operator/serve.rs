@@ -8,13 +8,15 @@ use axum::routing::get;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 /// Serves until the process ends.
 pub async fn start(address: SocketAddr, context: Arc<Context>) -> std::io::Result<()> {
-    let (metrics, readiness) = (context.clone(), context);
+    let (metrics, liveness, readiness) = (context.clone(), context.clone(), context);
     let page = move || {
         let context = metrics.clone();
         async move {
+            context.health.count(Instant::now());
             let jobs = context.stores.jobs.state();
             context.telemetry.counted(jobs.len(), &trials_by_phase(&jobs));
             (
@@ -24,16 +26,18 @@ pub async fn start(address: SocketAddr, context: Arc<Context>) -> std::io::Resul
         }
     };
     let ready = move || {
-        let is_ready = readiness.ready.load(Ordering::Relaxed);
-        async move {
-            match is_ready {
-                true => (StatusCode::OK, "ok"),
-                false => (StatusCode::SERVICE_UNAVAILABLE, "not everything is listed yet"),
-            }
-        }
+        let is_listed = readiness.ready.load(Ordering::Relaxed);
+        let not_listed = (!is_listed).then(|| "not everything is listed yet".to_owned());
+        let complaint = readiness.health.complaint(Instant::now()).or(not_listed);
+        async move { answer(complaint) }
+    };
+    // A new start mends a watch that has ended, and not one that the API server refuses.
+    let alive = move || {
+        let ended = liveness.health.ended();
+        async move { answer(ended.map(|kind| format!("the watch of {kind}s has ended"))) }
     };
     let router = Router::new()
-        .route("/healthz", get(|| async { "ok" }))
+        .route("/healthz", get(alive))
         .route("/readyz", get(ready))
         .route("/metrics", get(page));
     let listener = tokio::net::TcpListener::bind(address).await?;
@@ -43,6 +47,14 @@ pub async fn start(address: SocketAddr, context: Arc<Context>) -> std::io::Resul
         }
     });
     Ok(())
+}
+
+/// Well, or why not.
+fn answer(complaint: Option<String>) -> (StatusCode, String) {
+    match complaint {
+        None => (StatusCode::OK, "ok".into()),
+        Some(why) => (StatusCode::SERVICE_UNAVAILABLE, why),
+    }
 }
 
 /// Trials by phase, as the jobs' statuses count them.

@@ -61,7 +61,11 @@ mod tests {
         let mut pod: Pod = serde_json::from_value(pod).unwrap();
         pod.slim();
         let spec = pod.spec.clone().unwrap();
-        let kept = (spec.node_name.as_deref(), spec.host_network, spec.containers.len());
+        let kept = (
+            spec.node_name.as_deref(),
+            spec.host_network,
+            spec.containers.len(),
+        );
         assert_eq!(kept, (Some("n"), Some(true), 0));
         assert_eq!(pod.status.clone().unwrap().phase.as_deref(), Some("Running"));
         assert!(pod.managed_fields().is_empty() && pod.labels()["b"] == "c");

@@ -17,12 +17,19 @@ pub struct Telemetry {
     api_calls: HistogramVec,
     decisions: HistogramVec,
     proposals: IntCounter,
-    waiting: IntGauge,
     scrapes: IntCounterVec,
     scrape_failures: IntCounterVec,
-    listeners: IntGauge,
+    now: Now,
+}
+
+/// What is the case now.
+#[derive(Clone)]
+struct Now {
+    waiting: IntGauge,
     woken: IntGauge,
+    listeners: IntGauge,
     trials: IntGaugeVec,
+    watches: IntGaugeVec,
     jobs: IntGauge,
     leader: IntGauge,
 }
@@ -35,7 +42,6 @@ impl Telemetry {
         let registry = Registry::new();
         let histogram = |name, help, labels: &[&str]| histogram(&registry, name, help, labels);
         let counters = |name, help, label| counters(&registry, name, help, label);
-        let gauge = |name, help| gauge(&registry, name, help);
         Ok(Self {
             reconciliations: histogram(
                 "tuning_operator_reconcile_seconds",
@@ -57,17 +63,10 @@ impl Telemetry {
                 "Time to decide what a job does next, its proposals included",
                 &[],
             )?,
-            proposals: registered(
+            proposals: counter(
                 &registry,
-                IntCounter::new("tuning_operator_proposals_total", "Trials that were proposed")?,
-            )?,
-            waiting: gauge(
-                "tuning_operator_waiting",
-                "TuningJobs with news that wait for a place at work",
-            )?,
-            woken: gauge(
-                "tuning_operator_woken",
-                "TuningJobs with news that the controller has not taken up yet",
+                "tuning_operator_proposals_total",
+                "Trials that were proposed",
             )?,
             scrapes: counters(
                 "tuning_operator_scrapes_total",
@@ -79,17 +78,7 @@ impl Telemetry {
                 "Readings of trials' metrics that failed, by kind; see docs/troubleshooting.md",
                 "kind",
             )?,
-            listeners: gauge("tuning_operator_listeners", "Pods whose metrics are followed")?,
-            trials: {
-                let gauges =
-                    IntGaugeVec::new(opts!("tuning_operator_trials", "Trials by phase"), &["phase"])?;
-                registered(&registry, gauges)?
-            },
-            jobs: gauge("tuning_operator_tuningjobs", "TuningJobs in the cluster")?,
-            leader: gauge(
-                "tuning_operator_leader",
-                "1 where this replica works, 0 where it stands by",
-            )?,
+            now: Now::new(&registry)?,
             registry,
         })
     }
@@ -115,17 +104,22 @@ impl Telemetry {
 
     /// A TuningJob has news and waits for a place at work, until the answer is dropped.
     pub fn waits(&self) -> One {
-        One::more(&self.waiting)
+        One::more(&self.now.waiting)
     }
 
     /// A pod is followed, until the answer is dropped.
     pub fn listens(&self) -> One {
-        One::more(&self.listeners)
+        One::more(&self.now.listeners)
     }
 
     /// So many TuningJobs have news and were not taken up yet.
     pub fn woken(&self, n: usize) {
-        self.woken.set(n as i64);
+        self.now.woken.set(n as i64);
+    }
+
+    /// Whether a watch works.
+    pub fn watches(&self, kind: &str, works: bool) {
+        self.now.watches.with_label_values(&[kind]).set(i64::from(works));
     }
 
     /// Trials were proposed.
@@ -151,14 +145,14 @@ impl Telemetry {
 
     /// Whether this replica works.
     pub fn leads(&self, leads: bool) {
-        self.leader.set(i64::from(leads));
+        self.now.leader.set(i64::from(leads));
     }
 
     /// How many jobs and trials there are.
     pub fn counted(&self, jobs: usize, trials: &[(&str, u32)]) {
-        self.jobs.set(jobs as i64);
+        self.now.jobs.set(jobs as i64);
         for (phase, n) in trials {
-            self.trials.with_label_values(&[phase]).set(i64::from(*n));
+            self.now.trials.with_label_values(&[phase]).set(i64::from(*n));
         }
     }
 
@@ -189,8 +183,45 @@ fn counters(registry: &Registry, name: &str, help: &str, label: &str) -> prometh
     registered(registry, IntCounterVec::new(opts!(name, help), &[label])?)
 }
 
+fn counter(registry: &Registry, name: &str, help: &str) -> prometheus::Result<IntCounter> {
+    registered(registry, IntCounter::new(name, help)?)
+}
+
+fn gauges(registry: &Registry, name: &str, help: &str, label: &str) -> prometheus::Result<IntGaugeVec> {
+    registered(registry, IntGaugeVec::new(opts!(name, help), &[label])?)
+}
+
 fn gauge(registry: &Registry, name: &str, help: &str) -> prometheus::Result<IntGauge> {
     registered(registry, IntGauge::new(name, help)?)
+}
+
+impl Now {
+    fn new(registry: &Registry) -> prometheus::Result<Self> {
+        let gauge = |name, help| gauge(registry, name, help);
+        Ok(Self {
+            waiting: gauge(
+                "tuning_operator_waiting",
+                "TuningJobs with news that wait for a place at work",
+            )?,
+            woken: gauge(
+                "tuning_operator_woken",
+                "TuningJobs with news that the controller has not taken up yet",
+            )?,
+            listeners: gauge("tuning_operator_listeners", "Pods whose metrics are followed")?,
+            trials: gauges(registry, "tuning_operator_trials", "Trials by phase", "phase")?,
+            watches: gauges(
+                registry,
+                "tuning_operator_watch_up",
+                "1 where the watch of this kind works, 0 where the operator is blind",
+                "kind",
+            )?,
+            jobs: gauge("tuning_operator_tuningjobs", "TuningJobs in the cluster")?,
+            leader: gauge(
+                "tuning_operator_leader",
+                "1 where this replica works, 0 where it stands by",
+            )?,
+        })
+    }
 }
 
 /// One of those that are counted, until it is dropped.

@@ -6,7 +6,7 @@
 //! Between attempts a trial keeps its curve, its clock and its point. What an attempt said of its metrics and its progress
 //! goes when the next one begins: a value of an earlier attempt is never a final value.
 
-use super::attempt::{AttemptState, Exited, FinalReport, Reported, Run};
+use super::attempt::{AttemptState, Exited, FinalReport, Interruption, Reported, Run};
 use super::failure::{Ending, Exit, Verdict, judge};
 use super::trial::ShadowStop;
 use super::{Failure, Job, Phase, Progress, StopReason, Trial, curve, sentence};
@@ -189,19 +189,14 @@ fn exit(
         return None;
     }
     let final_report = reported.report.as_ref().filter(|_| exited.exit == Exit::Code(0));
-    if let Some(interruption) = &exited.interrupted {
-        let has_value = final_report.is_some_and(|r| r.metrics.contains_key(objective));
-        match (interruption.may_have_finished && has_value, interruption.restarts) {
-            (true, _) => {}
-            (false, true) => {
-                pause(trial, &interruption.why, end);
-                return None;
-            }
-            (false, false) => {
-                requeue(trial, sentence(&interruption.why), end);
-                return None;
-            }
-        }
+    let told = final_report.is_some_and(|r| r.metrics.contains_key(objective));
+    if let Some(interruption) = exited
+        .interrupted
+        .as_ref()
+        .filter(|i| !(i.may_have_finished && told))
+    {
+        interrupt(trial, interruption, end);
+        return None;
     }
     if let Some(report) = final_report {
         take_in(objective, trial, report);
@@ -218,7 +213,6 @@ fn exit(
     });
     match verdict {
         Verdict::Succeeded(value) => {
-            let told = final_report.is_some_and(|r| r.metrics.contains_key(objective));
             let message = success_message(trial, reported.may_have_gaps && !told);
             finish(trial, Phase::Succeeded, Some(value), message, end);
         }
@@ -236,6 +230,14 @@ fn exit(
         }
     }
     None
+}
+
+/// The platform has ended it: another attempt follows, by the platform's doing or by ours.
+fn interrupt(trial: &mut Trial, interruption: &Interruption, end: Timestamp) {
+    match interruption.restarts {
+        true => pause(trial, &interruption.why, end),
+        false => requeue(trial, sentence(&interruption.why), end),
+    }
 }
 
 /// A node would not run it: another attempt follows after a pause, a bounded number of times in a row.

@@ -42,7 +42,11 @@ fn sound_history(trials: &[Trial]) -> Vec<Observation> {
     let mut history = history(trials);
     let is_sound = |t: &Trial| t.phase == Phase::Succeeded && t.value.is_some() && !t.is_collapsed();
     if trials.iter().any(is_sound) {
-        let collapsed: HashSet<u32> = trials.iter().filter(|t| t.is_collapsed()).map(|t| t.index).collect();
+        let collapsed: HashSet<u32> = trials
+            .iter()
+            .filter(|t| t.is_collapsed())
+            .map(|t| t.index)
+            .collect();
         for observation in history.iter_mut().filter(|o| collapsed.contains(&o.index)) {
             observation.outcome = Outcome::Failed;
         }

@@ -121,7 +121,7 @@ pub struct Space {
     /// After how long its operators call a person for trials that can't run.
     pub stalled_after: jiff::SignedDuration,
     /// The Prometheus server of its operators.
-    pub prometheus: Option<reqwest::Url>,
+    pub prometheus: Option<operator::PrometheusServer>,
     config: Config,
 }
 
