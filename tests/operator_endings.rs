@@ -27,6 +27,14 @@ async fn until_runs(space: &Space, trial: &str) {
     .await;
 }
 
+async fn until_holds(space: &Space, job: &str, condition: &str) {
+    until(condition, async || space.holds(job, condition).await.is_some()).await;
+}
+
+async fn no_pods(space: &Space) {
+    until("no pod is left", async || space.pod_names().await.is_empty()).await;
+}
+
 async fn message(space: &Space, job: &str) -> String {
     space.jobs().get(job).await.unwrap().status.unwrap().message
 }
@@ -97,7 +105,7 @@ fn suspended_by_a_queue_a_trial_waits_with_the_same_job_whatever_its_program_sai
                 status.phase == TrialPhase::Pending && status.message.contains("waits for its queue")
             })
             .await;
-            until("its pod is gone", async || space.pod_names().await.is_empty()).await;
+            no_pods(&space).await;
             let status = status(&space, "job-0001").await;
             let stands = (status.phase, status.attempts);
             assert_eq!(stands, (TrialPhase::Pending, 1), "{status:?}");
@@ -130,11 +138,8 @@ fn a_container_that_one_node_cannot_start_is_tried_elsewhere() {
         space.complete("job").await;
         for name in ["job-0001", "job-0002"] {
             let status = status(&space, name).await;
-            assert_eq!(
-                (status.phase, status.attempts),
-                (TrialPhase::Succeeded, 2),
-                "{name}"
-            );
+            let stands = (status.phase, status.attempts);
+            assert_eq!(stands, (TrialPhase::Succeeded, 2), "{name}");
             let job = serde_json::to_value(space.kube_jobs().get(name).await.unwrap()).unwrap();
             let affinity = job.pointer("/spec/template/spec/affinity").unwrap().to_string();
             assert!(affinity.contains("\"sick\""), "{affinity}");
@@ -159,10 +164,7 @@ fn what_no_node_runs_is_tried_a_few_times_then_the_job_is_stalled_and_a_person_l
                 _ => Play::Rejected(reason),
             });
             space.apply(&manifest(&name, 1, 1)).await.unwrap();
-            until("it is stalled", async || {
-                space.holds(&name, "Stalled").await.is_some()
-            })
-            .await;
+            until_holds(&space, &name, "Stalled").await;
             let said = message(&space, &name).await;
             assert!(said.contains(says) && said.contains("tried 4 times"), "{said}");
             assert!(said.contains("set spec.suspend to true"), "{said}");
@@ -171,18 +173,12 @@ fn what_no_node_runs_is_tried_a_few_times_then_the_job_is_stalled_and_a_person_l
             drop(player);
             let _player = space.play(|_, rate, _| Play::reports(f1(rate)));
             change(&space, &name, json!({"suspend": true})).await;
-            until("it holds still", async || {
-                space.holds(&name, "Suspended").await.is_some()
-            })
-            .await;
+            until_holds(&space, &name, "Suspended").await;
             change(&space, &name, json!({"suspend": false})).await;
             space.complete(&name).await;
             assert_eq!(status(&space, &format!("{name}-0001")).await.attempts, 5);
-            until(
-                "none of its pods is left to be counted with the next one's",
-                async || space.pod_names().await.is_empty(),
-            )
-            .await;
+            // Or they would be counted with the next one's.
+            no_pods(&space).await;
         }
     });
 }

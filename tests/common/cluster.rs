@@ -14,7 +14,7 @@ use kube::api::{Api, DynamicObject, ListParams, Patch, PatchParams, PostParams};
 use kube::client::ClientBuilder;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config, ResourceExt};
-pub use pods::{Play, Player, serve};
+pub use pods::{Play, Player, answer, serve};
 use serde_json::{Value, json};
 use std::future::Future;
 use std::io::{BufRead, BufReader};
@@ -354,22 +354,6 @@ impl Drop for Operator {
     fn drop(&mut self) {
         self.task.abort();
     }
-}
-
-/// Answers a request for a page. It is read first: closed with the request unread, a connection takes the answer with it.
-pub async fn answer(stream: &mut tokio::net::TcpStream, code: &str, body: &str) {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    let mut request = [0; 4096];
-    let mut n_read = 0;
-    while !request[..n_read].ends_with(b"\r\n\r\n") {
-        match stream.read(&mut request[n_read..]).await {
-            Ok(0) | Err(_) => return,
-            Ok(n) => n_read += n,
-        }
-    }
-    let length = body.len();
-    let answer = format!("HTTP/1.1 {code}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}");
-    let _ = stream.write_all(answer.as_bytes()).await;
 }
 
 /// The same first proposals as on one machine.

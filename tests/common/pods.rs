@@ -1,6 +1,6 @@
 //! Plays the part of the kubelet: what becomes of the pods of a test.
 
-use super::{Space, answer};
+use super::Space;
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
 use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams, PostParams};
@@ -244,4 +244,20 @@ pub async fn serve(pages: &'static [&'static str]) -> u16 {
         }
     });
     port
+}
+
+/// Answers a request for a page. It is read first: closed with the request unread, a connection takes the answer with it.
+pub async fn answer(stream: &mut tokio::net::TcpStream, code: &str, body: &str) {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let mut request = [0; 4096];
+    let mut n_read = 0;
+    while !request[..n_read].ends_with(b"\r\n\r\n") {
+        match stream.read(&mut request[n_read..]).await {
+            Ok(0) | Err(_) => return,
+            Ok(n) => n_read += n,
+        }
+    }
+    let length = body.len();
+    let answer = format!("HTTP/1.1 {code}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}");
+    let _ = stream.write_all(answer.as_bytes()).await;
 }
