@@ -7,8 +7,9 @@ mod cluster;
 mod node;
 
 use cluster::{Space, block_on, check_first_proposals, manifest, until};
+use k8s_openapi::api::core::v1::Event;
 use kube::ResourceExt;
-use kube::api::{EvictParams, ListParams};
+use kube::api::{Api, EvictParams, ListParams};
 use node::{
     bert, ended, go_on_from, in_log, numbers, pages, running_pod, said, server_knows, shell, shows, trial,
     until_asked, with_volume, work_volume,
@@ -37,6 +38,13 @@ fn a_learning_rate_is_tuned_by_the_real_trainer() {
         let status = space.jobs().get("mrpc").await.unwrap().status.unwrap();
         let recommended = status.recommended.unwrap();
         assert!((0.7..1.0).contains(&recommended.mean));
+        // Each trial that ends frees its graphics card a moment after the next one is made: nobody is called for that.
+        let events: Api<Event> = Api::namespaced(space.client.clone(), &space.name);
+        let said = events.list(&ListParams::default()).await.unwrap();
+        let alarms = said
+            .iter()
+            .filter(|e| e.reason.as_deref() == Some("TrialsCannotRun"));
+        assert_eq!(alarms.count(), 0);
     });
 }
 
@@ -256,6 +264,7 @@ fn an_endpoint_that_lies_spoils_nothing() {
     let two = page(r#"printf 'tuning_metric{name="f1"} 0.1\ntuning_metric{name="f1"} 0.9\n'"#);
     let torn = page(r#"printf 'tuning_metric{name="f1} 0.1\n{{{\n'"#);
     let large = page("yes '# comment' | head -c 50000000");
+    let huge = page(r#"printf 'tuning_metric{name="f1"} 0.1\ntuning_step 1e30\n'"#);
     let silent = until_asked("sleep 1000");
     block_on(async {
         let space = Space::on_the_node("lies").await;
@@ -264,6 +273,7 @@ fn an_endpoint_that_lies_spoils_nothing() {
             ("two", two),
             ("torn", torn),
             ("large", large),
+            ("huge", huge),
             ("silent", silent),
         ];
         for (name, script) in &cases {

@@ -35,7 +35,7 @@ fn number(text: &str) -> Option<f64> {
 }
 
 /// A count such as a step; `None` if it is negative, not finite or larger than any program counts.
-fn count(value: f64) -> Option<u64> {
+pub fn count(value: f64) -> Option<u64> {
     (0.0..=MAX_COUNT as f64)
         .contains(&value)
         .then(|| value.round() as u64)

@@ -220,9 +220,12 @@ fn seconds(time: Timestamp) -> f64 {
 fn heard_of(points: &[(f64, f64)], objective: &str, start: f64) -> Heard {
     let mut heard = Heard::default();
     for (at, value) in points {
-        if heard.points.last().is_none_or(|(_, last)| last != value) {
-            heard.points.push(((at - start).max(0.0) as u64, *value));
-        }
+        let is_new = heard.points.last().is_none_or(|(_, last)| last != value);
+        // A server's times are as little to be believed as a program's steps.
+        let step = metrics::count((at - start).max(0.0).floor());
+        heard
+            .points
+            .extend(step.filter(|_| is_new).map(|step| (step, *value)));
     }
     heard
         .metrics
