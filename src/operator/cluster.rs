@@ -318,6 +318,9 @@ fn gone(answer: Result<(), Error>) -> Result<(), Error> {
     }
 }
 
+/// Longest part of a refusal that is told on, in characters.
+const LONGEST_REFUSAL: usize = 400;
+
 /// What the API server will not have.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
@@ -335,7 +338,8 @@ pub fn refusal(error: &Error) -> Option<Refusal> {
         403 | 404 => false,
         _ => return None,
     };
-    let why = status.message.clone();
+    // It begins with what is wrong, and may go on with all that was sent.
+    let why = status.message.chars().take(LONGEST_REFUSAL).collect();
     Some(Refusal { why, is_final })
 }
 

@@ -220,7 +220,13 @@ fn what_cannot_work_is_refused_by_the_name_of_its_flag() {
 
 #[test]
 fn times_that_cannot_be_are_no_steps() {
-    let points = [(100.0, 0.1), (160.0, 0.2), (1e300, 0.3), (f64::NAN, 0.4), (-1e300, 0.5)];
+    let points = [
+        (100.0, 0.1),
+        (160.0, 0.2),
+        (1e300, 0.3),
+        (f64::NAN, 0.4),
+        (-1e300, 0.5),
+    ];
     let heard = heard_of(&points, "f1", 100.0);
     assert_eq!(heard.points, [(0, 0.1), (60, 0.2), (0, 0.4), (0, 0.5)]);
     assert_eq!(heard.metrics["f1"], 0.5);

@@ -32,7 +32,7 @@ pub fn propose(snapshot: &Snapshot, n: u32) -> Vec<Proposal> {
 ///
 /// A proposal learns from every value. What is handed over must work, and for that a model that collapsed is a failure:
 /// otherwise the point of one would be recommended wherever the others have not come as far as answering yes to everything
-/// does. Where all have collapsed there is nothing else to go by; the [`best`](super::status::best) says so.
+/// does. Where all have collapsed there is nothing else to go by; the best observation says so.
 pub fn recommend(snapshot: &Snapshot) -> Option<Recommendation> {
     Question::best(snapshot).recommend()
 }
