@@ -105,7 +105,11 @@ impl Pass<'_> {
             .is_none_or(|at| at.elapsed() >= PROGRESS_INTERVAL);
         let is_worth = is_news(&record.status, &change.status) || is_due && record.status != change.status;
         match (is_worth, change.status.completion_time) {
-            (true, None) => drop(written.insert(uid, Instant::now())),
+            (true, None) => {
+                // Who was not written for so long is due as well as one of which nothing is known.
+                written.retain(|_, at| at.elapsed() < PROGRESS_INTERVAL);
+                written.insert(uid, Instant::now());
+            }
             (true, Some(_)) => drop(written.remove(&uid)),
             (false, _) => {}
         }

@@ -302,12 +302,12 @@ impl Pass<'_> {
     async fn recommend(&mut self, snapshot: &Snapshot) -> Result<(), Error> {
         let trials = &self.status.trials;
         let n_finished = trials.succeeded + trials.early_stopped + trials.failed;
-        if self
-            .status
-            .recommended
-            .as_ref()
-            .is_some_and(|r| r.trials == n_finished)
-        {
+        let learned_from = self.status.recommended.as_ref().map(|r| r.trials);
+        if learned_from == Some(n_finished) {
+            if standing::ended(&self.status).is_some() {
+                // Nobody will ask again.
+                self.ctx.thinker.forget(&self.owner);
+            }
             return Ok(());
         }
         let question = Question::best(snapshot);
