@@ -3,8 +3,11 @@
 
 #[path = "common/cluster.rs"]
 mod cluster;
+#[path = "common/collector.rs"]
+mod collector;
 
 use cluster::{Operator, Play, Space, block_on, f1, manifest, until, within};
+use collector::collector_knows_trials;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{Namespace, Pod};
 use kube::ResourceExt;
@@ -326,20 +329,6 @@ fn a_job_that_goes_on_calls_its_cleanup_off_before_its_trials_do() {
         })
         .await;
     });
-}
-
-/// The garbage collector learns of new kinds every half minute; before that it finds no Trial that a job could leave behind.
-async fn collector_knows_trials(space: &Space) {
-    let owner = json!({"apiVersion": "tuning-operator.io/v1alpha1", "kind": "TuningJob", "name": "none", "uid": "none"});
-    let canary = json!({"apiVersion": "tuning-operator.io/v1alpha1", "kind": "Trial",
-        "metadata": {"name": "canary", "ownerReferences": [owner]},
-        "spec": {"job": "none", "parameters": {"learning_rate": 1e-4}}});
-    let canary = serde_json::from_value(canary).unwrap();
-    space.trials().create(&Default::default(), &canary).await.unwrap();
-    until("a trial without an owner is collected", async || {
-        space.trials().get_opt("canary").await.unwrap().is_none()
-    })
-    .await;
 }
 
 #[test]

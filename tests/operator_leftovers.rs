@@ -3,28 +3,17 @@
 
 #[path = "common/cluster.rs"]
 mod cluster;
+#[path = "common/collector.rs"]
+mod collector;
 
 use cluster::{Play, Space, block_on, f1, manifest, until};
+use collector::collector_knows_trials;
 use kube::api::{DeleteParams, Patch, PatchParams, PropagationPolicy};
 use serde_json::json;
 use std::time::Duration;
 
 fn well(_: &str, learning_rate: f64, _: usize) -> Play {
     Play::reports(f1(learning_rate))
-}
-
-/// The garbage collector learns of new kinds every half minute; before that it does not take a job off its Trials' owners.
-async fn collector_knows_trials(space: &Space) {
-    let owner = json!({"apiVersion": "tuning-operator.io/v1alpha1", "kind": "TuningJob", "name": "none", "uid": "none"});
-    let canary = json!({"apiVersion": "tuning-operator.io/v1alpha1", "kind": "Trial",
-        "metadata": {"name": "canary", "ownerReferences": [owner]},
-        "spec": {"job": "none", "parameters": {"learning_rate": 1e-4}}});
-    let canary = serde_json::from_value(canary).unwrap();
-    space.trials().create(&Default::default(), &canary).await.unwrap();
-    until("a trial without an owner is collected", async || {
-        space.trials().get_opt("canary").await.unwrap().is_none()
-    })
-    .await;
 }
 
 #[test]

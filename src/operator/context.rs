@@ -87,6 +87,19 @@ pub struct Stores {
     pub departed: Departed,
 }
 
+impl Stores {
+    /// Nothing but jobs is known yet.
+    pub fn new(jobs: Store<DynamicObject>) -> Self {
+        Self {
+            jobs,
+            trials: Index::default(),
+            kube_jobs: Index::default(),
+            pods: Index::default(),
+            departed: Departed::default(),
+        }
+    }
+}
+
 /// How long a pod that is gone is remembered.
 const MEMORY: Duration = Duration::from_secs(300);
 

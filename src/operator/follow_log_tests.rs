@@ -335,13 +335,7 @@ fn listeners(kubelet: &Kubelet) -> (Listeners, Who) {
     let mut jobs = reflector::store::Writer::new(resource.clone());
     let job = kube::api::DynamicObject::new("job", &resource).within("team");
     jobs.apply_watcher_event(&watcher::Event::Apply(job));
-    let stores = Stores {
-        jobs: jobs.as_reader(),
-        trials: Default::default(),
-        kube_jobs: Default::default(),
-        pods: Default::default(),
-        departed: Default::default(),
-    };
+    let stores = Stores::new(jobs.as_reader());
     let pod = serde_json::json!({"metadata": {"name": "pod", "uid": "uid"}});
     stores
         .pods

@@ -35,13 +35,7 @@ impl World {
         let router = axum::Router::new().route("/metrics", page);
         tokio::spawn(async move { axum::serve(socket, router).await });
         let jobs = reflector::store::Writer::<DynamicObject>::new(job_resource());
-        let stores = Stores {
-            jobs: jobs.as_reader(),
-            trials: Default::default(),
-            kube_jobs: Default::default(),
-            pods: Default::default(),
-            departed: Default::default(),
-        };
+        let stores = Stores::new(jobs.as_reader());
         let telemetry = Telemetry::new().unwrap();
         let client =
             kube::Client::try_from(kube::Config::new("http://127.0.0.1:1".parse().unwrap())).unwrap();

@@ -98,7 +98,7 @@ async fn look(pass: &Pass<'_>, record: &Record) -> Result<Sight, Error> {
     if !pods.iter().any(|p| sight::belongs(p, &job)) {
         pods.extend(departed_of(pass, &job));
     }
-    let seen = complaints(pass, &job, see(Some(&job), &pods, &lens), lens.now).await?;
+    let seen = complaints(pass, &job, see(Some(&job), &pods, &lens), lens.now).await;
     match seen {
         Sight {
             state: AttemptState::Unclear { .. },
@@ -117,21 +117,26 @@ async fn look(pass: &Pass<'_>, record: &Record) -> Result<Sight, Error> {
 }
 
 /// Why nothing comes of an attempt that waits without a word: what is said of its pod, or of its Job where there is none.
-async fn complaints(pass: &Pass<'_>, job: &Job, seen: Sight, now: Timestamp) -> Result<Sight, Error> {
+async fn complaints(pass: &Pass<'_>, job: &Job, seen: Sight, now: Timestamp) -> Sight {
     let is_silent = matches!(&seen.state, AttemptState::Waiting { why, .. } if why.is_empty());
     if !is_silent {
-        return Ok(seen);
+        return seen;
     }
     let created = job.creation_timestamp().map_or(now, |t| sight::time(&t));
     let left = SETTING_UP - now.duration_since(created);
     if left.is_positive() {
         let look_again = Some(left);
-        return Ok(Sight { look_again, ..seen });
+        return Sight { look_again, ..seen };
     }
     let of_pod = seen.pod.as_ref().map(|p| p.uid.clone());
     let uid = of_pod.or(job.uid()).unwrap_or_default();
     let (warnings, cluster) = (&pass.ctx.warnings, &pass.ctx.cluster);
-    let found = warnings.last(cluster, &pass.owner.0, &uid).await?;
+    // No decision depends on it: without the right to read events, only the sentence is missing.
+    let found = warnings.last(cluster, &pass.owner.0, &uid).await;
+    let found = found.unwrap_or_else(|error| {
+        tracing::warn!(%error, "events could not be read");
+        None
+    });
     let state = match found {
         Some(why) => AttemptState::Waiting {
             why,
@@ -139,11 +144,11 @@ async fn complaints(pass: &Pass<'_>, job: &Job, seen: Sight, now: Timestamp) -> 
         },
         None => seen.state,
     };
-    Ok(Sight {
+    Sight {
         state,
         look_again: Some(SETTING_UP * 2),
         ..seen
-    })
+    }
 }
 
 async fn listen(pass: &Pass<'_>, record: &Record, sight: &Sight) -> Result<Reported, Outstanding> {

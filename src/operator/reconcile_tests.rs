@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::operator::cluster::{Cluster, job_resource};
-use crate::operator::context::{Index, Stores};
+use crate::operator::context::Stores;
 use crate::operator::endpoint::Endpoint;
 use crate::operator::events::Events;
 use crate::operator::health::Health;
@@ -114,13 +114,7 @@ fn context(api: &Api, fence: Fence) -> Arc<Context> {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let mut jobs = reflector::store::Writer::<DynamicObject>::new(job_resource());
     jobs.apply_watcher_event(&watcher::Event::Apply(DynamicObject::clone(&job(Value::Null))));
-    let stores = Stores {
-        jobs: jobs.as_reader(),
-        trials: Index::default(),
-        kube_jobs: Index::default(),
-        pods: Index::default(),
-        departed: Default::default(),
-    };
+    let stores = Stores::new(jobs.as_reader());
     let wake = Wake::new(telemetry.clone());
     Arc::new(Context {
         listeners: Listeners::new(
@@ -323,4 +317,33 @@ async fn what_was_heard_last_is_not_lost_where_the_status_write_is_a_conflict() 
         (&trial["status"]["phase"], &trial["status"]["value"]),
         (&json!("Succeeded"), &json!(0.6))
     );
+}
+
+#[tokio::test]
+async fn without_the_right_to_read_events_a_trial_that_waits_says_less_and_holds_up_nothing() {
+    let api = Api::refusing("GET /api/v1/namespaces/team/events", 403);
+    let context = context(&api, Fence::default());
+    let owned = |kind: &str, uid: &str| json!([{"apiVersion": "x/v1", "kind": kind, "name": "x", "uid": uid, "controller": true}]);
+    let trial = json!({
+        "apiVersion": "tuning-operator.io/v1alpha1", "kind": "Trial",
+        "metadata": {"name": "job-0001", "namespace": "team", "uid": "t", "ownerReferences": owned("TuningJob", "u")},
+        "spec": {"job": "job", "index": 1, "parameters": {"learning_rate": 1e-4}},
+        "status": {"phase": "Pending", "attempts": 1},
+    });
+    let kube_job = json!({"metadata": {
+        "name": "job-0001", "namespace": "team", "uid": "j", "creationTimestamp": "2026-01-02T03:04:05Z",
+        "annotations": {crate::operator::ATTEMPT_ANNOTATION: "1"}, "ownerReferences": owned("Trial", "t"),
+    }});
+    let owner = ("team".to_owned(), "job".to_owned());
+    let stores = &context.stores;
+    stores
+        .trials
+        .put(&owner, "job-0001", serde_json::from_value(trial).unwrap());
+    stores
+        .kube_jobs
+        .put(&owner, "job-0001", serde_json::from_value(kube_job).unwrap());
+    let status = json!({"observedGeneration": 1, "startTime": "2026-01-02T03:04:05Z"});
+    reconcile(job(status), context).await.unwrap();
+    let log = api.log.lock().unwrap();
+    assert!(log.iter().any(|line| line.contains("/events")), "{log:?}");
 }

@@ -1,7 +1,7 @@
 //! Wires watches, reconciliations and the operator's own endpoints together.
 
 use super::cluster::{Cluster, job_resource, trial_resource};
-use super::context::{Context, Departed, Index, Owner, Settings, Stores};
+use super::context::{Context, Owner, Settings, Stores};
 use super::events::Events;
 use super::health::Health;
 use super::lease::{self, Fence};
@@ -146,13 +146,7 @@ fn set_up(
     let jobs = dynamic(&client, namespace, &job_resource());
     let health = Arc::new(Health::new(telemetry.clone()));
     let (jobs, controller) = watch::jobs(jobs, health.clone());
-    let stores = Stores {
-        jobs,
-        trials: Index::default(),
-        kube_jobs: Index::default(),
-        pods: Index::default(),
-        departed: Departed::default(),
-    };
+    let stores = Stores::new(jobs);
     let listed = follow_children(&client, namespace, &stores, &wake, &health);
     let context = Context {
         listeners: Listeners::new(
