@@ -6,8 +6,8 @@
 //! A real API server and Job controller; the pods are played: each succeeds when its time is over. The operator is the
 //! release build, a process of its own. Prints Jobs per second, the time from the moment at which this program tells the API
 //! server of a pod's end until the next trial of its TuningJob was created as this program's watch sees it, the operator's peak
-//! of memory and its processor time; at last, how long an operator that is started anew needs until it has looked at every
-//! TuningJob once, and its peak of memory.
+//! of memory and its processor time; how long an operator that is started anew needs until it has looked at every TuningJob once,
+//! and its peak of memory; at last, what is left of that when all TuningJobs are deleted.
 //!
 //! The pod's end is what the operator acts on: the Job that it belongs to is often not yet complete when the next trial is there.
 //! Everything shares this machine's cores: the API server and etcd take most of them.
@@ -19,7 +19,7 @@ use cluster::{Space, block_on, f1, manifest};
 use futures::{StreamExt, TryStreamExt};
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
-use kube::api::{Api, Patch, PatchParams, PostParams};
+use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use kube::runtime::{WatchStreamExt, watcher};
 use serde_json::{Value, json};
 use std::collections::{HashMap, HashSet};
@@ -101,11 +101,12 @@ async fn measure(n_jobs: usize, pods_run: Duration) {
     }
     report(&seen.lock().unwrap(), all, begin.elapsed(), &operator);
     drop(operator);
-    start_anew(&space, n_jobs).await;
+    let operator = start_anew(&space, n_jobs).await;
+    delete_all(&space, &operator).await;
 }
 
 /// How long until an operator that is just started has looked at every TuningJob once.
-async fn start_anew(space: &Space, n_jobs: usize) {
+async fn start_anew(space: &Space, n_jobs: usize) -> Process {
     let begin = Instant::now();
     let operator = Process::start(space);
     let (mut ready, mut passes) = (None, 0.0);
@@ -133,6 +134,57 @@ async fn start_anew(space: &Space, n_jobs: usize) {
         ready.unwrap_or_default().as_secs_f64(),
         begin.elapsed().as_secs_f64(),
         operator.peak_mib()
+    );
+    operator
+}
+
+/// What stays in an operator when everything that it looked after is gone.
+async fn delete_all(space: &Space, operator: &Process) {
+    let everything = ListParams::default();
+    let jobs = space.jobs();
+    let (before, begin) = (operator.mib(), Instant::now());
+    jobs.delete_collection(&DeleteParams::default(), &everything)
+        .await
+        .unwrap();
+    let gone = async || {
+        let jobs = jobs.list(&everything).await.is_ok_and(|l| l.items.is_empty());
+        jobs && space
+            .trials()
+            .list(&everything)
+            .await
+            .is_ok_and(|l| l.items.is_empty())
+    };
+    while !gone().await {
+        assert!(begin.elapsed() < LONGEST, "they are never gone");
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    // The news of the last deletions.
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    let page = operator
+        .page("/metrics")
+        .await
+        .map(|(_, page)| page)
+        .unwrap_or_default();
+    let value = |name: &str| {
+        let line = page.lines().find(|l| l.starts_with(name) && !l.starts_with('#'));
+        line.and_then(|l| l.rsplit_once(' '))
+            .map_or("?", |(_, value)| value)
+            .to_owned()
+    };
+    println!(
+        "all TuningJobs are deleted after {:.0} s: memory {before:.0} MiB before, {:.0} MiB after; listeners {}, jobs woken {}",
+        begin.elapsed().as_secs_f64(),
+        operator.mib(),
+        value("tuning_operator_listeners"),
+        value("tuning_operator_woken"),
+    );
+    let fresh = Process::start(space);
+    while fresh.page("/readyz").await.is_none_or(|(ok, _)| !ok) {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    println!(
+        "an operator that is started with nothing to do: {:.0} MiB",
+        fresh.mib()
     );
 }
 
@@ -273,6 +325,11 @@ impl Process {
 
     fn peak_mib(&self) -> f64 {
         self.number("status", "VmHWM:") / 1024.0
+    }
+
+    /// What it has now.
+    fn mib(&self) -> f64 {
+        self.number("status", "VmRSS:") / 1024.0
     }
 
     /// Processor time; the kernel counts hundredths of seconds here.

@@ -1,7 +1,7 @@
 //! What many trials cost the optimizer, and what its limits cost the job.
 //!
 //! `many cost [N…]` prints CPU seconds of an ask, a recommendation and all beliefs after N trials of four parameters.
-//! `many regret [SEEDS] [TRIALS] [PROBLEM…]` runs whole jobs with the usual limits and without any, side by side.
+//! `many regret [SEEDS] [TRIALS] [FIRST_SEED] [PROBLEM…]` runs whole jobs with the usual limits and without any, side by side.
 
 #[path = "many_problems.rs"]
 mod problems;
@@ -26,9 +26,14 @@ fn main() {
             let named = |p: &&Problem| words.iter().any(|w| w == p.name);
             let any_named = PROBLEMS.iter().any(|p| named(&p));
             let chosen = PROBLEMS.iter().filter(|p| !any_named || named(p));
-            regret(&chosen.collect::<Vec<_>>(), number(0, 5), number(1, 300));
+            regret(
+                &chosen.collect::<Vec<_>>(),
+                number(2, 0),
+                number(0, 5),
+                number(1, 300),
+            );
         }
-        _ => eprintln!("usage: many cost [N…] | many regret [SEEDS] [TRIALS] [PROBLEM…]"),
+        _ => eprintln!("usage: many cost [N…] | many regret [SEEDS] [TRIALS] [FIRST_SEED] [PROBLEM…]"),
     }
 }
 
@@ -142,14 +147,14 @@ fn run(problem: &Problem, limits: Limits, trials: usize, seed: u64) -> (f64, f64
     (advice.map_or(f64::NAN, |a| regret(&a.point)), best, seconds)
 }
 
-fn regret(problems: &[&Problem], seeds: usize, trials: usize) {
+fn regret(problems: &[&Problem], first: usize, seeds: usize, trials: usize) {
     println!(
-        "Medians over {seeds} seeds after {trials} trials, {BATCH} at a time: recommended, best tried, CPU s"
+        "Medians over the {seeds} seeds from {first} after {trials} trials, {BATCH} at a time: recommended, best tried, CPU s"
     );
     let mut ratios = Vec::new();
     for problem in problems {
         let of = |limits| -> Vec<(f64, f64, f64)> {
-            (0..seeds)
+            (first..first + seeds)
                 .map(|seed| run(problem, limits, trials, seed as u64))
                 .collect()
         };

@@ -24,10 +24,13 @@ pub struct Endpoint {
     pub path: String,
 }
 
-/// A client for pods' pages. It speaks no TLS, so it needs no certificates, and is never sent elsewhere.
-pub fn client() -> reqwest::Result<reqwest::Client> {
+/// A client for pods' pages, each of which is read at this interval. It speaks no TLS, so it needs no certificates, and is
+/// never sent elsewhere.
+pub fn client(interval: Duration) -> reqwest::Result<reqwest::Client> {
     reqwest::Client::builder()
         .timeout(LONGEST)
+        // Over a connection that waits for longer its pod is not asked any more.
+        .pool_idle_timeout(2 * interval)
         .no_proxy()
         .redirect(reqwest::redirect::Policy::none())
         .tls_certs_only([])
@@ -136,7 +139,9 @@ mod tests {
             port,
             path: "/metrics?token=secret".into(),
         };
-        let page = endpoint.page(&client().unwrap(), [127, 0, 0, 1].into()).await;
+        let page = endpoint
+            .page(&client(Duration::from_secs(1)).unwrap(), [127, 0, 0, 1].into())
+            .await;
         server.abort();
         page
     }
@@ -204,7 +209,10 @@ mod tests {
             port: closed.port(),
             path: "/metrics".into(),
         };
-        let trouble = endpoint.page(&client().unwrap(), closed.ip()).await.unwrap_err();
+        let trouble = endpoint
+            .page(&client(Duration::from_secs(1)).unwrap(), closed.ip())
+            .await
+            .unwrap_err();
         assert_eq!(trouble.kind, Kind::ConnectionRefused);
         assert!(trouble.sentence.contains("0.0.0.0"), "{}", trouble.sentence);
     }

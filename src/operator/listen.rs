@@ -108,7 +108,7 @@ impl Listeners {
     ) -> reqwest::Result<Self> {
         Ok(Self {
             cluster,
-            http: endpoint::client()?,
+            http: endpoint::client(settings.scrape_interval)?,
             interval: settings.scrape_interval,
             prometheus: settings.prometheus.clone(),
             telemetry,

@@ -1,4 +1,4 @@
-//! What programs say that are broken, or mean it: reports and metrics pages, by chance and repeatable.
+//! What programs say that are broken, or mean it: reports, logs and metrics pages, by chance and repeatable.
 
 use super::cluster::answer;
 use serde_json::json;
@@ -92,6 +92,53 @@ fn report(chance: &mut Chance) -> String {
         .collect();
     fields.push(format!("\"curve\": [{}]", points.join(",")));
     format!("{{{}}}", fields.join(", "))
+}
+
+/// Logs as a kubelet tells them, with a time before each line; the first one is harmless.
+pub fn logs(seed: u64, n: usize) -> Vec<Vec<u8>> {
+    let mut chance = Chance(seed);
+    let mut all = vec![b"2026-01-02T03:04:05.000000000Z f1=0.5\n".to_vec()];
+    all.extend((1..n).map(|_| log(&mut chance)));
+    all
+}
+
+fn log(chance: &mut Chance) -> Vec<u8> {
+    let mut log = Vec::new();
+    for n in 0..chance.roll() % 3_000 {
+        log.extend(format!("2026-01-02T03:{:02}:{:02}.{n:09}Z ", n / 60, n % 60).bytes());
+        log.extend(line(chance));
+        log.push(b'\n');
+    }
+    // Some end without an end of line, some within a number.
+    log.truncate(log.len() - (chance.roll() % 3) as usize % (log.len() + 1));
+    log
+}
+
+fn line(chance: &mut Chance) -> Vec<u8> {
+    let number = match chance.roll() % 4 {
+        0 => chance.one_of(&[
+            "1e400",
+            "0.4784.",
+            "",
+            "26.57%",
+            "\u{661}\u{662}",
+            "0x1p3",
+            "1_000",
+            "+-1",
+        ]),
+        _ => chance.any_number(),
+    };
+    let name = chance.name();
+    match chance.roll() % 8 {
+        0 => (0..chance.roll() % 500).map(|_| chance.roll() as u8).collect(),
+        1 => format!("{}f1={number}", "x".repeat((chance.roll() % 40_000) as usize)).into(),
+        2 => format!("f1={number}\r")
+            .repeat((chance.roll() % 50) as usize)
+            .into(),
+        3 => format!("{{\"f1\": {number}, \"step\": {number}}}").into(),
+        4 => format!("{name}={number}").into(),
+        _ => format!("f1={number} loss={} m7={number}", chance.any_number()).into(),
+    }
 }
 
 /// Metrics pages; the last one is harmless.
