@@ -1,7 +1,8 @@
 //! The first step of a pass: this generation of the spec was seen, before anything is done about it.
 
+use super::error::Error;
+use super::pass::Pass;
 use super::prior;
-use super::reconcile::{Error, Pass};
 use super::standing::{self, Standing};
 use crate::tuning::{Ended, reopens};
 use jiff::Timestamp;

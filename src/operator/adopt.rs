@@ -4,8 +4,9 @@
 //! seems to wait is read anew first: a watch that lags behind never gives a number twice.
 
 use super::apply::owner_reference;
-use super::reconcile::{Error, Pass};
-use super::record::Record;
+use super::error::Error;
+use super::pass::Pass;
+use super::record::{Record, is_new};
 use super::standing;
 use crate::api::{self, TrialObjectSpec, TrialPhase, TrialStatus};
 use crate::optimizer::Strategy;
@@ -13,21 +14,6 @@ use crate::tuning::sentence;
 use jiff::Timestamp;
 use kube::ResourceExt;
 use kube::api::DynamicObject;
-
-/// Whether it waits to be looked at: a person made it, and it has neither a number nor an end.
-pub fn is_new(trial: &DynamicObject) -> bool {
-    has_no_number(trial) && trial.data.pointer("/status/completionTime").is_none()
-}
-
-/// Whether it was found not to fit the job.
-pub fn is_turned_away(trial: &DynamicObject) -> bool {
-    has_no_number(trial) && !is_new(trial)
-}
-
-fn has_no_number(trial: &DynamicObject) -> bool {
-    let told = |pointer: &str| trial.data.pointer(pointer).is_some();
-    !told("/spec/index") && !told("/status/index")
-}
 
 impl Pass<'_> {
     /// Takes in the trials that people have made since; false where a watch lags behind what this operator has written.

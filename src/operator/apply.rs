@@ -2,8 +2,9 @@
 
 use super::JOB_LABEL;
 use super::cluster::{Created, Refusal, refusal, trial_resource};
+use super::error::Error;
 use super::observe::Observed;
-use super::reconcile::{Error, Pass};
+use super::pass::Pass;
 use super::record::Record;
 use super::source::Source;
 use super::standing::{self, Standing};

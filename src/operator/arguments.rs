@@ -1,10 +1,11 @@
 //! The command line of `tuning-operator`.
 
-use super::context::Settings;
-use super::lease::{self, Candidate};
+use super::lease;
 use super::memory;
 use super::prometheus_server::PrometheusServer;
 use super::remove_checkpoints::{self, RemoveCheckpoints};
+use super::settings::Candidate;
+use super::settings::Settings;
 use crate::tuning::Retry;
 use clap::{Parser, Subcommand};
 use jiff::SignedDuration;

@@ -3,9 +3,10 @@
 use super::cleanup::{self, Purpose, Sight};
 use super::cleanup_job::{self, Whose};
 use super::cluster::Created;
-use super::context::{Context, Owner};
-use super::reconcile::Error;
+use super::context::Context;
+use super::error::Error;
 use super::sight::{self, time};
+use super::stores::Owner;
 use super::{JOB_LABEL, TRIAL_LABEL, checkpoint_folder};
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::batch::v1::Job;

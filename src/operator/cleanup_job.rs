@@ -4,8 +4,8 @@
 
 use super::checkpoint_folder::{self, ALL_JOBS};
 use super::cleanup::{PURPOSE_ANNOTATION, Purpose, name, volume};
-use super::context::Settings;
 use super::remove_checkpoints::PLACE;
+use super::settings::Settings;
 use super::{JOB_LABEL, trial_job, trial_volumes};
 use crate::api::{TrialSpec, VolumeSpec};
 use k8s_openapi::api::batch::v1::{Job, JobSpec};

@@ -3,7 +3,7 @@
 //! Each write is safe to repeat: names are deterministic, statuses carry the resourceVersion that they were decided on,
 //! deletions the uid.
 
-use super::lease::Fence;
+use super::fence::Fence;
 use super::telemetry::Telemetry;
 use crate::api::{Trial, TrialStatus, TuningJob, TuningJobStatus};
 use futures::io::AsyncBufRead;

@@ -1,6 +1,6 @@
 //! What people read in `kubectl describe`.
 
-use super::lease::Fence;
+use super::fence::Fence;
 use crate::tuning::sentence;
 use kube::api::DynamicObject;
 use kube::runtime::events::{Event, EventType, Recorder, Reporter};

@@ -4,8 +4,8 @@
 //! at its end, and nothing is left out of it but where it was lost before.
 
 use super::cluster::{Cluster, LogStream};
-use super::listen::{Heard, keep_points};
 use super::log_place::{LogPlace, Part};
+use super::reported::{Heard, keep_points};
 use super::trouble::{Kind, Patience, Trouble};
 use crate::metrics::{Lines, Listener, LogMetrics};
 use futures::io::AsyncBufReadExt;

@@ -1,9 +1,10 @@
 //! Logs as a kubelet serves them, over connections that break where they are told to.
 
 use super::*;
-use crate::operator::context::{Settings, Stores};
-use crate::operator::lease::Fence;
+use crate::operator::fence::Fence;
 use crate::operator::listen::{Ear, Listeners, Who};
+use crate::operator::settings::Settings;
+use crate::operator::stores::Stores;
 use crate::operator::telemetry::Telemetry;
 use crate::operator::wake::Wake;
 use bytes::Bytes;

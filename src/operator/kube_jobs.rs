@@ -1,8 +1,9 @@
 //! The Jobs of a job's trials: those that are to come, and those that nobody needs any more.
 
 use super::cluster::{Created, Refusal, refusal};
+use super::error::Error;
 use super::observe::{kube_job, pods_of};
-use super::reconcile::{Error, Pass};
+use super::pass::Pass;
 use super::record::Record;
 use super::sight;
 use super::trial_job;

@@ -5,13 +5,14 @@
 //! which its last successful renewal was sent. Every write carries the resourceVersion that it was decided on, so of two
 //! claims one is a conflict.
 
-use super::run::{Connect, StartError};
+use super::fence::Fence;
+use super::settings::Candidate;
+use super::start::{Connect, StartError};
 use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use k8s_openapi::jiff::Timestamp;
 use kube::api::{Api, ObjectMeta, PostParams};
 use kube::{Error, ResourceExt};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::{oneshot, watch};
 
@@ -25,39 +26,6 @@ pub const SCOPE_ANNOTATION: &str = "tuning-operator.io/namespace";
 const DEADLINE: f64 = 2.0 / 3.0;
 /// Share of the Lease's duration between two looks at it.
 const INTERVAL: f64 = 2.0 / 15.0;
-
-/// Who stands for election, and where.
-#[derive(Clone, Debug)]
-pub struct Candidate {
-    /// Namespace of the Lease.
-    pub namespace: String,
-    /// Name of the Lease: replicas of one release share it, two releases do not.
-    pub name: String,
-    /// The only namespace that the candidate looks after; `None`: all.
-    pub scope: Option<String>,
-    /// The candidate, unlike any other that ever was: a pod's name and a number.
-    pub identity: String,
-    /// How long the Lease must not have changed before others may claim it.
-    pub duration: Duration,
-}
-
-/// Until when this replica may write. A process that was frozen finds the fence shut before it knows that its Lease is
-/// gone. Always open where there is no election.
-#[derive(Clone, Debug, Default)]
-pub struct Fence(Arc<Mutex<Option<Instant>>>);
-
-impl Fence {
-    /// Whether a write may be sent now.
-    pub fn is_open(&self) -> bool {
-        let until = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        until.is_none_or(|until| Instant::now() < until)
-    }
-
-    /// Lets writes through until then.
-    pub fn open_until(&self, until: Instant) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(until);
-    }
-}
 
 /// What is to be done about the Lease.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

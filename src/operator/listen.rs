@@ -4,42 +4,27 @@
 //! somebody else's afterwards. What was heard stays until the pass over its job needs it no more.
 
 use super::cluster::{Cluster, job_resource};
-use super::context::{Owner, Settings, Stores};
 use super::endpoint::{self, Endpoint};
 use super::follow_log::{LogReader, PodLog};
 use super::prometheus_server::{NoAnswer, PrometheusServer, Question};
+use super::reported::{Heard, drop_oldest, keep_points};
+use super::settings::Settings;
 use super::sight;
+use super::stores::{Owner, Stores};
 use super::telemetry::Telemetry;
 use super::trouble::{Kind, Patience, Trouble};
 use super::wake::Wake;
-use crate::metrics::{self, Listener, LogMetrics, TrialReading};
+use crate::metrics::{Listener, LogMetrics, TrialReading};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
 use kube::runtime::reflector::ObjectRef;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::task::JoinHandle;
 
-/// Most points that are remembered of one attempt.
-const MOST_POINTS: usize = 400;
 /// How long what was heard of a pod that is silent is kept at most, as long as the pod itself is remembered.
 const MEMORY: Duration = Duration::from_secs(300);
-
-/// What an attempt has told so far.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Heard {
-    /// The last value of every metric.
-    pub metrics: BTreeMap<String, f64>,
-    /// The objective by step, in the order of its measurement.
-    pub points: Vec<(u64, f64)>,
-    /// Training steps done.
-    pub step: Option<u64>,
-    /// Training steps in all.
-    pub total_steps: Option<u64>,
-    /// Why nothing can be heard.
-    pub trouble: Option<String>,
-}
 
 /// Where a pod's metrics are read.
 #[derive(Clone, Debug)]
@@ -356,18 +341,6 @@ fn take_in(heard: &mut Heard, news: News) {
     points.extend(&news.points);
     drop_oldest(&mut points);
     *heard = Heard { points, ..news };
-}
-
-/// Adds the objective's new points to those that are remembered.
-pub fn keep_points(points: &mut Vec<(u64, f64)>, news: Vec<metrics::Point>, objective: &str) {
-    let value = |p: metrics::Point| Some((p.step, *p.metrics.get(objective)?));
-    points.extend(news.into_iter().filter_map(value));
-    drop_oldest(points);
-}
-
-fn drop_oldest(points: &mut Vec<(u64, f64)>) {
-    let excess = points.len().saturating_sub(MOST_POINTS);
-    points.drain(..excess);
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! Many trials come and go before real endpoints on this machine.
 
 use super::*;
-use crate::operator::lease::Fence;
+use crate::metrics;
+use crate::operator::fence::Fence;
 use futures::StreamExt;
 use k8s_openapi::api::core::v1::PodStatus;
 use kube::api::DynamicObject;

@@ -5,7 +5,8 @@
 //! writes exclude each other, so nothing is run twice, but where their settings differ they undo each other's work. Each of
 //! them says so, because only a person knows which of the two is meant to go.
 
-use super::lease::{Candidate, LABEL, NAME, SCOPE_ANNOTATION};
+use super::lease::{LABEL, NAME, SCOPE_ANNOTATION};
+use super::settings::Candidate;
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::jiff::Timestamp;
 use kube::api::{Api, ListParams};

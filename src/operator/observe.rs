@@ -1,10 +1,12 @@
 //! All reading of a pass: how the attempts of a job's trials stand, and what they have reported.
 
 use super::TRIAL_LABEL;
-use super::listen::{Heard, Who};
+use super::error::Error;
+use super::listen::Who;
+use super::pass::Pass;
 use super::prometheus_server::NoAnswer;
-use super::reconcile::{Error, Pass};
 use super::record::Record;
+use super::reported::Heard;
 use super::sight::{self, Lens, SeenPod, Sight, see};
 use super::source::Source;
 use crate::contract::final_report;

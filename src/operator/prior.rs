@@ -1,9 +1,10 @@
 //! What earlier jobs know (warm start).
 
-use super::context::{Context, Owner};
-use super::reconcile::Error;
+use super::context::Context;
+use super::error::Error;
 use super::record::Record;
 use super::standing;
+use super::stores::Owner;
 use crate::api::{self, PriorObservation, TuningJobStatus};
 use crate::optimizer::{Observation, Outcome};
 use crate::tuning::{Job, Phase};

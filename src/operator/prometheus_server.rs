@@ -1,6 +1,6 @@
 //! The Prometheus server of the operator's configuration: how it is reached, and what it knows of a pod.
 
-use super::listen::Heard;
+use super::reported::Heard;
 use super::trouble::chain;
 use crate::metrics;
 use jiff::Timestamp;

@@ -1,13 +1,13 @@
 //! One pass over one TuningJob: observe, decide, apply.
 
-use super::adopt;
 use super::checkpoints;
 use super::cluster::is_conflict;
-use super::context::{Context, Owner, Settings};
+use super::context::Context;
+use super::error::Error;
 use super::kube_jobs;
 use super::observe::{observe, stop_listening};
-use super::orphans;
-use super::record::Record;
+use super::pass::Pass;
+use super::settings::Settings;
 use super::standing::{self, Standing};
 use super::trial_job::affinity;
 use super::waiting::{self, Trouble};
@@ -20,32 +20,6 @@ use kube::runtime::controller::Action;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Why a pass did not come to its end.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The API server refused or did not answer.
-    #[error(transparent)]
-    Kube(#[from] kube::Error),
-    /// It took too long.
-    #[error("it took longer than {0:?}")]
-    Timeout(Duration),
-    /// A fault of ours.
-    #[error("it panicked: {0}")]
-    Panic(String),
-}
-
-impl Error {
-    /// One word for metrics.
-    pub fn kind(&self) -> &'static str {
-        match self {
-            Self::Kube(kube::Error::Api(_)) => "api",
-            Self::Kube(_) => "connection",
-            Self::Timeout(_) => "timeout",
-            Self::Panic(_) => "panic",
-        }
-    }
-}
-
 /// Most rounds of deciding in one pass; what is left over is done in the next.
 const MOST_ROUNDS: usize = 6;
 /// How a trial goes on that nodes would not run so often that only a person can help.
@@ -56,21 +30,6 @@ const SOON: Duration = Duration::from_secs(2);
 const RESYNC: Duration = Duration::from_secs(600);
 /// Wait before another look where something keeps trials from running, of which no watch may tell.
 const TRY_AGAIN: SignedDuration = SignedDuration::from_secs(30);
-
-/// A job in the middle of a pass.
-pub struct Pass<'a> {
-    pub ctx: &'a Context,
-    pub owner: Owner,
-    pub object: DynamicObject,
-    pub checked: Checked,
-    pub status: TuningJobStatus,
-    pub written: TuningJobStatus,
-    pub records: Vec<Record>,
-    /// Something has to happen elsewhere first: look again soon.
-    pub look_again: bool,
-    /// What the API server will not have.
-    pub refused: Option<Trouble>,
-}
 
 /// Looks at a job and does what is to be done.
 pub async fn reconcile(object: Arc<DynamicObject>, ctx: Arc<Context>) -> Result<Action, Error> {
@@ -198,63 +157,6 @@ async fn refuse(
 }
 
 impl Pass<'_> {
-    /// Reads the job's trials; the answer names one that can't be read, and has those that people have made since.
-    pub fn load(
-        &mut self,
-        objects: impl Iterator<Item = DynamicObject>,
-    ) -> (Option<String>, Vec<DynamicObject>) {
-        let uid = self.object.uid();
-        let (mut unreadable, mut newcomers, mut obstacles) = (None, Vec::new(), Vec::new());
-        for object in objects {
-            if adopt::is_new(&object) {
-                newcomers.push(object);
-                continue;
-            }
-            let owners = object.owner_references();
-            if adopt::is_turned_away(&object) {
-                continue;
-            }
-            if !owners.iter().any(|o| Some(&o.uid) == uid.as_ref()) {
-                // Of an earlier job with this name: on its way out, unless nobody takes it there.
-                match orphans::is_in_the_way(&object, &self.checked.job) {
-                    true => obstacles.push(object.name_any()),
-                    false => self.look_again = true,
-                }
-                continue;
-            }
-            match Record::parse(&object) {
-                Ok(record) if record.trial(&self.checked.job.space).is_some() => self.records.push(record),
-                Ok(record) => {
-                    unreadable = Some(format!(
-                        "{}: its point is not one of spec.parameters",
-                        record.name()
-                    ))
-                }
-                Err(why) => unreadable = Some(format!("Trial {} can't be read ({why})", object.name_any())),
-            }
-        }
-        self.records.sort_by_key(|r| r.index);
-        let in_the_way = orphans::sentence(&self.owner.0, obstacles);
-        (unreadable.or(in_the_way), newcomers)
-    }
-
-    pub fn snapshot(&self, now: Timestamp) -> Snapshot {
-        let job = self.checked.job.clone();
-        let trials = self.records.iter().filter_map(|r| r.trial(&job.space)).collect();
-        let before = SignedDuration::try_from_secs_f64(self.status.active_seconds).unwrap_or_default();
-        let since = self
-            .status
-            .active_since
-            .map_or(SignedDuration::ZERO, |s| now.duration_since(s));
-        Snapshot {
-            job,
-            trials,
-            active: before + since,
-            ended: standing::ended(&self.status),
-            resumed: self.status.resumed_time,
-        }
-    }
-
     /// Decides and carries out, until nothing is left to do; the answer is when to look again even without news.
     async fn advance(&mut self) -> Result<Option<SignedDuration>, Error> {
         let mut wake_in = None;

@@ -2,12 +2,12 @@
 
 use super::*;
 use crate::operator::cluster::{Cluster, job_resource};
-use crate::operator::context::Stores;
 use crate::operator::endpoint::Endpoint;
 use crate::operator::events::Events;
+use crate::operator::fence::Fence;
 use crate::operator::health::Health;
-use crate::operator::lease::Fence;
 use crate::operator::listen::{Ear, Listeners, Who};
+use crate::operator::stores::Stores;
 use crate::operator::telemetry::Telemetry;
 use crate::operator::thinker::Thinker;
 use crate::operator::wake::Wake;

@@ -206,6 +206,21 @@ fn failure_word(failure: Failure) -> TrialFailure {
     }
 }
 
+/// Whether a Trial waits to be looked at: a person made it, and it has neither a number nor an end.
+pub fn is_new(trial: &DynamicObject) -> bool {
+    has_no_number(trial) && trial.data.pointer("/status/completionTime").is_none()
+}
+
+/// Whether a Trial was found not to fit its job.
+pub fn is_turned_away(trial: &DynamicObject) -> bool {
+    has_no_number(trial) && !is_new(trial)
+}
+
+fn has_no_number(trial: &DynamicObject) -> bool {
+    let told = |pointer: &str| trial.data.pointer(pointer).is_some();
+    !told("/spec/index") && !told("/status/index")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,13 +1,18 @@
 //! Wires watches, reconciliations and the operator's own endpoints together.
 
 use super::cluster::{Cluster, job_resource, trial_resource};
-use super::context::{Context, Owner, Settings, Stores};
+use super::context::Context;
+use super::error::Error;
 use super::events::Events;
+use super::fence::Fence;
 use super::health::Health;
-use super::lease::{self, Fence};
+use super::lease;
 use super::listen::Listeners;
 use super::neighbours;
-use super::reconcile::{self, Error};
+use super::reconcile;
+use super::settings::Settings;
+use super::start::{Connect, StartError};
+use super::stores::{Owner, Stores};
 use super::telemetry::Telemetry;
 use super::thinker::{Thinker, Wakes};
 use super::trouble::chain;
@@ -33,32 +38,6 @@ use tokio::sync::{Semaphore, oneshot};
 const LONGEST: Duration = Duration::from_secs(60);
 /// Longest wait after repeated failures.
 const LONGEST_BACKOFF: Duration = Duration::from_secs(300);
-
-/// Why the operator can't begin, or can't go on.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// Its metrics could not be set up.
-    #[error("metrics: {0}")]
-    Metrics(#[from] prometheus::Error),
-    /// Its HTTP client could not be set up.
-    #[error("HTTP client: {0}")]
-    Http(#[from] reqwest::Error),
-    /// It has no way to the cluster.
-    #[error("Kubernetes client: {0}")]
-    Client(#[from] kube::Error),
-    /// A thread could not be had.
-    #[error("thread: {0}")]
-    Thread(std::io::Error),
-    /// Its address is taken.
-    #[error("{0}: {1}")]
-    Listen(std::net::SocketAddr, std::io::Error),
-    /// Another replica may lead now: this one must not go on.
-    #[error("the Lease could not be renewed in time: another replica may lead now")]
-    LeaseLost,
-}
-
-/// Makes a client of the cluster for the runtime in which it is called.
-pub type Connect = Arc<dyn Fn() -> Result<Client, kube::Error> + Send + Sync>;
 
 /// Looks after TuningJobs until `stop` is done.
 pub async fn run(

@@ -3,8 +3,8 @@
 //! A model of many trials takes seconds. A reconciliation waits a moment for an answer and else goes on without it; the job
 //! is woken when there is one. So no question holds up another job, a time limit or the Lease.
 
-use super::context::Owner;
-use super::reconcile::Error;
+use super::error::Error;
+use super::stores::Owner;
 use crate::optimizer::{Proposal, Recommendation};
 use crate::tuning::Question;
 use futures::FutureExt;

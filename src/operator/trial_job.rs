@@ -1,9 +1,9 @@
 //! The Kubernetes Job that is one attempt at a trial. Pure.
 
 use super::checkpoint_folder;
-use super::context::Settings;
 use super::placement::away_from;
 use super::record::Record;
+use super::settings::Settings;
 use super::trial_volumes::{self, CONTRACT_DIR, Folders};
 use super::{ATTEMPT_ANNOTATION, CONTAINER, JOB_LABEL, PARAMETERS_ANNOTATION, TRIAL_LABEL};
 use crate::api::{MetricsSpec, Quantity, Resources, TrialSpec, TuningJobSpec};

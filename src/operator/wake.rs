@@ -3,7 +3,7 @@
 //! A replica that stands by does not ask. It need not be told later what it missed: whoever begins to work looks at every
 //! job that there is.
 
-use super::context::Owner;
+use super::stores::Owner;
 use super::telemetry::Telemetry;
 use futures::Stream;
 use futures::task::AtomicWaker;

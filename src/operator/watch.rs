@@ -2,9 +2,9 @@
 
 use super::JOB_LABEL;
 use super::cluster::job_resource;
-use super::context::{Index, Owner};
 use super::health::Health;
 use super::slim::Slim;
+use super::stores::{Index, Owner};
 use super::wake::Wake;
 use futures::{Stream, StreamExt};
 use kube::ResourceExt;
