@@ -40,7 +40,7 @@ test-operator: ## the operator on a real API server
 	@$(STAGE) "Kubernetes" tests/cluster/build control
 	@$(STAGE) "tests: operator" $(CARGO) test --locked $(OPERATOR) --lib --test crds --test operator_cluster \
 		--test operator_cleanup --test operator_crash --test operator_endings --test operator_waiting --test operator_leftovers \
-		--test troubleshooting --test operator_lease --test operator_listen --test operator_spec
+		--test troubleshooting --test operator_lease --test operator_scraping --test operator_spec
 
 images: setup ## both images, with docker or buildah
 	@scripts/images

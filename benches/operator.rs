@@ -175,7 +175,7 @@ async fn delete_all(space: &Space, operator: &Process) {
         "all TuningJobs are deleted after {:.0} s: memory {before:.0} MiB before, {:.0} MiB after; listeners {}, jobs woken {}",
         begin.elapsed().as_secs_f64(),
         operator.mib(),
-        value("tuning_operator_listeners"),
+        value("tuning_operator_scrapers"),
         value("tuning_operator_woken"),
     );
     let fresh = Process::start(space);

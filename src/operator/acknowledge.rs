@@ -1,9 +1,9 @@
 //! The first step of a pass: this generation of the spec was seen, before anything is done about it.
 
+use super::conditions::{self, JobState};
 use super::error::Error;
 use super::pass::Pass;
 use super::prior;
-use super::standing::{self, Standing};
 use crate::tuning::{Ended, reopens};
 use jiff::Timestamp;
 use kube::runtime::controller::Action;
@@ -23,18 +23,18 @@ impl Pass<'_> {
             match prior::gather(self.ctx, &self.owner, &self.checked.job, &from.from).await? {
                 Ok(found) => self.status.prior = found,
                 Err(why) => {
-                    standing::stand(&mut self.status, &Standing::Waiting(why), generation, now);
+                    conditions::set(&mut self.status, &JobState::Waiting(why), generation, now);
                     self.write_status().await?;
                     return Ok(Some(Action::requeue(Duration::from_secs(10))));
                 }
             }
         }
-        let standing = match standing::ended(&self.status) {
-            Some(end) if !self.reopen(&end, now).await? => Standing::Ended(end),
-            _ => Standing::Working(None),
+        let state = match conditions::recorded_end(&self.status) {
+            Some(end) if !self.reopen(&end, now).await? => JobState::Ended(end),
+            _ => JobState::Working(None),
         };
         self.status.start_time.get_or_insert(now);
-        standing::stand(&mut self.status, &standing, generation, now);
+        conditions::set(&mut self.status, &state, generation, now);
         self.checked.job.prior = prior::observations(&self.checked.job, &self.status.prior);
         self.write_status().await?;
         Ok(None)

@@ -4,10 +4,11 @@
 //! seems to wait is read anew first: a watch that lags behind never gives a number twice.
 
 use super::apply::owner_reference;
+use super::conditions;
 use super::error::Error;
 use super::pass::Pass;
 use super::record::{Record, is_new};
-use super::standing;
+use super::status;
 use crate::api::{self, TrialObjectSpec, TrialPhase, TrialStatus};
 use crate::optimizer::Strategy;
 use crate::tuning::sentence;
@@ -62,7 +63,7 @@ impl Pass<'_> {
         if matches!(job.strategy, Strategy::Hyperband { .. }) {
             return Err("spec.job: hyperband makes all trials of a job itself".into());
         }
-        if standing::ended(&self.status).is_some() {
+        if conditions::recorded_end(&self.status).is_some() {
             return Err("spec.job: the job has ended".into());
         }
         Ok(())
@@ -99,7 +100,7 @@ impl Pass<'_> {
             .unwrap_or_default();
         let status = TrialStatus {
             index: Some(index),
-            point: standing::point_text(&serde_json::from_value(spec).unwrap_or_default()),
+            point: status::point_text(&serde_json::from_value(spec).unwrap_or_default()),
             ..TrialStatus::default()
         };
         let object = self.ctx.cluster.write_trial_status(&owned, &status).await?;

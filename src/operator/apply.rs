@@ -2,17 +2,18 @@
 
 use super::JOB_LABEL;
 use super::cluster::{Created, Refusal, refusal, trial_resource};
+use super::conditions::{self, JobState};
 use super::error::Error;
 use super::observe::Observed;
 use super::pass::Pass;
 use super::record::Record;
 use super::source::Source;
-use super::standing::{self, Standing};
+use super::status;
 use super::transition::{Change, change, is_news};
 use super::waiting::Trouble;
 use crate::api::{self, ProposalRecord, TrialObjectSpec, TrialPhase, TrialStatus};
 use crate::optimizer::Proposal;
-use crate::tuning::{Action as Step, EndReason, Ended, Failure, Phase, Trial, lifecycle, sentence};
+use crate::tuning::{Action, EndReason, Ended, Failure, Phase, Trial, lifecycle, sentence};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::ResourceExt;
@@ -24,21 +25,21 @@ const PROGRESS_INTERVAL: Duration = Duration::from_secs(30);
 
 impl Pass<'_> {
     /// Carries out one step; false where something else has to happen first.
-    pub async fn carry_out(&mut self, step: Step, now: Timestamp) -> Result<bool, Error> {
-        match step {
-            Step::Create {
+    pub async fn carry_out(&mut self, action: Action, now: Timestamp) -> Result<bool, Error> {
+        match action {
+            Action::Create {
                 first_index,
                 proposals,
             } => return self.create(first_index, &proposals).await,
-            Step::Start { index } => {
-                let text = standing::point_text(&self.record(index).spec.parameters);
+            Action::Start { index } => {
+                let text = status::point_text(&self.record(index).spec.parameters);
                 self.change(index, lifecycle::start, |status| {
                     status.pod = None;
                     status.point = text;
                 })
                 .await?;
             }
-            Step::Stop { index, reason } => {
+            Action::Stop { index, reason } => {
                 let stop = |trial: &mut Trial| *trial = lifecycle::stop(trial, &reason, now);
                 let no_pod = |status: &mut TrialStatus| {
                     if status.phase == TrialPhase::Queued {
@@ -48,18 +49,18 @@ impl Pass<'_> {
                 };
                 self.change(index, stop, no_pod).await?;
             }
-            Step::ShadowStop { index, step, message } => {
+            Action::ShadowStop { index, step, message } => {
                 let note = |trial: &mut Trial| lifecycle::note_shadow_stop(trial, step, &message);
                 self.change(index, note, |_| {}).await?;
             }
-            Step::End(end) => self.end(end).await?,
+            Action::End(end) => self.end(end).await?,
         }
         Ok(true)
     }
 
     /// Writes what became of the trials whose attempts were looked at; the answer is what one waits for that a person has to
     /// mend.
-    pub async fn settle(&mut self, observed: &[Observed]) -> Result<Option<String>, Error> {
+    pub async fn transition(&mut self, observed: &[Observed]) -> Result<Option<String>, Error> {
         let now = Timestamp::now();
         let job = &self.checked.job;
         let mark = Source::of(&self.checked, &self.owner.0).mark();
@@ -74,7 +75,7 @@ impl Pass<'_> {
         let halt = changes
             .iter()
             .find_map(|(_, name, c)| Some(format!("{name}: {}", c.halt.as_ref()?)));
-        if let Some(message) = halt.filter(|_| standing::ended(&self.status).is_none()) {
+        if let Some(message) = halt.filter(|_| conditions::recorded_end(&self.status).is_none()) {
             let reason = EndReason::BadConfiguration;
             self.end(Ended { reason, message }).await?;
         }
@@ -85,7 +86,7 @@ impl Pass<'_> {
             }
             // Only now: a write that had failed would find again what was heard.
             if let Some(pod) = change.silent_pod {
-                self.ctx.listeners.forget(&pod);
+                self.ctx.scrapers.forget(&pod);
             }
             trouble = trouble.or(change.trouble.map(|sentence| format!("{name}: {sentence}")));
         }
@@ -107,7 +108,7 @@ impl Pass<'_> {
         let is_worth = is_news(&record.status, &change.status) || is_due && record.status != change.status;
         match (is_worth, change.status.completion_time) {
             (true, None) => {
-                // Who was not written for so long is due as well as one of which nothing is known.
+                // TrialPod was not written for so long is due as well as one of which nothing is known.
                 written.retain(|_, at| at.elapsed() < PROGRESS_INTERVAL);
                 written.insert(uid, Instant::now());
             }
@@ -219,7 +220,7 @@ impl Pass<'_> {
             self.ctx.telemetry.proposed(1);
             let note = format!("{} at {}", object.name_any(), {
                 let parameters = api::assignment(&self.checked.job.space, &proposal.point);
-                standing::point_text(&parameters)
+                status::point_text(&parameters)
             });
             self.ctx
                 .events
@@ -249,11 +250,11 @@ impl Pass<'_> {
     /// Records the end before anything follows from it.
     pub async fn end(&mut self, end: Ended) -> Result<(), Error> {
         let now = Timestamp::now();
-        standing::keep_time(&mut self.status, false, now);
+        status::keep_time(&mut self.status, false, now);
         let (is_success, reason, message) = (end.reason.is_success(), end.reason.word(), end.message.clone());
-        standing::stand(
+        conditions::set(
             &mut self.status,
-            &Standing::Ended(end),
+            &JobState::Ended(end),
             self.object.metadata.generation,
             now,
         );

@@ -5,14 +5,16 @@
 //! with the folder's name, and the job goes without it.
 
 use super::apply::owner_reference;
+use super::attempt_state;
+use super::checkpoint_folder;
 use super::cleaner::{self, Cleaner, Progress};
-use super::cleanup::{self, MOST_KEPT, Purpose};
+use super::cleanup::{self, MAX_KEPT, Purpose};
 use super::cleanup_job::Whose;
+use super::conditions;
 use super::context::Context;
 use super::error::Error;
 use super::pass::Pass;
 use super::stores::Owner;
-use super::{checkpoint_folder, sight, standing};
 use crate::api::{self, TrialSpec};
 use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
@@ -46,7 +48,9 @@ impl Pass<'_> {
         let jobs = cleaner::jobs_of(self.ctx, &self.owner).await?;
         let uid = self.object.uid().unwrap_or_default();
         let at_work = jobs.iter().find(|j| {
-            j.name_any() == cleanup::name(&self.owner.1) && cleanup::is_of(j, &uid) && !sight::has_ended(j)
+            j.name_any() == cleanup::name(&self.owner.1)
+                && cleanup::is_of(j, &uid)
+                && !attempt_state::has_ended(j)
         });
         if let Some(job) = at_work {
             if job.metadata.deletion_timestamp.is_none() {
@@ -61,7 +65,7 @@ impl Pass<'_> {
     pub async fn clean_up(&mut self) -> Result<Option<SignedDuration>, Error> {
         let generation = self.object.metadata.generation.unwrap_or_default();
         let is_done = self.status.checkpoints_cleaned_generation == Some(generation);
-        if is_done || standing::ended(&self.status).is_none() {
+        if is_done || conditions::recorded_end(&self.status).is_none() {
             return Ok(None);
         }
         let Some(mut keep) = cleanup::kept(&self.records, self.checked.spec.retain) else {
@@ -81,7 +85,7 @@ impl Pass<'_> {
         };
         let progress = match cleanup::volume(cleaner.whose.trial) {
             None => return Ok(None),
-            Some(_) if keep.len() > MOST_KEPT => Progress::GivenUp(format!(
+            Some(_) if keep.len() > MAX_KEPT => Progress::GivenUp(format!(
                 "{} folders are to be kept: that is too many to tell apart",
                 keep.len()
             )),

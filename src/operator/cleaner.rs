@@ -1,11 +1,11 @@
 //! Brings the removal of a job's checkpoints one step further.
 
-use super::cleanup::{self, Purpose, Sight};
+use super::attempt_state::{self, time};
+use super::cleanup::{self, AttemptView, Purpose};
 use super::cleanup_job::{self, Whose};
 use super::cluster::Created;
 use super::context::Context;
 use super::error::Error;
-use super::sight::{self, time};
 use super::stores::Owner;
 use super::{JOB_LABEL, TRIAL_LABEL, checkpoint_folder};
 use jiff::{SignedDuration, Timestamp};
@@ -120,12 +120,12 @@ impl Cleaner<'_> {
     ) -> Result<Progress, Error> {
         let job = jobs.iter().find(|j| self.is_named(j));
         let (patience, now) = (self.ctx.settings.cleanup_patience, Timestamp::now());
-        let seen = cleanup::see(job, pods, &self.whose.owner.uid, &self.purpose, patience, now);
+        let seen = cleanup::observe(job, pods, &self.whose.owner.uid, &self.purpose, patience, now);
         match (seen, job) {
-            (Sight::Done, _) => Ok(Progress::Over),
-            (Sight::Failed(why), _) => Ok(Progress::GivenUp(why)),
-            (Sight::Works(left), _) => Ok(Progress::Wait(shortest(left))),
-            (Sight::Going | Sight::Foreign, _) => {
+            (AttemptView::Done, _) => Ok(Progress::Over),
+            (AttemptView::Failed(why), _) => Ok(Progress::GivenUp(why)),
+            (AttemptView::Works(left), _) => Ok(Progress::Wait(shortest(left))),
+            (AttemptView::Going | AttemptView::Foreign, _) => {
                 let going = job.and_then(|j| asked(&j.metadata));
                 match cleanup::until(going.map_or(since, |at| at.max(since)), patience, now) {
                     left if left.is_positive() => Ok(Progress::Wait(shortest(left).min(SOON))),
@@ -137,14 +137,14 @@ impl Cleaner<'_> {
                     }
                 }
             }
-            (Sight::Other, Some(job)) => {
+            (AttemptView::Other, Some(job)) => {
                 self.ctx
                     .cluster
-                    .delete_kube_job(job, sight::has_ended(job))
+                    .delete_kube_job(job, attempt_state::has_ended(job))
                     .await?;
                 Ok(Progress::Wait(SOON))
             }
-            (Sight::Absent | Sight::Other, _) => self.begin(keep, since).await,
+            (AttemptView::Absent | AttemptView::Other, _) => self.begin(keep, since).await,
         }
     }
 
@@ -218,8 +218,8 @@ impl Cleaner<'_> {
 
     /// Whether a pod of a trial may still write.
     fn is_busy(&self, jobs: &[Job], pods: &[Pod]) -> bool {
-        let writes = |p: &Pod| p.labels().contains_key(TRIAL_LABEL) && !sight::is_over(p);
-        let works = |j: &Job| is_of_trial(j) && !sight::has_ended(j);
+        let writes = |p: &Pod| p.labels().contains_key(TRIAL_LABEL) && !attempt_state::is_over(p);
+        let works = |j: &Job| is_of_trial(j) && !attempt_state::has_ended(j);
         jobs.iter().any(works) || pods.iter().any(writes)
     }
 }

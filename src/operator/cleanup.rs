@@ -1,8 +1,8 @@
 //! Which checkpoints are no longer needed, and how does the Job stand that removes them? Pure.
 
+use super::attempt_state::{self, time};
 use super::checkpoint_folder;
 use super::record::Record;
-use super::sight::{self, time};
 use crate::api::{Retain, TrialPhase, TrialSpec, VolumeSpec};
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::batch::v1::Job;
@@ -13,7 +13,7 @@ use std::time::Duration;
 /// Annotation of a cleanup's Job: what it is for.
 pub const PURPOSE_ANNOTATION: &str = "tuning-operator.io/cleanup";
 /// Most folders that a cleanup is told to keep: the Job has to fit into etcd.
-pub const MOST_KEPT: usize = 2000;
+pub const MAX_KEPT: usize = 2000;
 /// Part of its time for which a cleanup may look for a node.
 const LOOKS_FOR_A_NODE: u32 = 5;
 
@@ -67,7 +67,7 @@ pub fn kept(records: &[Record], retain: Option<Retain>) -> Option<Vec<String>> {
 
 /// How a cleanup stands.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Sight {
+pub enum AttemptView {
     /// There is none.
     Absent,
     /// One is being taken away.
@@ -85,44 +85,46 @@ pub enum Sight {
 }
 
 /// Looks at the Job that has the cleanup's name, and at the pods of its namespace.
-pub fn see(
+pub fn observe(
     job: Option<&Job>,
     pods: &[Pod],
     uid: &str,
     purpose: &Purpose,
     patience: Duration,
     now: Timestamp,
-) -> Sight {
-    let Some(job) = job else { return Sight::Absent };
+) -> AttemptView {
+    let Some(job) = job else {
+        return AttemptView::Absent;
+    };
     if job.metadata.deletion_timestamp.is_some() {
-        return Sight::Going;
+        return AttemptView::Going;
     }
     if !is_of(job, uid) {
-        return Sight::Foreign;
+        return AttemptView::Foreign;
     }
     if job.annotations().get(PURPOSE_ANNOTATION) != Some(&purpose.word()) {
-        return Sight::Other;
+        return AttemptView::Other;
     }
-    let own = pods.iter().filter(|p| sight::belongs(p, job));
+    let own = pods.iter().filter(|p| attempt_state::belongs(p, job));
     let newest = own.max_by_key(|p| p.creation_timestamp().map(|t| t.0));
-    if sight::has_ended(job) {
+    if attempt_state::has_ended(job) {
         return match failure(job) {
-            None => Sight::Done,
-            Some(why) => Sight::Failed(newest.and_then(last_words).unwrap_or(why)),
+            None => AttemptView::Done,
+            Some(why) => AttemptView::Failed(newest.and_then(last_words).unwrap_or(why)),
         };
     }
     let since = job.creation_timestamp().map_or(now, |t| time(&t));
     let left = until(since, patience, now);
     match newest.and_then(no_node) {
         Some((since, why)) if !until(since, patience / LOOKS_FOR_A_NODE, now).is_positive() => {
-            Sight::Failed(why)
+            AttemptView::Failed(why)
         }
-        Some((_, why)) if !left.is_positive() => Sight::Failed(why),
-        None if !left.is_positive() => Sight::Failed(match newest {
+        Some((_, why)) if !left.is_positive() => AttemptView::Failed(why),
+        None if !left.is_positive() => AttemptView::Failed(match newest {
             Some(_) => format!("it has not finished in {} s", patience.as_secs()),
             None => "it was given no pod; kubectl describe job says why".into(),
         }),
-        _ => Sight::Works(left),
+        _ => AttemptView::Works(left),
     }
 }
 
@@ -223,8 +225,8 @@ mod tests {
         .unwrap()
     }
 
-    fn seen(job: &Job, pods: &[Pod], now: &str) -> Sight {
-        see(
+    fn seen(job: &Job, pods: &[Pod], now: &str) -> AttemptView {
+        observe(
             Some(job),
             pods,
             "u",
@@ -238,12 +240,12 @@ mod tests {
     fn only_a_cleanup_of_this_job_for_this_purpose_counts() {
         assert_eq!(
             seen(&job("deletion", "other", json!({})), &[], NOW),
-            Sight::Foreign
+            AttemptView::Foreign
         );
-        assert_eq!(seen(&job("end-1", "u", json!({})), &[], NOW), Sight::Other);
+        assert_eq!(seen(&job("end-1", "u", json!({})), &[], NOW), AttemptView::Other);
         let mut going = job("deletion", "u", json!({}));
         going.metadata.deletion_timestamp = going.metadata.creation_timestamp.clone();
-        assert_eq!(seen(&going, &[], NOW), Sight::Going);
+        assert_eq!(seen(&going, &[], NOW), AttemptView::Going);
     }
 
     #[test]
@@ -252,16 +254,16 @@ mod tests {
             |type_: &str| json!({"conditions": [{"type": type_, "status": "True", "message": "too often"}]});
         assert_eq!(
             seen(&job("deletion", "u", ended("Complete")), &[], NOW),
-            Sight::Done
+            AttemptView::Done
         );
         let failed = job("deletion", "u", ended("Failed"));
-        assert_eq!(seen(&failed, &[], NOW), Sight::Failed("too often".into()));
+        assert_eq!(seen(&failed, &[], NOW), AttemptView::Failed("too often".into()));
         let state = json!({"terminated": {"exitCode": 1, "message": "state: Permission denied"}});
         let status = json!({"containerStatuses": [
             {"name": "cleanup", "image": "", "imageID": "", "ready": false, "restartCount": 0, "state": state}]});
         assert_eq!(
             seen(&failed, &[pod(status)], NOW),
-            Sight::Failed("state: Permission denied".into())
+            AttemptView::Failed("state: Permission denied".into())
         );
     }
 
@@ -271,13 +273,13 @@ mod tests {
         let (early, late) = ("2026-01-02T03:00:10Z", "2026-01-02T03:05:01Z");
         assert_eq!(
             seen(&cleanup, &[], early),
-            Sight::Works(SignedDuration::from_secs(290))
+            AttemptView::Works(SignedDuration::from_secs(290))
         );
         let running = pod(json!({"phase": "Running"}));
         assert!(
-            matches!(seen(&cleanup, std::slice::from_ref(&running), late), Sight::Failed(why) if why.contains("300 s"))
+            matches!(seen(&cleanup, std::slice::from_ref(&running), late), AttemptView::Failed(why) if why.contains("300 s"))
         );
-        assert!(matches!(seen(&cleanup, &[], late), Sight::Failed(why) if why.contains("no pod")));
+        assert!(matches!(seen(&cleanup, &[], late), AttemptView::Failed(why) if why.contains("no pod")));
         // A node may come; not for as long as work may take.
         let homeless = pod(
             json!({"conditions": [{"type": "PodScheduled", "status": "False", "reason": "Unschedulable",
@@ -286,11 +288,11 @@ mod tests {
         let homeless = std::slice::from_ref(&homeless);
         assert!(matches!(
             seen(&cleanup, homeless, "2026-01-02T03:00:59Z"),
-            Sight::Works(_)
+            AttemptView::Works(_)
         ));
         assert_eq!(
             seen(&cleanup, homeless, "2026-01-02T03:01:00Z"),
-            Sight::Failed("claim not found".into())
+            AttemptView::Failed("claim not found".into())
         );
     }
 }

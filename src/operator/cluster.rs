@@ -319,7 +319,7 @@ fn gone(answer: Result<(), Error>) -> Result<(), Error> {
 }
 
 /// Longest part of a refusal that is told on, in characters.
-const LONGEST_REFUSAL: usize = 400;
+const MAX_REFUSAL: usize = 400;
 
 /// What the API server will not have.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -339,7 +339,7 @@ pub fn refusal(error: &Error) -> Option<Refusal> {
         _ => return None,
     };
     // It begins with what is wrong, and may go on with all that was sent.
-    let why = status.message.chars().take(LONGEST_REFUSAL).collect();
+    let why = status.message.chars().take(MAX_REFUSAL).collect();
     Some(Refusal { why, is_final })
 }
 

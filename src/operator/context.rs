@@ -3,7 +3,7 @@
 use super::cluster::{Cluster, job_resource};
 use super::events::Events;
 use super::health::Health;
-use super::listen::Listeners;
+use super::scrapers::Scrapers;
 use super::settings::Settings;
 use super::stores::{Owner, Stores};
 use super::telemetry::Telemetry;
@@ -26,7 +26,7 @@ pub struct Context {
     /// Everything that is written.
     pub cluster: Cluster,
     /// What running trials tell.
-    pub listeners: Listeners,
+    pub scrapers: Scrapers,
     /// What people are told.
     pub events: Events,
     /// What the operator tells of itself.
@@ -73,7 +73,7 @@ impl Context {
 
     fn forget(&self, owner: &Owner) {
         self.thinker.forget(owner);
-        self.listeners.keep(owner, &[]);
+        self.scrapers.keep(owner, &[]);
         self.versions
             .lock()
             .unwrap_or_else(PoisonError::into_inner)

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 /// How long an answer may take.
-const LONGEST: Duration = Duration::from_secs(3);
+const TIMEOUT: Duration = Duration::from_secs(3);
 /// What a page is not, whatever can be read in it.
 const OTHER_CONTENT: [&str; 4] = [
     "text/html",
@@ -28,7 +28,7 @@ pub struct Endpoint {
 /// never sent elsewhere.
 pub fn client(interval: Duration) -> reqwest::Result<reqwest::Client> {
     reqwest::Client::builder()
-        .timeout(LONGEST)
+        .timeout(TIMEOUT)
         // Over a connection that waits for longer its pod is not asked any more.
         .pool_idle_timeout(2 * interval)
         .no_proxy()
@@ -96,7 +96,7 @@ impl Endpoint {
             let why = format!(
                 "no answer within {} s: see whether a NetworkPolicy keeps the operator's pods out, and whether the program is too \
                  busy to answer",
-                LONGEST.as_secs()
+                TIMEOUT.as_secs()
             );
             return self.trouble(Kind::Timeout, &why);
         }

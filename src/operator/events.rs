@@ -7,7 +7,7 @@ use kube::runtime::events::{Event, EventType, Recorder, Reporter};
 use kube::{Client, Resource};
 
 /// Longest note of an event, in characters: the API's limit is 1024 bytes.
-const LONGEST_NOTE: usize = 250;
+const MAX_NOTE: usize = 250;
 
 /// Publishes events; one that can't be published is only logged, since no decision depends on it.
 #[derive(Clone)]
@@ -43,7 +43,7 @@ impl Events {
         if !self.fence.is_open() {
             return;
         }
-        let note: String = sentence(note).chars().take(LONGEST_NOTE).collect();
+        let note: String = sentence(note).chars().take(MAX_NOTE).collect();
         let event = Event {
             type_,
             reason: reason.into(),

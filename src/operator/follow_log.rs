@@ -5,7 +5,7 @@
 
 use super::cluster::{Cluster, LogStream};
 use super::log_place::{LogPlace, Part};
-use super::reported::{Heard, keep_points};
+use super::reported::{ReportedMetrics, keep_points};
 use super::trouble::{Kind, Patience, Trouble};
 use crate::metrics::{Lines, Listener, LogMetrics};
 use futures::io::AsyncBufReadExt;
@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 /// A connection over which nothing comes for so long may be broken: it is made anew.
 const SILENCE: Duration = Duration::from_secs(60);
 /// How long the rest of an ended pod's log is read.
-const LONGEST_REST: Duration = Duration::from_secs(20);
+const MAX_REST: Duration = Duration::from_secs(20);
 /// How often the rest is asked for where that fails, and how long is waited in between.
 const ATTEMPTS: u32 = 3;
 const BETWEEN_ATTEMPTS: Duration = Duration::from_secs(1);
@@ -29,7 +29,7 @@ pub struct LogReader {
     metrics: LogMetrics,
     listener: Listener,
     objective: String,
-    heard: Heard,
+    heard: ReportedMetrics,
 }
 
 impl LogReader {
@@ -41,7 +41,7 @@ impl LogReader {
             metrics,
             listener: Listener::new(objective),
             objective: objective.to_owned(),
-            heard: Heard::default(),
+            heard: ReportedMetrics::default(),
         }
     }
 
@@ -123,7 +123,7 @@ impl PodLog {
     }
 
     /// What the pod has told so far.
-    pub fn heard(&self) -> Heard {
+    pub fn heard(&self) -> ReportedMetrics {
         self.reader().heard.clone()
     }
 
@@ -181,12 +181,12 @@ impl PodLog {
     }
 
     /// Reads the rest of an ended pod's log.
-    pub async fn rest(&self) -> Heard {
-        let trouble = match timeout(LONGEST_REST, self.read_rest()).await {
+    pub async fn rest(&self) -> ReportedMetrics {
+        let trouble = match timeout(MAX_REST, self.read_rest()).await {
             Ok(trouble) => trouble,
             Err(_) => Some(format!(
                 "it was not read to its end, which takes longer than {} s",
-                LONGEST_REST.as_secs()
+                MAX_REST.as_secs()
             )),
         };
         let mut reader = self.reader();
@@ -194,7 +194,7 @@ impl PodLog {
             // Otherwise the line that is not whole may be half a number.
             reader.finish();
         }
-        Heard {
+        ReportedMetrics {
             trouble,
             ..reader.heard.clone()
         }

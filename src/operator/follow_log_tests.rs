@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::operator::fence::Fence;
-use crate::operator::listen::{Ear, Listeners, Who};
+use crate::operator::scrapers::{MetricsSource, Scrapers, TrialPod};
 use crate::operator::settings::Settings;
 use crate::operator::stores::Stores;
 use crate::operator::telemetry::Telemetry;
@@ -324,10 +324,10 @@ async fn a_log_that_cannot_be_read_is_said_until_it_can() {
     assert_eq!(log.heard().trouble, None);
 }
 
-/// Listeners of one pod that runs.
-fn listeners(kubelet: &Kubelet) -> (Listeners, Who) {
+/// Scrapers of one pod that runs.
+fn scrapers(kubelet: &Kubelet) -> (Scrapers, TrialPod) {
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let who = Who {
+    let who = TrialPod {
         owner: ("team".into(), "job".into()),
         name: "pod".into(),
         uid: "uid".into(),
@@ -343,21 +343,21 @@ fn listeners(kubelet: &Kubelet) -> (Listeners, Who) {
         .put(&who.owner, "pod", serde_json::from_value(pod).unwrap());
     let telemetry = Telemetry::new().unwrap();
     let wake = Wake::new(telemetry.clone());
-    let listeners = Listeners::new(kubelet.cluster(), &Settings::default(), telemetry, wake, stores);
-    (listeners.unwrap(), who)
+    let scrapers = Scrapers::new(kubelet.cluster(), &Settings::default(), telemetry, wake, stores);
+    (scrapers.unwrap(), who)
 }
 
 #[tokio::test]
 async fn a_pod_that_is_forgotten_is_followed_no_more() {
     let kubelet = Kubelet::new(&few(), &[Connection::Stays]);
-    let (listeners, who) = listeners(&kubelet);
-    listeners.follow(&who, Ear::Log(metrics()), "f1");
+    let (scrapers, who) = scrapers(&kubelet);
+    scrapers.follow(&who, MetricsSource::Log(metrics()), "f1");
     let ends = async {
-        while listeners.heard("uid").points.len() < 3 {
+        while scrapers.heard("uid").points.len() < 3 {
             tokio::task::yield_now().await;
         }
         assert_eq!(kubelet.open.load(Ordering::SeqCst), 1);
-        listeners.forget("uid");
+        scrapers.forget("uid");
         while kubelet.open.load(Ordering::SeqCst) > 0 {
             tokio::task::yield_now().await;
         }
@@ -365,5 +365,5 @@ async fn a_pod_that_is_forgotten_is_followed_no_more() {
     timeout(Duration::from_secs(30), ends)
         .await
         .expect("the connection is closed");
-    assert_eq!(listeners.heard("uid"), Heard::default());
+    assert_eq!(scrapers.heard("uid"), ReportedMetrics::default());
 }

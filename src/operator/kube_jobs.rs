@@ -1,11 +1,11 @@
 //! The Jobs of a job's trials: those that are to come, and those that nobody needs any more.
 
+use super::attempt_state;
 use super::cluster::{Created, Refusal, refusal};
 use super::error::Error;
 use super::observe::{kube_job, pods_of};
 use super::pass::Pass;
 use super::record::Record;
-use super::sight;
 use super::trial_job;
 use super::waiting::Trouble;
 use crate::api::{Retain, TrialFailure, TrialPhase, TrialStatus};
@@ -26,7 +26,7 @@ pub async fn create_and_delete(pass: &mut Pass<'_>) -> Result<(), Error> {
                 end_stranded_pods(pass, &record, &job).await?;
             }
             (Some(job), is_started) if is_surplus(pass, &record, &job, is_started) => {
-                let has_ended = sight::has_ended(&job);
+                let has_ended = attempt_state::has_ended(&job);
                 pass.ctx.cluster.delete_kube_job(&job, has_ended).await?;
                 pass.look_again |= !has_ended;
             }
@@ -100,7 +100,9 @@ async fn refused(pass: &mut Pass<'_>, index: u32, refusal: Refusal) -> Result<()
 async fn end_stranded_pods(pass: &mut Pass<'_>, record: &Record, job: &Job) -> Result<(), Error> {
     let limit = pass.ctx.settings.lost_node_after;
     let now = Timestamp::now();
-    let is_lost = |p: &Pod| sight::belongs(p, job) && sight::overdue(p, now).is_some_and(|d| d >= limit);
+    let is_lost = |p: &Pod| {
+        attempt_state::belongs(p, job) && attempt_state::overdue(p, now).is_some_and(|d| d >= limit)
+    };
     let lost: Vec<Pod> = pods_of(pass, record).into_iter().filter(is_lost).collect();
     if lost.is_empty() {
         return Ok(());
@@ -131,7 +133,7 @@ async fn end_stranded_pods(pass: &mut Pass<'_>, record: &Record, job: &Job) -> R
 
 /// A Job is of no use once its trial waits again or has ended; an ended one stays where `retain` says so.
 fn is_surplus(pass: &Pass, record: &Record, job: &Job, is_started: bool) -> bool {
-    let attempt = sight::attempt_of(job);
+    let attempt = attempt_state::attempt_of(job);
     if is_started {
         return attempt < record.status.attempts;
     }
@@ -154,5 +156,5 @@ fn is_surplus(pass: &Pass, record: &Record, job: &Job, is_started: bool) -> bool
 
 fn has_stopped(record: &Record, job: &Job) -> bool {
     let by_us = [TrialFailure::TimedOut, TrialFailure::Refused].map(Some);
-    sight::has_ended(job) || !by_us.contains(&record.status.failure)
+    attempt_state::has_ended(job) || !by_us.contains(&record.status.failure)
 }

@@ -1,6 +1,6 @@
 //! Of several operators one works: the holder of a Lease.
 //!
-//! No replica believes another one's clock. Who waits measures with its own how long the Lease has not changed, and
+//! No replica believes another one's clock. TrialPod waits measures with its own how long the Lease has not changed, and
 //! claims it only then; who holds it stops working a margin before anyone else may claim it, counted from the moment at
 //! which its last successful renewal was sent. Every write carries the resourceVersion that it was decided on, so of two
 //! claims one is a conflict.
@@ -29,7 +29,7 @@ const INTERVAL: f64 = 2.0 / 15.0;
 
 /// What is to be done about the Lease.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Step {
+enum LeaseAction {
     /// It is free, or its holder is gone.
     Claim,
     /// It is ours: say that we are alive.
@@ -60,13 +60,13 @@ impl Seen {
         spec.holder_identity.as_deref().filter(|h| !h.is_empty())
     }
 
-    fn step(&self, candidate: &Candidate, now: Instant) -> Step {
+    fn action(&self, candidate: &Candidate, now: Instant) -> LeaseAction {
         let still = self.changed.map_or(Duration::ZERO, |at| now.duration_since(at));
         match self.holder() {
-            None => Step::Claim,
-            Some(holder) if holder == candidate.identity => Step::Renew,
-            Some(_) if still > self.duration(candidate) => Step::Claim,
-            Some(_) => Step::Wait,
+            None => LeaseAction::Claim,
+            Some(holder) if holder == candidate.identity => LeaseAction::Renew,
+            Some(_) if still > self.duration(candidate) => LeaseAction::Claim,
+            Some(_) => LeaseAction::Wait,
         }
     }
 
@@ -236,9 +236,9 @@ impl Campaign {
     async fn look_and_write(&mut self) -> Result<bool, Error> {
         let lease = self.api.get_opt(&self.candidate.name).await?;
         self.seen.update(lease, Instant::now());
-        match self.seen.step(&self.candidate, Instant::now()) {
-            Step::Wait => Ok(false),
-            Step::Claim | Step::Renew => {
+        match self.seen.action(&self.candidate, Instant::now()) {
+            LeaseAction::Wait => Ok(false),
+            LeaseAction::Claim | LeaseAction::Renew => {
                 let identity = self.candidate.identity.clone();
                 self.write(&identity).await
             }
@@ -322,11 +322,11 @@ mod tests {
     fn a_free_lease_is_claimed_and_an_own_one_renewed() {
         let (mut seen, now) = (Seen::default(), Instant::now());
         seen.update(None, now);
-        assert_eq!(seen.step(&candidate("a"), now), Step::Claim);
+        assert_eq!(seen.action(&candidate("a"), now), LeaseAction::Claim);
         seen.update(Some(lease("", "1", "2026-01-01T00:00:00.000000Z")), now);
-        assert_eq!(seen.step(&candidate("a"), now), Step::Claim);
+        assert_eq!(seen.action(&candidate("a"), now), LeaseAction::Claim);
         seen.update(Some(lease("a", "2", "2026-01-01T00:00:00.000000Z")), now);
-        assert_eq!(seen.step(&candidate("a"), now), Step::Renew);
+        assert_eq!(seen.action(&candidate("a"), now), LeaseAction::Renew);
     }
 
     #[test]
@@ -335,12 +335,15 @@ mod tests {
         for renewed in ["1926-01-01T00:00:00.000000Z", "2126-01-01T00:00:00.000000Z"] {
             let (mut seen, begin) = (Seen::default(), Instant::now());
             seen.update(Some(lease("other", "7", renewed)), begin);
-            assert_eq!(seen.step(&candidate("a"), begin + DURATION), Step::Wait);
+            assert_eq!(seen.action(&candidate("a"), begin + DURATION), LeaseAction::Wait);
             seen.update(Some(lease("other", "8", renewed)), begin + DURATION);
-            assert_eq!(seen.step(&candidate("a"), begin + 2 * DURATION), Step::Wait);
+            assert_eq!(
+                seen.action(&candidate("a"), begin + 2 * DURATION),
+                LeaseAction::Wait
+            );
             let later = begin + 2 * DURATION + Duration::from_millis(1);
             seen.update(Some(lease("other", "8", renewed)), later);
-            assert_eq!(seen.step(&candidate("a"), later), Step::Claim);
+            assert_eq!(seen.action(&candidate("a"), later), LeaseAction::Claim);
         }
     }
 

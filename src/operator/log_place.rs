@@ -9,7 +9,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 /// A time is shorter, in bytes: `2006-01-02T15:04:05.000000000+07:00`.
-const LONGEST_TIME: usize = 64;
+const MAX_TIME: usize = 64;
 
 /// What writes to stdout and to stderr may overtake one another by less than this.
 const DISORDER: SignedDuration = SignedDuration::from_secs(1);
@@ -75,8 +75,8 @@ impl LogPlace {
                 State::Time(time) => {
                     let end = piece.iter().position(|byte| matches!(byte, b' ' | b'\n'));
                     let n = end.unwrap_or(piece.len());
-                    time.extend_from_slice(&piece[..n.min(LONGEST_TIME)]);
-                    let is_over = time.len() > LONGEST_TIME || piece.get(n) == Some(&b'\n');
+                    time.extend_from_slice(&piece[..n.min(MAX_TIME)]);
+                    let is_over = time.len() > MAX_TIME || piece.get(n) == Some(&b'\n');
                     match (is_over, end) {
                         // A text without a time is the kubelet's own: that it has no log, for one. What is left is its end.
                         (true, _) => self.state = State::Skipped,

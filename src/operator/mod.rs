@@ -1,10 +1,10 @@
 //! The shell on a cluster: observe, decide, apply.
 //!
-//! - **observe**: `run` watches the kinds into stores, `sight` reads the state of an attempt off its Job and pods, `listen`
+//! - **observe**: `run` watches the kinds into stores, `attempt_state` reads how an attempt stands off its Job and pods, `scrapers`
 //!   follows what running trials tell (`endpoint` their pages, `follow_log` their logs, `prometheus_server` what it has of them), `record` turns Trial objects into the core's trials and back; `observe` gathers all of it.
 //! - **decide**: `transition` (what an attempt's state makes of its trial, by `tuning::lifecycle`) and `tuning::decide`. Pure.
 //! - **apply**: `apply` and `kube_jobs` carry out what was decided through `cluster`, which writes; `trial_job`, `placement` and
-//!   `standing` say what is written. Of several replicas the holder of the `lease` does so; `neighbours` looks for other
+//!   `conditions` and `status` say what is written. Of several replicas the holder of the `lease` does so; `neighbours` looks for other
 //!   operators.
 //!   `checkpoints` removes what trials leave on a volume, by a Job (`cleaner`, `cleanup`, `cleanup_job`) that runs
 //!   `remove_checkpoints`.
@@ -19,12 +19,14 @@ mod acknowledge;
 mod adopt;
 mod apply;
 mod arguments;
+mod attempt_state;
 mod checkpoint_folder;
 mod checkpoints;
 mod cleaner;
 mod cleanup;
 mod cleanup_job;
 mod cluster;
+mod conditions;
 mod context;
 mod crd;
 mod endpoint;
@@ -35,7 +37,6 @@ mod follow_log;
 mod health;
 mod kube_jobs;
 mod lease;
-mod listen;
 mod log_place;
 mod memory;
 mod neighbours;
@@ -50,13 +51,13 @@ mod record;
 mod remove_checkpoints;
 mod reported;
 mod run;
+mod scrapers;
 mod serve;
 mod settings;
-mod sight;
 mod slim;
 mod source;
-mod standing;
 mod start;
+mod status;
 mod stores;
 mod telemetry;
 mod thinker;
@@ -70,11 +71,11 @@ mod warnings;
 mod watch;
 
 pub use arguments::{Arguments, main};
+pub use attempt_state::TROUBLES;
 pub use crd::crds;
 pub use prometheus_server::PrometheusServer;
 pub use run::run;
 pub use settings::{Candidate, Settings};
-pub use sight::TROUBLES;
 pub use start::{Connect, StartError};
 pub use trouble::Kind as MetricsTrouble;
 

@@ -1,13 +1,13 @@
 //! All reading of a pass: how the attempts of a job's trials stand, and what they have reported.
 
 use super::TRIAL_LABEL;
+use super::attempt_state::{self, AttemptView, Lens, SeenPod};
 use super::error::Error;
-use super::listen::Who;
 use super::pass::Pass;
 use super::prometheus_server::NoAnswer;
 use super::record::Record;
-use super::reported::Heard;
-use super::sight::{self, Lens, SeenPod, Sight, see};
+use super::reported::ReportedMetrics;
+use super::scrapers::TrialPod;
 use super::source::Source;
 use crate::contract::final_report;
 use crate::metrics::TrialReport;
@@ -33,7 +33,7 @@ pub struct Observed {
     /// The trial's number in the job.
     pub index: u32,
     /// How it stands.
-    pub sight: Sight,
+    pub attempt: AttemptView,
     /// What it has reported.
     pub reported: Reported,
 }
@@ -45,17 +45,19 @@ struct Outstanding(String);
 pub async fn observe(pass: &Pass<'_>) -> Result<Vec<Observed>, Error> {
     let mut all = Vec::new();
     for record in pass.records.iter().filter(|r| r.is_started()) {
-        let mut sight = look(pass, record).await?;
-        let reported = listen(pass, record, &sight).await.unwrap_or_else(|why| Reported {
-            outstanding: Some(why.0),
-            ..Reported::default()
-        });
+        let mut attempt = look(pass, record).await?;
+        let reported = read_metrics(pass, record, &attempt)
+            .await
+            .unwrap_or_else(|why| Reported {
+                outstanding: Some(why.0),
+                ..Reported::default()
+            });
         if reported.outstanding.is_some() {
-            sight.look_again = Some(ASK_AGAIN);
+            attempt.look_again = Some(ASK_AGAIN);
         }
         all.push(Observed {
             index: record.index,
-            sight,
+            attempt,
             reported,
         });
     }
@@ -67,7 +69,7 @@ pub fn kube_job(pass: &Pass, record: &Record) -> Option<Arc<Job>> {
     let uid = record.object.uid();
     let jobs = pass.ctx.stores.kube_jobs.of(&pass.owner);
     jobs.into_iter()
-        .find(|j| j.name_any() == record.name() && sight::is_controlled_by(&**j, uid.as_deref()))
+        .find(|j| j.name_any() == record.name() && attempt_state::is_controlled_by(&**j, uid.as_deref()))
 }
 
 /// The pods that carry a trial's label.
@@ -81,54 +83,60 @@ pub fn pods_of(pass: &Pass, record: &Record) -> Vec<Pod> {
 /// The last of a Job's that is gone and had ended: its Job alone would not tell how.
 fn departed_of(pass: &Pass, job: &Job) -> Option<Pod> {
     let pods = pass.ctx.stores.departed.of(&pass.owner);
-    let mut own = pods.iter().filter(|p| sight::belongs(p, job));
+    let mut own = pods.iter().filter(|p| attempt_state::belongs(p, job));
     own.next_back().map(|p| Pod::clone(p))
 }
 
-async fn look(pass: &Pass<'_>, record: &Record) -> Result<Sight, Error> {
+async fn look(pass: &Pass<'_>, record: &Record) -> Result<AttemptView, Error> {
     let lens = Lens {
         last_pod: record.status.pod.as_deref(),
         lost_after: pass.ctx.settings.lost_node_after,
         now: Timestamp::now(),
     };
     // The Job of another attempt is on its way out.
-    let job = kube_job(pass, record).filter(|j| sight::attempt_of(j) == record.status.attempts);
+    let job = kube_job(pass, record).filter(|j| attempt_state::attempt_of(j) == record.status.attempts);
     let Some(job) = job else {
-        return Ok(see(None, &[], &lens));
+        return Ok(attempt_state::observe(None, &[], &lens));
     };
     let mut pods = pods_of(pass, record);
-    if !pods.iter().any(|p| sight::belongs(p, &job)) {
+    if !pods.iter().any(|p| attempt_state::belongs(p, &job)) {
         pods.extend(departed_of(pass, &job));
     }
-    let seen = complaints(pass, &job, see(Some(&job), &pods, &lens), lens.now).await;
+    let seen = complaints(
+        pass,
+        &job,
+        attempt_state::observe(Some(&job), &pods, &lens),
+        lens.now,
+    )
+    .await;
     match seen {
-        Sight {
+        AttemptView {
             state: AttemptState::Unclear { .. },
             ..
         } => {
             // The watch of the Jobs may be ahead of that of the pods.
             let label = format!("{TRIAL_LABEL}={}", record.name());
             let mut pods = pass.ctx.cluster.pods(&pass.owner.0, &label).await?;
-            if !pods.iter().any(|p| sight::belongs(p, &job)) {
+            if !pods.iter().any(|p| attempt_state::belongs(p, &job)) {
                 pods.extend(departed_of(pass, &job));
             }
-            Ok(see(Some(&job), &pods, &lens))
+            Ok(attempt_state::observe(Some(&job), &pods, &lens))
         }
         seen => Ok(seen),
     }
 }
 
 /// Why nothing comes of an attempt that waits without a word: what is said of its pod, or of its Job where there is none.
-async fn complaints(pass: &Pass<'_>, job: &Job, seen: Sight, now: Timestamp) -> Sight {
+async fn complaints(pass: &Pass<'_>, job: &Job, seen: AttemptView, now: Timestamp) -> AttemptView {
     let is_silent = matches!(&seen.state, AttemptState::Waiting { why, .. } if why.is_empty());
     if !is_silent {
         return seen;
     }
-    let created = job.creation_timestamp().map_or(now, |t| sight::time(&t));
+    let created = job.creation_timestamp().map_or(now, |t| attempt_state::time(&t));
     let left = SETTING_UP - now.duration_since(created);
     if left.is_positive() {
         let look_again = Some(left);
-        return Sight { look_again, ..seen };
+        return AttemptView { look_again, ..seen };
     }
     let of_pod = seen.pod.as_ref().map(|p| p.uid.clone());
     let uid = of_pod.or(job.uid()).unwrap_or_default();
@@ -146,30 +154,34 @@ async fn complaints(pass: &Pass<'_>, job: &Job, seen: Sight, now: Timestamp) -> 
         },
         None => seen.state,
     };
-    Sight {
+    AttemptView {
         state,
         look_again: Some(SETTING_UP * 2),
         ..seen
     }
 }
 
-async fn listen(pass: &Pass<'_>, record: &Record, sight: &Sight) -> Result<Reported, Outstanding> {
+async fn read_metrics(
+    pass: &Pass<'_>,
+    record: &Record,
+    attempt: &AttemptView,
+) -> Result<Reported, Outstanding> {
     let source = Source::of(&pass.checked, &pass.owner.0);
-    let Some(pod) = &sight.pod else {
+    let Some(pod) = &attempt.pod else {
         return Ok(Reported::default());
     };
-    let heard = match &sight.state {
+    let heard = match &attempt.state {
         AttemptState::Running(run) => {
             let refusal = source.refusal(pod);
-            if let (Some(ear), None) = (source.ear(pod, run.start(Timestamp::now())), &refusal) {
+            if let (Some(metrics), None) = (source.of_pod(pod, run.start(Timestamp::now())), &refusal) {
                 let objective = &pass.checked.job.objective.metric;
-                pass.ctx.listeners.follow(&who(pass, pod), ear, objective);
+                pass.ctx.scrapers.follow(&who(pass, pod), metrics, objective);
             }
-            let mut heard = pass.ctx.listeners.heard(&pod.uid);
+            let mut heard = pass.ctx.scrapers.heard(&pod.uid);
             heard.trouble = heard.trouble.or(refusal.map(|r| r.sentence));
             heard
         }
-        AttemptState::Leaving { .. } => pass.ctx.listeners.heard(&pod.uid),
+        AttemptState::Leaving { .. } => pass.ctx.scrapers.heard(&pod.uid),
         AttemptState::Exited(exited) => at_the_end(pass, &source, pod, exited).await?,
         _ => return Ok(Reported::default()),
     };
@@ -183,8 +195,8 @@ async fn listen(pass: &Pass<'_>, record: &Record, sight: &Sight) -> Result<Repor
     Ok(reported)
 }
 
-fn who(pass: &Pass, pod: &SeenPod) -> Who {
-    Who {
+fn who(pass: &Pass, pod: &SeenPod) -> TrialPod {
+    TrialPod {
         owner: pass.owner.clone(),
         name: pod.name.clone(),
         uid: pod.uid.clone(),
@@ -193,14 +205,14 @@ fn who(pass: &Pass, pod: &SeenPod) -> Who {
 
 /// Follows on those alone whose trials go on, once all was decided. What was heard of a pod that has ended stays until its
 /// trial has it, too: its attempt is seen until then.
-pub fn stop_listening(pass: &Pass, observed: &[Observed]) {
+pub fn stop_scraping(pass: &Pass, observed: &[Observed]) {
     let goes_on = |o: &&Observed| pass.record(o.index).is_started();
     let pods = observed
         .iter()
         .filter(goes_on)
-        .filter_map(|o| o.sight.pod.as_ref());
+        .filter_map(|o| o.attempt.pod.as_ref());
     let wanted: Vec<&str> = pods.map(|pod| pod.uid.as_str()).collect();
-    pass.ctx.listeners.keep(&pass.owner, &wanted);
+    pass.ctx.scrapers.keep(&pass.owner, &wanted);
 }
 
 /// What was heard of a pod that has ended, where possible read once more.
@@ -209,20 +221,20 @@ async fn at_the_end(
     source: &Source<'_>,
     pod: &SeenPod,
     exited: &Exited,
-) -> Result<Heard, Outstanding> {
+) -> Result<ReportedMetrics, Outstanding> {
     let objective = &pass.checked.job.objective.metric;
-    let mut heard = pass.ctx.listeners.heard(&pod.uid);
+    let mut heard = pass.ctx.scrapers.heard(&pod.uid);
     // A log is whole only now.
     if let Some(metrics) = source.log_metrics() {
-        let listeners = &pass.ctx.listeners;
-        heard = listeners.rest_of_log(&who(pass, pod), metrics, objective).await;
+        let scrapers = &pass.ctx.scrapers;
+        heard = scrapers.rest_of_log(&who(pass, pod), metrics, objective).await;
     }
     heard.trouble = heard.trouble.or(source.refusal(pod).map(|r| r.sentence));
     let (start, until) = exited.span(Timestamp::now());
-    if let Some(question) = source.question(&pod.name, start) {
+    if let Some(query) = source.range_query(&pod.name, start) {
         let since_end = Timestamp::now().duration_since(until);
         let wait = |why: String| Outstanding(format!("it has ended, and its value is waited for: {why}"));
-        match pass.ctx.listeners.ask_server(&question, objective, until).await {
+        match pass.ctx.scrapers.ask_server(&query, objective, until).await {
             Ok(news) if news.metrics.is_empty() && since_end < LAG && !says(pod, objective) => {
                 return Err(wait(format!("{} has no value yet", source.place())));
             }
@@ -243,7 +255,7 @@ fn says(pod: &SeenPod, objective: &str) -> bool {
     report.is_some_and(|r| r.metrics.contains_key(objective))
 }
 
-fn reported(heard: &Heard, source: &Source, record: &Record) -> Reported {
+fn reported(heard: &ReportedMetrics, source: &Source, record: &Record) -> Reported {
     let trouble = heard.trouble.as_ref().map(|why| format!(" ({why})"));
     Reported {
         points: news(heard, record),
@@ -268,7 +280,7 @@ fn reported(heard: &Heard, source: &Source, record: &Record) -> Reported {
 }
 
 /// The points that the status does not have yet. (It may have thinned out those before.)
-fn news(heard: &Heard, record: &Record) -> Vec<CurvePoint> {
+fn news(heard: &ReportedMetrics, record: &Record) -> Vec<CurvePoint> {
     let last = record.status.curve.last();
     let is_last = |(step, value): &(u64, f64)| last.is_some_and(|p| p.step == *step && p.value == *value);
     let known = heard
@@ -298,9 +310,9 @@ mod tests {
 
     #[test]
     fn only_points_that_the_status_does_not_have_are_news() {
-        let heard = |points: &[(u64, f64)]| Heard {
+        let heard = |points: &[(u64, f64)]| ReportedMetrics {
             points: points.to_vec(),
-            ..Heard::default()
+            ..ReportedMetrics::default()
         };
         let cases: [(&[_], &[_], usize); 4] = [
             (&[], &[(1, 0.1), (2, 0.2)], 2),

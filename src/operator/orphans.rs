@@ -9,7 +9,7 @@ use kube::ResourceExt;
 use kube::api::DynamicObject;
 
 /// Most that are named.
-const MOST: usize = 5;
+const MAX_NAMED: usize = 5;
 
 /// Whether a trial that is not this job's stays where it is, under a name that this job needs.
 pub fn is_in_the_way(trial: &DynamicObject, job: &Job) -> bool {
@@ -32,8 +32,8 @@ pub fn sentence(namespace: &str, mut names: Vec<String>) -> Option<String> {
             "{n} Trials of an earlier job of this name are in the way: nobody removes them, and this job needs their names"
         ),
     };
-    let named = names[..names.len().min(MOST)].join(" ");
-    let more = match names.len().saturating_sub(MOST) {
+    let named = names[..names.len().min(MAX_NAMED)].join(" ");
+    let more = match names.len().saturating_sub(MAX_NAMED) {
         0 => String::new(),
         more => format!(" and so on, {more} more"),
     };

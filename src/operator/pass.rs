@@ -1,9 +1,9 @@
 //! A job in the middle of a pass: what was read, and what is to be written.
 
+use super::conditions;
 use super::context::Context;
 use super::orphans;
 use super::record::{Record, is_new, is_turned_away};
-use super::standing;
 use super::stores::Owner;
 use super::waiting::Trouble;
 use crate::api::{Checked, TuningJobStatus};
@@ -80,7 +80,7 @@ impl Pass<'_> {
             job,
             trials,
             active: before + since,
-            ended: standing::ended(&self.status),
+            ended: conditions::recorded_end(&self.status),
             resumed: self.status.resumed_time,
         }
     }

@@ -1,9 +1,9 @@
 //! What earlier jobs know (warm start).
 
+use super::conditions;
 use super::context::Context;
 use super::error::Error;
 use super::record::Record;
-use super::standing;
 use super::stores::Owner;
 use crate::api::{self, PriorObservation, TuningJobStatus};
 use crate::optimizer::{Observation, Outcome};
@@ -12,7 +12,7 @@ use kube::ResourceExt;
 use kube::api::DynamicObject;
 
 /// Most observations that are taken over.
-const MOST: usize = 200;
+const MAX_PRIOR: usize = 200;
 
 /// The finished trials of earlier jobs that are points of this job's space; what has to be waited for is a sentence.
 ///
@@ -33,7 +33,7 @@ pub async fn gather(
         };
         let status = parent.data.get("status").cloned().unwrap_or_default();
         let status: TuningJobStatus = serde_json::from_value(status).unwrap_or_default();
-        if standing::ended(&status).is_none() {
+        if conditions::recorded_end(&status).is_none() {
             return Ok(Err(format!(
                 "spec.warmStart.from: TuningJob {name:?} has not ended"
             )));
@@ -44,7 +44,7 @@ pub async fn gather(
         records.sort_by_key(|r| r.index);
         found.extend(records.iter().filter_map(|r| observation(job, r)));
     }
-    found.truncate(MOST);
+    found.truncate(MAX_PRIOR);
     Ok(Ok(found))
 }
 

@@ -1,6 +1,6 @@
 //! The Prometheus server of the operator's configuration: how it is reached, and what it knows of a pod.
 
-use super::reported::Heard;
+use super::reported::ReportedMetrics;
 use super::trouble::chain;
 use crate::metrics;
 use jiff::Timestamp;
@@ -13,9 +13,9 @@ use std::time::Duration;
 /// What a Prometheus server is called in messages.
 const SERVER: &str = "the Prometheus server of the operator's configuration";
 /// Most points that are asked for: the status keeps fewer, and Prometheus answers with 11,000 at most.
-const MOST_POINTS: usize = 400;
+const MAX_POINTS: usize = 400;
 /// How long an answer may take.
-const LONGEST: Duration = Duration::from_secs(3);
+const TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Why a Prometheus server has told nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,7 +36,7 @@ impl std::fmt::Display for NoAnswer {
 
 /// What a Prometheus server is asked about a pod.
 #[derive(Clone, Debug)]
-pub struct Question {
+pub struct RangeQuery {
     /// Which series.
     pub selector: String,
     /// When the pod began: the steps of the curve are counted from here.
@@ -77,7 +77,7 @@ impl PrometheusServer {
         let certificates = ca_file.map(certificates).transpose()?;
         let certificates = certificates.or((!is_https).then(Vec::new));
         let builder = reqwest::Client::builder()
-            .timeout(LONGEST)
+            .timeout(TIMEOUT)
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none());
         let builder = match certificates {
@@ -125,11 +125,11 @@ impl PrometheusServer {
     /// A sentence: it can't be reached, refuses, or knows more than one such series.
     pub async fn ask(
         &self,
-        question: &Question,
+        question: &RangeQuery,
         objective: &str,
         until: Timestamp,
         least_step: Duration,
-    ) -> Result<Heard, NoAnswer> {
+    ) -> Result<ReportedMetrics, NoAnswer> {
         let unreachable = |why: String| NoAnswer::Unreachable(format!("{SERVER}: {why}"));
         let silent = |error: reqwest::Error| unreachable(chain(&error.without_url()));
         let start = seconds(question.since);
@@ -158,9 +158,9 @@ impl PrometheusServer {
         Ok(heard_of(&points, objective, start))
     }
 
-    fn query(&self, question: &Question, until: Timestamp, least_step: Duration) -> Url {
+    fn query(&self, question: &RangeQuery, until: Timestamp, least_step: Duration) -> Url {
         let (start, end) = (seconds(question.since), seconds(until));
-        let step = ((end - start) / MOST_POINTS as f64)
+        let step = ((end - start) / MAX_POINTS as f64)
             .max(least_step.as_secs_f64())
             .max(1.0);
         let mut url = self.url.clone();
@@ -217,8 +217,8 @@ fn seconds(time: Timestamp) -> f64 {
 }
 
 /// A series as a learning curve over the seconds since `start`: a value that stays is one point.
-fn heard_of(points: &[(f64, f64)], objective: &str, start: f64) -> Heard {
-    let mut heard = Heard::default();
+fn heard_of(points: &[(f64, f64)], objective: &str, start: f64) -> ReportedMetrics {
+    let mut heard = ReportedMetrics::default();
     for (at, value) in points {
         let is_new = heard.points.last().is_none_or(|(_, last)| last != value);
         // A server's times are as little to be believed as a program's steps.

@@ -47,7 +47,7 @@ async fn server() -> Server {
     tokio::spawn(async move {
         loop {
             let (stream, _) = listener.accept().await.unwrap();
-            // Who does not believe the certificate goes away.
+            // TrialPod does not believe the certificate goes away.
             let Ok(mut stream) = acceptor.accept(stream).await else {
                 continue;
             };
@@ -91,8 +91,8 @@ impl Drop for File {
     }
 }
 
-async fn ask(server: &PrometheusServer) -> Result<Heard, NoAnswer> {
-    let question = Question {
+async fn ask(server: &PrometheusServer) -> Result<ReportedMetrics, NoAnswer> {
+    let question = RangeQuery {
         selector: "{__name__=\"f1\"}".into(),
         since: Timestamp::from_second(1_700_000_000).unwrap(),
     };

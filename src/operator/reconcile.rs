@@ -2,13 +2,14 @@
 
 use super::checkpoints;
 use super::cluster::is_conflict;
+use super::conditions::{self, JobState};
 use super::context::Context;
 use super::error::Error;
 use super::kube_jobs;
-use super::observe::{observe, stop_listening};
+use super::observe::{observe, stop_scraping};
 use super::pass::Pass;
 use super::settings::Settings;
-use super::standing::{self, Standing};
+use super::status;
 use super::trial_job::affinity;
 use super::waiting::{self, Trouble};
 use crate::api::{self, Checked, Fault, TrialPhase, TuningJobStatus};
@@ -21,7 +22,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Most rounds of deciding in one pass; what is left over is done in the next.
-const MOST_ROUNDS: usize = 6;
+const MAX_ROUNDS: usize = 6;
 /// How a trial goes on that nodes would not run so often that only a person can help.
 const CURE: &str = "once the cause is mended, set spec.suspend to true and back to false to go on";
 /// Wait before another look where something else has to happen first, such as a deletion.
@@ -43,7 +44,7 @@ pub async fn reconcile(object: Arc<DynamicObject>, ctx: Arc<Context>) -> Result<
 async fn pass(object: &DynamicObject, ctx: &Context) -> Result<Action, Error> {
     if object.metadata.deletion_timestamp.is_some() {
         let owner = (object.namespace().unwrap_or_default(), object.name_any());
-        ctx.listeners.keep(&owner, &[]);
+        ctx.scrapers.keep(&owner, &[]);
         return checkpoints::on_deletion(ctx, object).await;
     }
     let owner = (object.namespace().unwrap_or_default(), object.name_any());
@@ -76,9 +77,9 @@ async fn pass(object: &DynamicObject, ctx: &Context) -> Result<Action, Error> {
         return Ok(Action::requeue(SOON));
     }
     let observed = observe(&pass).await?;
-    let trouble = pass.settle(&observed).await?;
+    let trouble = pass.transition(&observed).await?;
     let wake_in = pass.advance().await?;
-    stop_listening(&pass, &observed);
+    stop_scraping(&pass, &observed);
     kube_jobs::create_and_delete(&mut pass).await?;
     let lasting = unreadable.or_else(|| pass.stuck()).map(Trouble::lasting);
     let waiting = trouble.map(Trouble::passing);
@@ -91,7 +92,7 @@ async fn pass(object: &DynamicObject, ctx: &Context) -> Result<Action, Error> {
         ctx.cluster.delete_job(&pass.object).await?;
         return Ok(Action::await_change());
     }
-    let looks = observed.iter().filter_map(|o| o.sight.look_again);
+    let looks = observed.iter().filter_map(|o| o.attempt.look_again);
     let times = [wake_in, lives, cleans, patience, tries_again];
     Ok(pass.next_look(times.into_iter().flatten().chain(looks).min()))
 }
@@ -138,15 +139,10 @@ async fn refuse(
     previous: TuningJobStatus,
     faults: &[Fault],
 ) -> Result<Action, Error> {
-    let sentence = standing::faults_sentence(faults);
+    let sentence = conditions::faults_sentence(faults);
     let mut status = previous.clone();
-    let standing = Standing::Invalid(sentence.clone());
-    standing::stand(
-        &mut status,
-        &standing,
-        object.metadata.generation,
-        Timestamp::now(),
-    );
+    let state = JobState::Invalid(sentence.clone());
+    conditions::set(&mut status, &state, object.metadata.generation, Timestamp::now());
     if status != previous {
         ctx.cluster.write_job_status(object, &status).await?;
         ctx.events
@@ -160,15 +156,15 @@ impl Pass<'_> {
     /// Decides and carries out, until nothing is left to do; the answer is when to look again even without news.
     async fn advance(&mut self) -> Result<Option<SignedDuration>, Error> {
         let mut wake_in = None;
-        for _ in 0..MOST_ROUNDS {
+        for _ in 0..MAX_ROUNDS {
             let now = Timestamp::now();
-            let is_over = standing::ended(&self.status).is_some();
-            standing::keep_time(&mut self.status, !is_over && !self.checked.job.suspend, now);
+            let is_over = conditions::recorded_end(&self.status).is_some();
+            status::keep_time(&mut self.status, !is_over && !self.checked.job.suspend, now);
             let begin = Instant::now();
             let snapshot = self.snapshot(now);
             let plan = self.plan(&snapshot, now).await?;
             self.ctx.telemetry.decided(begin.elapsed());
-            self.status = standing::numbers(&self.status, &snapshot, &plan.status);
+            self.status = status::numbers(&self.status, &snapshot, &plan.status);
             self.recommend(&snapshot).await?;
             wake_in = plan.wake_in;
             if plan.actions.is_empty() {
@@ -206,7 +202,7 @@ impl Pass<'_> {
         let n_finished = trials.succeeded + trials.early_stopped + trials.failed;
         let learned_from = self.status.recommended.as_ref().map(|r| r.trials);
         if learned_from == Some(n_finished) {
-            if standing::ended(&self.status).is_some() {
+            if conditions::recorded_end(&self.status).is_some() {
                 // Nobody will ask again.
                 self.ctx.thinker.forget(&self.owner);
             }
@@ -215,37 +211,37 @@ impl Pass<'_> {
         let question = Question::best(snapshot);
         let found = self.ctx.thinker.best(&self.owner, question).await?;
         if let Some(found) = found {
-            let record = |r| standing::recommended(&self.checked.job, &r, n_finished);
+            let record = |r| status::recommended(&self.checked.job, &r, n_finished);
             self.status.recommended = found.and_then(record);
         }
         Ok(())
     }
 
     /// How the job stands now, and when that changes by time alone.
-    fn standing(&mut self, trouble: Option<Trouble>, now: Timestamp) -> (Standing, Option<SignedDuration>) {
+    fn state(&mut self, trouble: Option<Trouble>, now: Timestamp) -> (JobState, Option<SignedDuration>) {
         let runs = self.records.iter().any(|r| r.status.phase == TrialPhase::Running);
-        let ended = standing::ended(&self.status);
+        let ended = conditions::recorded_end(&self.status);
         if let (None, Some(trouble), false) = (&ended, &trouble, runs) {
             let patience = self.ctx.settings.stalled_after;
-            return waiting::standing(&mut self.status, trouble, patience, now);
+            return waiting::state(&mut self.status, trouble, patience, now);
         }
         self.status.waiting_since = None;
-        let standing = match ended {
-            Some(end) => Standing::Ended(end),
-            None if self.checked.job.suspend => Standing::Suspended,
-            None => Standing::Working(trouble.map(|t| sentence(&t.why))),
+        let state = match ended {
+            Some(end) => JobState::Ended(end),
+            None if self.checked.job.suspend => JobState::Suspended,
+            None => JobState::Working(trouble.map(|t| sentence(&t.why))),
         };
-        (standing, None)
+        (state, None)
     }
 
     /// Says how the job stands now; the answer is when that changes by time alone.
     async fn conclude(&mut self, trouble: Option<Trouble>) -> Result<Option<SignedDuration>, Error> {
         let now = Timestamp::now();
-        let (standing, patience) = self.standing(trouble, now);
+        let (state, patience) = self.state(trouble, now);
         let was_stuck = self.written.phase.as_deref() == Some("Stalled");
-        standing::stand(&mut self.status, &standing, self.object.metadata.generation, now);
+        conditions::set(&mut self.status, &state, self.object.metadata.generation, now);
         self.write_status().await?;
-        if let (Standing::Stuck(why), false) = (&standing, was_stuck) {
+        if let (JobState::Stuck(why), false) = (&state, was_stuck) {
             self.ctx
                 .events
                 .warning(&self.object, "TrialsCannotRun", "Run", why)

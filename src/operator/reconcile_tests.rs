@@ -6,7 +6,7 @@ use crate::operator::endpoint::Endpoint;
 use crate::operator::events::Events;
 use crate::operator::fence::Fence;
 use crate::operator::health::Health;
-use crate::operator::listen::{Ear, Listeners, Who};
+use crate::operator::scrapers::{MetricsSource, Scrapers, TrialPod};
 use crate::operator::stores::Stores;
 use crate::operator::telemetry::Telemetry;
 use crate::operator::thinker::Thinker;
@@ -117,7 +117,7 @@ fn context(api: &Api, fence: Fence) -> Arc<Context> {
     let stores = Stores::new(jobs.as_reader());
     let wake = Wake::new(telemetry.clone());
     Arc::new(Context {
-        listeners: Listeners::new(
+        scrapers: Scrapers::new(
             cluster.clone(),
             &settings,
             telemetry.clone(),
@@ -291,19 +291,19 @@ async fn what_was_heard_last_is_not_lost_where_the_status_write_is_a_conflict() 
     let context = context(&api, Fence::default());
     let job = ended_trial(&context, port);
     let path = "/metrics".to_owned();
-    let ear = Ear::Endpoint(Endpoint { port, path });
+    let source = MetricsSource::Endpoint(Endpoint { port, path });
     let owner = ("team".to_owned(), "job".to_owned());
     let ended = context.stores.pods.get(&owner, "p").unwrap();
     let mut running = k8s_openapi::api::core::v1::Pod::clone(&ended);
     running.status = Some(serde_json::from_value(json!({"phase": "Running", "podIP": "127.0.0.1"})).unwrap());
     context.stores.pods.put(&owner, "p", running);
-    let who = Who {
+    let who = TrialPod {
         owner: owner.clone(),
         name: "p".into(),
         uid: "p".into(),
     };
-    context.listeners.follow(&who, ear, "f1");
-    while context.listeners.heard("p").metrics.is_empty() {
+    context.scrapers.follow(&who, source, "f1");
+    while context.scrapers.heard("p").metrics.is_empty() {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     server.abort();

@@ -1,7 +1,7 @@
 //! A Trial object and the core's trial, one as the other. Pure.
 
-use super::sight::time;
-use super::standing::value_text;
+use super::attempt_state::time;
+use super::status::value_text;
 use crate::api::{self, CurveRecord, TrialFailure, TrialObjectSpec, TrialPhase, TrialStatus};
 use crate::optimizer::Why;
 use crate::space::SearchSpace;

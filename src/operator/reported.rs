@@ -4,11 +4,11 @@ use crate::metrics;
 use std::collections::BTreeMap;
 
 /// Most points that are remembered of one attempt.
-const MOST_POINTS: usize = 400;
+const MAX_POINTS: usize = 400;
 
 /// What an attempt has told so far.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Heard {
+pub struct ReportedMetrics {
     /// The last value of every metric.
     pub metrics: BTreeMap<String, f64>,
     /// The objective by step, in the order of its measurement.
@@ -29,6 +29,6 @@ pub fn keep_points(points: &mut Vec<(u64, f64)>, news: Vec<metrics::Point>, obje
 }
 
 pub fn drop_oldest(points: &mut Vec<(u64, f64)>) {
-    let excess = points.len().saturating_sub(MOST_POINTS);
+    let excess = points.len().saturating_sub(MAX_POINTS);
     points.drain(..excess);
 }

@@ -7,9 +7,9 @@ use super::events::Events;
 use super::fence::Fence;
 use super::health::Health;
 use super::lease;
-use super::listen::Listeners;
 use super::neighbours;
 use super::reconcile;
+use super::scrapers::Scrapers;
 use super::settings::Settings;
 use super::start::{Connect, StartError};
 use super::stores::{Owner, Stores};
@@ -35,9 +35,9 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Semaphore, oneshot};
 
 /// Longest time that one reconciliation may take.
-const LONGEST: Duration = Duration::from_secs(60);
+const MAX_PASS: Duration = Duration::from_secs(60);
 /// Longest wait after repeated failures.
-const LONGEST_BACKOFF: Duration = Duration::from_secs(300);
+const MAX_BACKOFF: Duration = Duration::from_secs(300);
 
 /// Looks after TuningJobs until `stop` is done.
 pub async fn run(
@@ -58,7 +58,7 @@ pub async fn run(
         () = stop.clone() => return Ok(()),
         _ = futures::future::join_all(watches.listed) => {}
     }
-    // Who stands by is ready too: it takes over without delay.
+    // TrialPod stands by is ready too: it takes over without delay.
     context.ready.store(true, Ordering::Relaxed);
     let leadership = match &settings.candidate {
         None => None,
@@ -128,7 +128,7 @@ fn set_up(
     let stores = Stores::new(jobs);
     let listed = follow_children(&client, namespace, &stores, &wake, &health);
     let context = Context {
-        listeners: Listeners::new(
+        scrapers: Scrapers::new(
             cluster.clone(),
             settings,
             telemetry.clone(),
@@ -235,18 +235,18 @@ async fn guarded(object: Arc<DynamicObject>, context: Arc<Context>) -> Result<Ac
     let _place = context.places.acquire().await;
     drop(waiting);
     let Some(object) = context.job_now(&owner) else {
-        return Ok(Action::requeue(LONGEST));
+        return Ok(Action::requeue(MAX_PASS));
     };
     let begin = Instant::now();
     let pass = AssertUnwindSafe(reconcile::reconcile(object, context.clone())).catch_unwind();
-    let result = match tokio::time::timeout(LONGEST, pass).await {
+    let result = match tokio::time::timeout(MAX_PASS, pass).await {
         Ok(Ok(result)) => result,
         Ok(Err(panic)) => {
             let text = panic.downcast_ref::<String>().cloned();
             let text = text.or_else(|| panic.downcast_ref::<&str>().map(|s| (*s).to_owned()));
             Err(Error::Panic(text.unwrap_or_default()))
         }
-        Err(_) => Err(Error::Timeout(LONGEST)),
+        Err(_) => Err(Error::Timeout(MAX_PASS)),
     };
     context
         .telemetry
@@ -268,7 +268,7 @@ fn error_policy(object: Arc<DynamicObject>, error: &Error, context: Arc<Context>
     let mut failures = context.failures.lock().unwrap_or_else(PoisonError::into_inner);
     let n = failures.entry(owner.clone()).or_default();
     *n += 1;
-    let wait = Duration::from_millis(250 << (*n).min(10)).min(LONGEST_BACKOFF);
+    let wait = Duration::from_millis(250 << (*n).min(10)).min(MAX_BACKOFF);
     let error = chain(error);
     tracing::warn!(
         namespace = owner.0,

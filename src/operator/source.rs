@@ -1,9 +1,9 @@
 //! Where the metrics of a job's trials are read, by its spec. Pure.
 
+use super::attempt_state::SeenPod;
 use super::endpoint::Endpoint;
-use super::listen::Ear;
-use super::prometheus_server::Question;
-use super::sight::SeenPod;
+use super::prometheus_server::RangeQuery;
+use super::scrapers::MetricsSource;
 use super::trial_job;
 use super::trouble::{Kind, Trouble};
 use crate::api::{Checked, MetricsSpec, ValueSource};
@@ -59,13 +59,13 @@ impl<'a> Source<'a> {
         self.spec.is_some_and(|m| m.prom_query.is_some())
     }
 
-    /// Where to listen to a pod that runs; `None` while it has no address.
-    pub fn ear(&self, pod: &SeenPod, since: Timestamp) -> Option<Ear> {
-        if let Some(question) = self.question(&pod.name, since) {
-            return Some(Ear::Server(question));
+    /// Where to read the metrics of a pod that runs; `None` while it has no address.
+    pub fn of_pod(&self, pod: &SeenPod, since: Timestamp) -> Option<MetricsSource> {
+        if let Some(query) = self.range_query(&pod.name, since) {
+            return Some(MetricsSource::Server(query));
         }
         if let Some(metrics) = self.log_metrics {
-            return Some(Ear::Log(metrics.clone()));
+            return Some(MetricsSource::Log(metrics.clone()));
         }
         let port = trial_job::port(self.spec)?;
         let path = self
@@ -74,10 +74,10 @@ impl<'a> Source<'a> {
             .unwrap_or_default()
             .path;
         pod.ip.as_ref()?;
-        Some(Ear::Endpoint(Endpoint { port, path }))
+        Some(MetricsSource::Endpoint(Endpoint { port, path }))
     }
 
-    /// Why a pod is not listened to: where its address is its node's, another one may answer.
+    /// Why a pod is not scraped: where its address is its node's, another one may answer.
     pub fn refusal(&self, pod: &SeenPod) -> Option<Trouble> {
         (self.is_fleeting() && pod.is_on_host_network).then(|| Trouble {
             kind: Kind::HostNetwork,
@@ -88,14 +88,14 @@ impl<'a> Source<'a> {
     }
 
     /// What a Prometheus server is asked about a pod, if it is to be asked.
-    pub fn question(&self, pod: &str, since: Timestamp) -> Option<Question> {
+    pub fn range_query(&self, pod: &str, since: Timestamp) -> Option<RangeQuery> {
         let query = self.spec?.prom_query.as_ref()?;
         let labels = query
             .labels
             .iter()
             .map(|(name, value)| (name.as_str(), value.as_str()));
         let selector = metrics::selector(&query.metric, labels, self.namespace, pod);
-        Some(Question { selector, since })
+        Some(RangeQuery { selector, since })
     }
 }
 

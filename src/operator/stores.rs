@@ -1,6 +1,6 @@
 //! Copies of what is in the cluster, by the TuningJob that it belongs to.
 
-use super::sight;
+use super::attempt_state;
 use super::slim::Slim;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::Pod;
@@ -54,7 +54,7 @@ struct Gone {
 impl Departed {
     /// Remembers a pod for a while, and of it what tells how it ended.
     pub fn put(&self, owner: &Owner, mut pod: Pod) {
-        if !sight::has_exited(&pod) {
+        if !attempt_state::has_exited(&pod) {
             return;
         }
         pod.slim();

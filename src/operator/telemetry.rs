@@ -27,7 +27,7 @@ pub struct Telemetry {
 struct Now {
     waiting: IntGauge,
     woken: IntGauge,
-    listeners: IntGauge,
+    scrapers: IntGauge,
     trials: IntGaugeVec,
     watches: IntGaugeVec,
     jobs: IntGauge,
@@ -108,8 +108,8 @@ impl Telemetry {
     }
 
     /// A pod is followed, until the answer is dropped.
-    pub fn listens(&self) -> One {
-        One::more(&self.now.listeners)
+    pub fn scrapes(&self) -> One {
+        One::more(&self.now.scrapers)
     }
 
     /// So many TuningJobs have news and were not taken up yet.
@@ -207,7 +207,7 @@ impl Now {
                 "tuning_operator_woken",
                 "TuningJobs with news that the controller has not taken up yet",
             )?,
-            listeners: gauge("tuning_operator_listeners", "Pods whose metrics are followed")?,
+            scrapers: gauge("tuning_operator_scrapers", "Pods whose metrics are followed")?,
             trials: gauges(registry, "tuning_operator_trials", "Trials by phase", "phase")?,
             watches: gauges(
                 registry,
@@ -255,7 +255,7 @@ mod tests {
         telemetry.scraped(None);
         telemetry.scraped(Some(Kind::Timeout));
         telemetry.woken(5);
-        let _one = (telemetry.waits(), telemetry.listens());
+        let _one = (telemetry.waits(), telemetry.scrapes());
         drop(telemetry.waits());
         let page = parse(&telemetry.page()).unwrap();
         let call = [("verb", "create"), ("kind", "Job"), ("result", "ok")];
@@ -270,7 +270,7 @@ mod tests {
             Some(4.0)
         );
         assert_eq!(page.value("tuning_operator_waiting", &[]), Some(1.0));
-        assert_eq!(page.value("tuning_operator_listeners", &[]), Some(1.0));
+        assert_eq!(page.value("tuning_operator_scrapers", &[]), Some(1.0));
         assert_eq!(page.value("tuning_operator_woken", &[]), Some(5.0));
         let kind = [("kind", "Timeout")];
         assert_eq!(

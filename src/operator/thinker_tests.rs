@@ -1,4 +1,4 @@
-//! Who waits for an answer, and for how long.
+//! TrialPod waits for an answer, and for how long.
 
 use super::*;
 use crate::tuning::{Phase, Snapshot, Trial};

@@ -31,13 +31,13 @@ pub fn change(
     now: Timestamp,
 ) -> Option<Change> {
     let before = record.trial(&job.space)?;
-    let (sight, reported) = (&observed.sight, &observed.reported);
-    let next = lifecycle::observe(job, &before, &sight.state, reported, now);
+    let (attempt, reported) = (&observed.attempt, &observed.reported);
+    let next = lifecycle::observe(job, &before, &attempt.state, reported, now);
     let trial = &next.trial;
     let mut status = record.status_of(trial, job.gpus_per_trial);
-    let pod = sight.pod.as_ref();
+    let pod = attempt.pod.as_ref();
     let runs = matches!(
-        sight.state,
+        attempt.state,
         AttemptState::Running(_) | AttemptState::Leaving { .. } | AttemptState::Exited(_)
     );
     if let (Some(pod), true) = (pod, runs) {

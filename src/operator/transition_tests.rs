@@ -1,7 +1,7 @@
 //! What a pass writes of what it has seen.
 
 use super::*;
-use crate::operator::sight::{SeenPod, Sight};
+use crate::operator::attempt_state::{AttemptView, SeenPod};
 use crate::tuning::{Exit, Exited, FinalReport, Reported, Run};
 use serde_json::{Value, json};
 
@@ -39,7 +39,7 @@ fn observed(state: AttemptState, reported: Reported) -> Observed {
     };
     Observed {
         index: 1,
-        sight: Sight {
+        attempt: AttemptView {
             state,
             pod: Some(pod),
             look_again: None,
@@ -62,7 +62,7 @@ fn exited(exit: Exit) -> AttemptState {
     })
 }
 
-fn see(record: &Record, observed: &Observed) -> Change {
+fn after(record: &Record, observed: &Observed) -> Change {
     change(&job(), ValueSource::Prometheus, record, observed, at(200)).unwrap()
 }
 
@@ -73,7 +73,7 @@ fn an_end_is_written_with_its_pod_its_source_and_its_gpu_seconds() {
         metrics: [("f1".to_owned(), 0.5)].into(),
         ..Reported::default()
     };
-    let mute = see(&pending, &observed(exited(Exit::Code(0)), heard.clone()));
+    let mute = after(&pending, &observed(exited(Exit::Code(0)), heard.clone()));
     assert_eq!(mute.status.source, Some(ValueSource::Prometheus));
     assert_eq!((mute.status.ran_seconds, mute.status.gpu_seconds), (60.0, 120.0));
     assert_eq!(
@@ -84,7 +84,7 @@ fn an_end_is_written_with_its_pod_its_source_and_its_gpu_seconds() {
         metrics: [("f1".to_owned(), 0.9)].into(),
         ..FinalReport::default()
     });
-    let told = see(
+    let told = after(
         &pending,
         &observed(exited(Exit::Code(0)), Reported { report, ..heard }),
     );
@@ -101,7 +101,7 @@ fn a_node_that_would_not_run_it_is_avoided_once() {
         (json!({"phase": "Pending", "attempts": 1}), vec!["n1"]),
         (status, vec!["n1"]),
     ] {
-        let change = see(
+        let change = after(
             &record(before),
             &observed(exited(Exit::NotStarted), Reported::default()),
         );

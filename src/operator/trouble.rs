@@ -55,7 +55,7 @@ pub struct Trouble {
 }
 
 /// Failures in a row after which a trouble is said.
-const MOST_FAILURES: u32 = 3;
+const MAX_FAILURES: u32 = 3;
 /// How long it is not said, since a program needs time to come up; fewer where questions are asked in quick succession.
 const PATIENCE: Duration = Duration::from_secs(30);
 const PATIENCE_IN_INTERVALS: u32 = 6;
@@ -94,9 +94,9 @@ impl Patience {
         let n_same = same.map_or(1, |(_, n)| n + 1);
         self.last = Some((trouble.kind, n_same));
         let is_due = match self.said {
-            None => n + 1 >= MOST_FAILURES && since.elapsed() >= self.patience,
+            None => n + 1 >= MAX_FAILURES && since.elapsed() >= self.patience,
             // One that comes and goes is not said anew each time.
-            Some(_) => n_same >= MOST_FAILURES,
+            Some(_) => n_same >= MAX_FAILURES,
         };
         if !is_due || self.said.as_ref() == Some(trouble) {
             return false;

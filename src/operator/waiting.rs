@@ -3,7 +3,7 @@
 //! kstatus reads Stalled as a failure, and GitOps controllers give a rollout up for it. A cluster that scales up, a registry
 //! that is slow or a GPU that is not free yet is no failure: the job is Reconciling, and says for what it waits.
 
-use super::standing::Standing;
+use super::conditions::JobState;
 use crate::api::TuningJobStatus;
 use crate::tuning::sentence;
 use jiff::{SignedDuration, Timestamp};
@@ -30,19 +30,19 @@ impl Trouble {
 }
 
 /// How a job stands that has this trouble, and when that changes by time alone.
-pub fn standing(
+pub fn state(
     status: &mut TuningJobStatus,
     trouble: &Trouble,
     patience: SignedDuration,
     now: Timestamp,
-) -> (Standing, Option<SignedDuration>) {
+) -> (JobState, Option<SignedDuration>) {
     let since = *status.waiting_since.get_or_insert(now);
     let left = patience - now.duration_since(since);
     let why = sentence(&trouble.why);
     if trouble.is_final || !left.is_positive() {
-        return (Standing::Stuck(why), None);
+        return (JobState::Stuck(why), None);
     }
-    (Standing::Held(why), Some(left))
+    (JobState::Held(why), Some(left))
 }
 
 #[cfg(test)]
@@ -55,16 +55,16 @@ mod tests {
         let at = |minutes: i64| Timestamp::UNIX_EPOCH + SignedDuration::from_mins(minutes);
         let mut status = TuningJobStatus::default();
         let trouble = Trouble::passing("job-0001: Unschedulable".into());
-        let mut look = |minutes| standing(&mut status, &trouble, patience, at(minutes));
+        let mut look = |minutes| state(&mut status, &trouble, patience, at(minutes));
         let why = trouble.why.clone();
-        assert_eq!(look(0), (Standing::Held(why.clone()), Some(patience)));
+        assert_eq!(look(0), (JobState::Held(why.clone()), Some(patience)));
         assert_eq!(
             look(3),
-            (Standing::Held(why.clone()), Some(SignedDuration::from_mins(2)))
+            (JobState::Held(why.clone()), Some(SignedDuration::from_mins(2)))
         );
-        assert_eq!(look(5), (Standing::Stuck(why.clone()), None));
+        assert_eq!(look(5), (JobState::Stuck(why.clone()), None));
         let lasting = Trouble::lasting(why.clone());
-        let found = standing(&mut TuningJobStatus::default(), &lasting, patience, at(0));
-        assert_eq!(found, (Standing::Stuck(why), None));
+        let found = state(&mut TuningJobStatus::default(), &lasting, patience, at(0));
+        assert_eq!(found, (JobState::Stuck(why), None));
     }
 }

@@ -3,13 +3,13 @@
 //! A task goes on for as long as its pod is there and runs, by what the watch says: an address outlives its pod, and may be
 //! somebody else's afterwards. What was heard stays until the pass over its job needs it no more.
 
+use super::attempt_state;
 use super::cluster::{Cluster, job_resource};
 use super::endpoint::{self, Endpoint};
 use super::follow_log::{LogReader, PodLog};
-use super::prometheus_server::{NoAnswer, PrometheusServer, Question};
-use super::reported::{Heard, drop_oldest, keep_points};
+use super::prometheus_server::{NoAnswer, PrometheusServer, RangeQuery};
+use super::reported::{ReportedMetrics, drop_oldest, keep_points};
 use super::settings::Settings;
-use super::sight;
 use super::stores::{Owner, Stores};
 use super::telemetry::Telemetry;
 use super::trouble::{Kind, Patience, Trouble};
@@ -28,18 +28,18 @@ const MEMORY: Duration = Duration::from_secs(300);
 
 /// Where a pod's metrics are read.
 #[derive(Clone, Debug)]
-pub enum Ear {
+pub enum MetricsSource {
     /// At its own endpoint.
     Endpoint(Endpoint),
     /// In its log.
     Log(LogMetrics),
     /// On the Prometheus server of the operator's configuration.
-    Server(Question),
+    Server(RangeQuery),
 }
 
 /// A pod of a job's trial.
 #[derive(Clone, Debug)]
-pub struct Who {
+pub struct TrialPod {
     /// The job.
     pub owner: Owner,
     /// The pod's name.
@@ -50,7 +50,7 @@ pub struct Who {
 
 /// All pods that are followed.
 #[derive(Clone)]
-pub struct Listeners {
+pub struct Scrapers {
     cluster: Cluster,
     http: reqwest::Client,
     interval: Duration,
@@ -72,7 +72,7 @@ struct Followed {
 /// Where a task leaves what it hears.
 #[derive(Clone)]
 enum Told {
-    Pages(Arc<Mutex<Heard>>),
+    Pages(Arc<Mutex<ReportedMetrics>>),
     Log(Box<PodLog>),
 }
 
@@ -82,7 +82,7 @@ impl Drop for Followed {
     }
 }
 
-impl Listeners {
+impl Scrapers {
     /// Asks as often as the settings say, those who are in the stores; jobs with news are woken.
     pub fn new(
         cluster: Cluster,
@@ -104,35 +104,35 @@ impl Listeners {
     }
 
     /// What a pod has told so far.
-    pub fn heard(&self, pod_uid: &str) -> Heard {
+    pub fn heard(&self, pod_uid: &str) -> ReportedMetrics {
         match self.pods().get(pod_uid).map(|f| &f.told) {
             Some(Told::Pages(heard)) => heard.lock().unwrap_or_else(PoisonError::into_inner).clone(),
             Some(Told::Log(log)) => log.heard(),
-            None => Heard::default(),
+            None => ReportedMetrics::default(),
         }
     }
 
     /// Follows a pod, if nobody does yet.
-    pub fn follow(&self, who: &Who, ear: Ear, objective: &str) {
+    pub fn follow(&self, who: &TrialPod, source: MetricsSource, objective: &str) {
         let mut pods = self.pods();
         // Of a pod that the watch does not show yet news will come.
         if pods.contains_key(&who.uid) || self.running(who).is_none() {
             return;
         }
-        let followed = match ear {
-            Ear::Log(metrics) => self.follow_log(who, LogReader::new(metrics, objective)),
-            ear => {
-                let heard = Arc::new(Mutex::new(Heard::default()));
+        let followed = match source {
+            MetricsSource::Log(metrics) => self.follow_log(who, LogReader::new(metrics, objective)),
+            source => {
+                let heard = Arc::new(Mutex::new(ReportedMetrics::default()));
                 let (me, for_whom, objective) = (self.clone(), who.clone(), objective.to_owned());
                 let told = Told::Pages(heard.clone());
-                let work = async move { me.keep_asking(&for_whom, ear, &objective, &heard).await };
+                let work = async move { me.keep_asking(&for_whom, source, &objective, &heard).await };
                 self.followed(who, told, work)
             }
         };
         pods.insert(who.uid.clone(), followed);
     }
 
-    fn follow_log(&self, who: &Who, reader: LogReader) -> Followed {
+    fn follow_log(&self, who: &TrialPod, reader: LogReader) -> Followed {
         let log = PodLog::new(self.cluster.clone(), &who.owner.0, &who.name, reader);
         let (telemetry, wake, owner) = (self.telemetry.clone(), self.wake.clone(), who.owner.clone());
         let tell = move |trouble: Option<Kind>, is_news: bool| {
@@ -146,10 +146,15 @@ impl Listeners {
     }
 
     /// Starts a task that ends with its pod, if not by itself.
-    fn followed(&self, who: &Who, told: Told, work: impl Future<Output = ()> + Send + 'static) -> Followed {
+    fn followed(
+        &self,
+        who: &TrialPod,
+        told: Told,
+        work: impl Future<Output = ()> + Send + 'static,
+    ) -> Followed {
         let (me, for_whom) = (self.clone(), who.clone());
         let task = async move {
-            let _one = me.telemetry.listens();
+            let _one = me.telemetry.scrapes();
             tokio::select! {
                 () = work => {}
                 () = me.until_gone(&for_whom) => {}
@@ -163,24 +168,29 @@ impl Listeners {
         }
     }
 
-    async fn until_gone(&self, who: &Who) {
+    async fn until_gone(&self, who: &TrialPod) {
         while self.running(who).is_some() {
             tokio::time::sleep(self.interval).await;
         }
     }
 
     /// The pod, for as long as it runs and its job is there.
-    fn running(&self, who: &Who) -> Option<Arc<Pod>> {
+    fn running(&self, who: &TrialPod) -> Option<Arc<Pod>> {
         let pod = self.stores.pods.get(&who.owner, &who.name)?;
         let job = ObjectRef::new_with(&who.owner.1, job_resource()).within(&who.owner.0);
-        let runs = !sight::has_exited(&pod) && !sight::is_over(&pod);
+        let runs = !attempt_state::has_exited(&pod) && !attempt_state::is_over(&pod);
         let is_same = pod.metadata.uid.as_ref() == Some(&who.uid);
         (is_same && runs && self.stores.jobs.get(&job).is_some()).then_some(pod)
     }
 
     /// Reads the log of a pod that has ended to its end, from where it was followed to. What can't be read has told what was
     /// heard before. What was heard stays until the pod is forgotten.
-    pub async fn rest_of_log(&self, who: &Who, metrics: &LogMetrics, objective: &str) -> Heard {
+    pub async fn rest_of_log(
+        &self,
+        who: &TrialPod,
+        metrics: &LogMetrics,
+        objective: &str,
+    ) -> ReportedMetrics {
         let followed = self.pods().remove(&who.uid);
         let log = match followed {
             Some(mut followed) => {
@@ -234,14 +244,22 @@ impl Listeners {
         self.pods.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn keep_asking(&self, who: &Who, ear: Ear, objective: &str, heard: &Mutex<Heard>) {
+    async fn keep_asking(
+        &self,
+        who: &TrialPod,
+        source: MetricsSource,
+        objective: &str,
+        heard: &Mutex<ReportedMetrics>,
+    ) {
         let mut listener = Listener::new(objective);
         let mut patience = Patience::new(self.interval);
         while let Some(pod) = self.running(who) {
-            let answer = match &ear {
-                Ear::Endpoint(endpoint) => self.ask_pod(endpoint, &pod, &mut listener, objective).await,
-                Ear::Server(question) => self.ask_about(question, objective).await,
-                Ear::Log(_) => return,
+            let answer = match &source {
+                MetricsSource::Endpoint(endpoint) => {
+                    self.ask_pod(endpoint, &pod, &mut listener, objective).await
+                }
+                MetricsSource::Server(query) => self.ask_about(query, objective).await,
+                MetricsSource::Log(_) => return,
             };
             // By now it may have been somebody else who answered.
             if self.running(who).is_none() {
@@ -291,7 +309,7 @@ impl Listeners {
         listener.page(TrialReading::of(&page, &[objective]));
         let mut points = Vec::new();
         keep_points(&mut points, listener.take_news(), objective);
-        Ok(News::More(Heard {
+        Ok(News::More(ReportedMetrics {
             metrics: listener.metrics.clone(),
             points,
             step: listener.progress.step,
@@ -300,8 +318,8 @@ impl Listeners {
         }))
     }
 
-    async fn ask_about(&self, question: &Question, objective: &str) -> Result<News, Trouble> {
-        let answer = self.ask_server(question, objective, Timestamp::now()).await;
+    async fn ask_about(&self, query: &RangeQuery, objective: &str) -> Result<News, Trouble> {
+        let answer = self.ask_server(query, objective, Timestamp::now()).await;
         answer.map(News::All).map_err(|why| Trouble {
             kind: Kind::PrometheusServer,
             sentence: why.to_string(),
@@ -314,25 +332,25 @@ impl Listeners {
     /// A sentence: it can't be reached, refuses, or knows more than one such series.
     pub async fn ask_server(
         &self,
-        question: &Question,
+        query: &RangeQuery,
         objective: &str,
         until: Timestamp,
-    ) -> Result<Heard, NoAnswer> {
+    ) -> Result<ReportedMetrics, NoAnswer> {
         let unset = || NoAnswer::Unreachable("no Prometheus server is configured".into());
         let server = self.prometheus.as_ref().ok_or_else(unset)?;
-        server.ask(question, objective, until, self.interval).await
+        server.ask(query, objective, until, self.interval).await
     }
 }
 
 /// What an answer adds.
 enum News {
     /// Its points follow those before.
-    More(Heard),
+    More(ReportedMetrics),
     /// It has everything from the beginning.
-    All(Heard),
+    All(ReportedMetrics),
 }
 
-fn take_in(heard: &mut Heard, news: News) {
+fn take_in(heard: &mut ReportedMetrics, news: News) {
     let (points, news) = match news {
         News::All(news) => (Vec::new(), news),
         News::More(news) => (std::mem::take(&mut heard.points), news),
@@ -340,9 +358,9 @@ fn take_in(heard: &mut Heard, news: News) {
     let mut points = points;
     points.extend(&news.points);
     drop_oldest(&mut points);
-    *heard = Heard { points, ..news };
+    *heard = ReportedMetrics { points, ..news };
 }
 
 #[cfg(test)]
-#[path = "listen_tests.rs"]
+#[path = "scrapers_tests.rs"]
 mod tests;

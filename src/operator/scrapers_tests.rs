@@ -11,9 +11,9 @@ use serde_json::json;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::time::{sleep, timeout};
 
-/// Stores, listeners, and a server on every address of this machine.
+/// Stores, scrapers, and a server on every address of this machine.
 struct World {
-    listeners: Listeners,
+    scrapers: Scrapers,
     wake: Wake,
     telemetry: Telemetry,
     stores: Stores,
@@ -46,7 +46,7 @@ impl World {
             ..Settings::default()
         };
         let wake = Wake::new(telemetry.clone());
-        let listeners = Listeners::new(
+        let scrapers = Scrapers::new(
             cluster,
             &settings,
             telemetry.clone(),
@@ -54,7 +54,7 @@ impl World {
             stores.clone(),
         );
         Self {
-            listeners: listeners.unwrap(),
+            scrapers: scrapers.unwrap(),
             wake,
             telemetry,
             stores,
@@ -76,23 +76,23 @@ impl World {
     }
 
     /// A pod runs, and its job's pass has seen it.
-    fn run(&self, owner: &Owner, name: &str, uid: &str) -> Who {
+    fn run(&self, owner: &Owner, name: &str, uid: &str) -> TrialPod {
         let pod = json!({"metadata": {"name": name, "uid": uid}, "status": {"phase": "Running", "podIP": "127.0.0.1"}});
         self.stores
             .pods
             .put(owner, name, serde_json::from_value(pod).unwrap());
-        let who = Who {
+        let who = TrialPod {
             owner: owner.clone(),
             name: name.to_owned(),
             uid: uid.to_owned(),
         };
         let (port, path) = (self.port, "/metrics".to_owned());
-        self.listeners
-            .follow(&who, Ear::Endpoint(Endpoint { port, path }), "f1");
+        self.scrapers
+            .follow(&who, MetricsSource::Endpoint(Endpoint { port, path }), "f1");
         who
     }
 
-    fn end(&self, who: &Who) {
+    fn end(&self, who: &TrialPod) {
         let mut pod = Pod::clone(&self.stores.pods.get(&who.owner, &who.name).unwrap());
         pod.status = Some(PodStatus {
             phase: Some("Failed".into()),
@@ -107,7 +107,7 @@ impl World {
     }
 
     fn following(&self) -> usize {
-        self.gauge("tuning_operator_listeners")
+        self.gauge("tuning_operator_scrapers")
     }
 
     /// So many are followed, soon, and asked.
@@ -121,9 +121,9 @@ impl World {
         assert!(done.is_ok(), "{} instead of {n} are followed", self.following());
     }
 
-    async fn until_heard(&self, who: &Who) {
+    async fn until_heard(&self, who: &TrialPod) {
         let wait = async {
-            while self.listeners.heard(&who.uid).metrics.is_empty() {
+            while self.scrapers.heard(&who.uid).metrics.is_empty() {
                 sleep(Duration::from_millis(5)).await;
             }
         };
@@ -166,7 +166,7 @@ fn after_two_thousand_trials_nothing_is_left() {
     // A trial has at least a listener, an entry and what it said: 1 KiB of each of 1,500 would be seen.
     assert!(memory.bytes_current < 32 << 10, "{memory:?}");
     assert_eq!(world.gauge("tuning_operator_woken"), 0);
-    assert_eq!(world.listeners.pods().len(), 0);
+    assert_eq!(world.scrapers.pods().len(), 0);
 }
 
 impl World {
@@ -181,7 +181,7 @@ impl World {
         let world = self;
         let owner = world.job(&format!("job-{round}"));
         let mut woken = world.wake.stream();
-        let pods: Vec<Who> = (0..50)
+        let pods: Vec<TrialPod> = (0..50)
             .map(|n| world.run(&owner, &format!("pod-{n}"), &format!("{round}-{n}")))
             .collect();
         world.until_following(50).await;
@@ -201,19 +201,19 @@ impl World {
         let again: Vec<String> = (2..50).step_by(4).map(|n| format!("{round}-{n}-again")).collect();
         let wanted: Vec<&str> = again.iter().map(String::as_str).collect();
         match round % 3 {
-            0 => world.listeners.keep(&owner, &wanted),
+            0 => world.scrapers.keep(&owner, &wanted),
             // The others go with their job.
             1 => {
                 world.end_job(&owner);
                 world.until_following(0).await;
             }
             _ => {
-                world.listeners.keep(&owner, &wanted);
+                world.scrapers.keep(&owner, &wanted);
                 world.until_following(again.len()).await;
-                world.listeners.keep(&owner, &[]);
+                world.scrapers.keep(&owner, &[]);
             }
         }
-        world.listeners.keep(&owner, &[]);
+        world.scrapers.keep(&owner, &[]);
         world.until_following(0).await;
         for who in &pods {
             world.stores.pods.remove(&owner, &who.name);
@@ -246,16 +246,16 @@ async fn a_pod_is_heard_until_it_is_gone_whatever_the_passes_do() {
     world.assert_silence().await;
     // The pass that finds the end still has what was said.
     for who in [&ended, &deleted, &replaced] {
-        assert_eq!(world.listeners.heard(&who.uid).metrics["f1"], 0.5);
+        assert_eq!(world.scrapers.heard(&who.uid).metrics["f1"], 0.5);
     }
     assert_eq!(
-        world.listeners.heard("after"),
-        Heard::default(),
+        world.scrapers.heard("after"),
+        ReportedMetrics::default(),
         "the old one's values"
     );
-    world.listeners.keep(&first, &["ended"]);
-    assert_eq!(world.listeners.heard("deleted"), Heard::default());
-    assert_eq!(world.listeners.heard("ended").metrics["f1"], 0.5);
+    world.scrapers.keep(&first, &["ended"]);
+    assert_eq!(world.scrapers.heard("deleted"), ReportedMetrics::default());
+    assert_eq!(world.scrapers.heard("ended").metrics["f1"], 0.5);
 }
 
 #[tokio::test]
@@ -274,7 +274,7 @@ async fn a_pod_that_does_not_answer_is_said_and_its_job_is_woken_once() {
         .await
         .expect("it is woken");
     assert_eq!(first, Some(owner));
-    let trouble = world.listeners.heard(&who.uid).trouble.unwrap();
+    let trouble = world.scrapers.heard(&who.uid).trouble.unwrap();
     assert!(trouble.contains("the connection is refused"), "{trouble}");
     assert!(timeout(Duration::from_millis(300), woken.next()).await.is_err());
     let page = metrics::parse(&world.telemetry.page()).unwrap();

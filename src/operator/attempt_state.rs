@@ -39,7 +39,7 @@ pub struct Lens<'a> {
 
 /// What can be seen of an attempt.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Sight {
+pub struct AttemptView {
     /// How it stands.
     pub state: AttemptState,
     /// The pod that tells so.
@@ -124,8 +124,8 @@ pub fn overdue(pod: &Pod, now: Timestamp) -> Option<SignedDuration> {
 }
 
 /// Reads a Job and the pods that carry its trial's label.
-pub fn see(job: Option<&Job>, pods: &[Pod], lens: &Lens<'_>) -> Sight {
-    let bare = |state| Sight {
+pub fn observe(job: Option<&Job>, pods: &[Pod], lens: &Lens<'_>) -> AttemptView {
+    let bare = |state| AttemptView {
         state,
         pod: None,
         look_again: None,
@@ -135,7 +135,7 @@ pub fn see(job: Option<&Job>, pods: &[Pod], lens: &Lens<'_>) -> Sight {
     };
     let own = pods.iter().filter(|p| belongs(p, job));
     let newest = own.max_by_key(|p| (p.creation_timestamp().map(|t| t.0), p.name_any()));
-    let seen = newest.map_or_else(|| bare(waiting(None)), |pod| see_pod(job, pod, lens));
+    let seen = newest.map_or_else(|| bare(waiting(None)), |pod| observe_pod(job, pod, lens));
     let state = match (seen.state, end_of(job)) {
         // It will not be started again by itself.
         (AttemptState::Disrupted { why }, Some(_)) => AttemptState::Lost { why, by_node: false },
@@ -152,7 +152,7 @@ pub fn see(job: Option<&Job>, pods: &[Pod], lens: &Lens<'_>) -> Sight {
         ) if is_suspended(job) => waiting(Some((SUSPENDED.into(), false))),
         (state, _) => state,
     };
-    Sight { state, ..seen }
+    AttemptView { state, ..seen }
 }
 
 fn waiting(what: Option<(String, bool)>) -> AttemptState {
@@ -160,7 +160,7 @@ fn waiting(what: Option<(String, bool)>) -> AttemptState {
     AttemptState::Waiting { why, needs_help }
 }
 
-fn see_pod(job: &Job, pod: &Pod, lens: &Lens<'_>) -> Sight {
+fn observe_pod(job: &Job, pod: &Pod, lens: &Lens<'_>) -> AttemptView {
     let status = pod.status.as_ref();
     let state = container_state(pod);
     let seen = SeenPod {
@@ -193,7 +193,7 @@ fn see_pod(job: &Job, pod: &Pod, lens: &Lens<'_>) -> Sight {
     } else {
         waiting(trouble(&state, conditions(pod)))
     };
-    Sight {
+    AttemptView {
         state,
         pod: Some(seen),
         look_again,
@@ -340,5 +340,5 @@ fn trouble(state: &ContainerState, conditions: &[PodCondition]) -> Option<(Strin
 }
 
 #[cfg(test)]
-#[path = "sight_tests.rs"]
+#[path = "attempt_state_tests.rs"]
 mod tests;

@@ -65,13 +65,13 @@ fn running() -> Value {
         "containerStatuses": container(json!({"running": {"startedAt": LATE}}))})
 }
 
-fn look_at(job: &Job, pods: &[Pod], now: &str) -> Sight {
+fn look_at(job: &Job, pods: &[Pod], now: &str) -> AttemptView {
     let lens = Lens {
         last_pod: None,
         lost_after: SignedDuration::from_mins(5),
         now: now.parse().unwrap(),
     };
-    see(Some(job), pods, &lens)
+    observe(Some(job), pods, &lens)
 }
 
 fn look(job: &Job, pods: &[Pod]) -> AttemptState {
@@ -122,7 +122,8 @@ fn a_pod_is_new_unless_it_was_seen_last() {
             lost_after: SignedDuration::from_mins(5),
             now: LATE.parse().unwrap(),
         };
-        let AttemptState::Running(run) = see(Some(&going_on()), &[pod("p", EARLY, running())], &lens).state
+        let AttemptState::Running(run) =
+            observe(Some(&going_on()), &[pod("p", EARLY, running())], &lens).state
         else {
             panic!("it runs");
         };

@@ -1,0 +1,121 @@
+//! How a job stands, as the conditions of its status say it. Pure.
+//!
+//! Conditions follow kstatus: Reconciling while there is work to do, Stalled where only a person can help, Ready at the
+//! end. Complete, Failed and Suspended are for people and `kubectl wait`.
+
+use crate::api::{Condition, ConditionStatus, Fault, TuningJobStatus};
+use crate::tuning::{ALL_COLLAPSED, EndReason, Ended, sentence};
+use jiff::Timestamp;
+
+/// What to say of a job beside its numbers.
+#[derive(Clone, Debug, PartialEq)]
+pub enum JobState {
+    /// Its spec can't be used.
+    Invalid(String),
+    /// It waits for another job or object.
+    Waiting(String),
+    /// A person has to mend something before its trials can go on.
+    Stuck(String),
+    /// Its trials wait for something that may come about by itself.
+    Held(String),
+    /// It works; a sentence, if some of its trials can't run.
+    Working(Option<String>),
+    /// It holds still.
+    Suspended,
+    /// It has ended.
+    Ended(Ended),
+}
+
+/// The end that a status tells of, if the job has ended.
+pub fn recorded_end(status: &TuningJobStatus) -> Option<Ended> {
+    let holds =
+        |c: &&Condition| c.status == ConditionStatus::True && (c.type_ == "Complete" || c.type_ == "Failed");
+    let condition = status.conditions.iter().find(holds)?;
+    let reason = EndReason::ALL
+        .into_iter()
+        .find(|r| r.word() == condition.reason)?;
+    Some(Ended {
+        reason,
+        message: condition.message.clone(),
+    })
+}
+
+/// The faults of a spec as one sentence.
+pub fn faults_sentence(faults: &[Fault]) -> String {
+    let all: Vec<String> = faults.iter().map(ToString::to_string).collect();
+    sentence(&all.join("; "))
+}
+
+/// Phase, message and conditions.
+pub fn set(status: &mut TuningJobStatus, state: &JobState, generation: Option<i64>, now: Timestamp) {
+    use ConditionStatus::{False, True};
+    let (phase, reason, message) = words(state, status);
+    let at_end = matches!(state, JobState::Ended(_));
+    let good_end = matches!(state, JobState::Ended(e) if e.reason.is_success());
+    let bad_end = at_end && !good_end;
+    let stalled = bad_end || matches!(state, JobState::Invalid(_) | JobState::Stuck(_));
+    let working = matches!(
+        state,
+        JobState::Working(_) | JobState::Waiting(_) | JobState::Held(_)
+    );
+    let says = [
+        ("Ready", good_end),
+        ("Reconciling", working),
+        ("Stalled", stalled),
+        ("Complete", good_end),
+        ("Failed", bad_end),
+        ("Suspended", matches!(state, JobState::Suspended)),
+    ];
+    let earlier = std::mem::take(&mut status.conditions);
+    let condition = |(type_, holds): (&str, bool)| {
+        let condition = Condition {
+            type_: type_.to_owned(),
+            status: if holds { True } else { False },
+            reason: reason.to_owned(),
+            message: message.clone(),
+            last_transition_time: now,
+            observed_generation: generation,
+        };
+        condition.since(&earlier)
+    };
+    status.conditions = says.map(condition).into();
+    status.observed_generation = generation;
+    status.phase = Some(phase.into());
+    status.message = message;
+    status.completion_time = at_end.then(|| status.completion_time.unwrap_or(now));
+}
+
+fn words(state: &JobState, status: &TuningJobStatus) -> (&'static str, &'static str, String) {
+    match state {
+        JobState::Invalid(why) => ("Stalled", "InvalidSpec", why.clone()),
+        JobState::Waiting(why) => ("Pending", "Waiting", why.clone()),
+        JobState::Stuck(why) => ("Stalled", "TrialsCannotRun", why.clone()),
+        JobState::Suspended => ("Suspended", "Suspended", "spec.suspend is true".into()),
+        JobState::Ended(end) => {
+            let phase = if end.reason.is_success() {
+                "Complete"
+            } else {
+                "Failed"
+            };
+            (phase, end.reason.word(), end.message.clone())
+        }
+        JobState::Held(why) => {
+            let trials = &status.trials;
+            let has_begun = trials.succeeded + trials.early_stopped + trials.failed > 0;
+            let phase = if has_begun { "Running" } else { "Pending" };
+            (phase, "TrialsWaiting", why.clone())
+        }
+        JobState::Working(trouble) => {
+            let progress = status.progress.clone().unwrap_or_default();
+            let trouble = trouble.as_ref().map(|why| format!("; {why}"));
+            let doubt = status.best.as_ref().filter(|best| best.collapsed);
+            let doubt = doubt.map(|_| format!("; {ALL_COLLAPSED}"));
+            let notes = [doubt, trouble].into_iter().flatten().collect::<String>();
+            (
+                "Running",
+                "TrialsRunning",
+                format!("{progress} trials done{notes}"),
+            )
+        }
+    }
+}
