@@ -87,10 +87,9 @@ fn nothing_that_a_trial_prints_makes_its_record_unwritable() {
         let space = Space::new("hostile-logs").await;
         let logs = hostile::logs(7, 24);
         let mut job = manifest("job", logs.len() as u32, 8);
-        let others = (0..38).map(|n| json!({"name": format!("m{n}"), "regex": format!("m{n}=(\\S*)")}));
+        let others = (0..39).map(|n| json!({"name": format!("m{n}"), "regex": format!("m{n}=(\\S*)")}));
         let mut definitions: Vec<Value> = others.collect();
-        definitions.push(json!({"name": "f1", "regex": "f1=(\\S*)"}));
-        definitions.push(json!({"name": "f1", "regex": "f1\": ([^,]*)"}));
+        definitions.push(json!({"name": "f1", "regex": "f1\"?[=:] ?([^\\s,]*)"}));
         job["spec"]["metrics"] = json!({"logs": {"definitions": definitions}});
         kubelet::serve(&space.client, "hostile-logs", move |pod| logs[place(pod)].clone()).await;
         let _operator = space.operator();

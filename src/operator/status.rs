@@ -89,3 +89,46 @@ pub fn keep_time(status: &mut TuningJobStatus, active: bool, now: Timestamp) {
         _ => {}
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_written_as_people_write_them() {
+        let cases = [
+            (0.8122270742358079, "0.8122"),
+            (0.0, "0"),
+            (-1.5, "-1.5"),
+            (2e-5, "2.000e-5"),
+            (123_456_789.0, "1.235e8"),
+        ];
+        for (value, text) in cases {
+            assert_eq!(value_text(value, false), text);
+        }
+        assert_eq!(value_text(0.8122270742358079, true), "0.8122 collapsed");
+        let point = serde_json::from_value(serde_json::json!({"rate": 2.34567e-5, "optimizer": "adam"}));
+        assert_eq!(point_text(&point.unwrap()), "optimizer=adam rate=2.346e-5");
+    }
+
+    #[test]
+    fn the_clock_runs_only_while_the_job_is_active() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let mut status = TuningJobStatus::default();
+        for (active, second) in [
+            (true, 0),
+            (true, 5),
+            (false, 10),
+            (false, 50),
+            (true, 60),
+            (false, 61),
+        ] {
+            keep_time(&mut status, active, at(second));
+        }
+        assert_eq!((status.active_seconds, status.active_since), (11.0, None));
+        // A clock that was set back takes nothing away.
+        keep_time(&mut status, true, at(100));
+        keep_time(&mut status, false, at(90));
+        assert_eq!(status.active_seconds, 11.0);
+    }
+}

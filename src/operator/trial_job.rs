@@ -312,26 +312,17 @@ pub fn affinity(written: &crate::api::Affinity) -> Result<Affinity, String> {
 
 /// The taints that a trial bears, as Kubernetes knows them.
 pub fn tolerations(trial: &TrialSpec) -> Vec<Toleration> {
-    let word = |v: &dyn erased::Word| v.word();
+    // The variants are Kubernetes' own words.
     let toleration = |t: &crate::api::TolerationSpec| Toleration {
         key: t.key.clone(),
-        operator: t.operator.as_ref().map(|o| word(o)),
+        operator: t.operator.as_ref().map(|o| format!("{o:?}")),
         value: t.value.clone(),
-        effect: t.effect.as_ref().map(|e| word(e)),
+        effect: t.effect.as_ref().map(|e| format!("{e:?}")),
         toleration_seconds: t.toleration_seconds,
     };
     trial.tolerations.iter().map(toleration).collect()
 }
 
-/// Enumerations whose variants are Kubernetes' own words.
-mod erased {
-    pub trait Word {
-        fn word(&self) -> String;
-    }
-
-    impl<T: std::fmt::Debug> Word for T {
-        fn word(&self) -> String {
-            format!("{self:?}")
-        }
-    }
-}
+#[cfg(test)]
+#[path = "trial_job_tests.rs"]
+mod tests;
