@@ -1,3 +1,5 @@
+//! What a trial's Job says, by its manifest.
+
 use super::*;
 use crate::api;
 use serde_json::{Value, json};
