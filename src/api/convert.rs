@@ -3,14 +3,14 @@
 //! Each section is read by itself, so that a fault in one does not hide the faults of the others.
 
 use super::accelerators;
-use super::fault::Fault;
+use super::fault::{Fault, exactly_one};
+use super::schema::section;
 use super::trial_check::check_trial;
 use super::*;
 use crate::optimizer::{Goal, Strategy};
 use crate::space::{Domain, Parameter, Scale, SearchSpace};
 use crate::tuning::{Budget, Job, MedianStop, Objective};
 use jiff::SignedDuration;
-use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 /// Most points that a grid may have.
@@ -79,11 +79,6 @@ pub fn convert(name: &str, spec: &Value, default_seed: u64, faults: &mut Vec<Fau
         suspend: spec["suspend"].as_bool().unwrap_or(false),
         gpus_per_trial: accelerators::count(trial?.resources.as_ref()),
     })
-}
-
-/// A section, if it is there and of the right shape; the schema check says what is wrong with its shape.
-pub fn section<T: DeserializeOwned>(spec: &Value, key: &str) -> Option<T> {
-    serde_json::from_value(spec.get(key)?.clone()).ok()
 }
 
 fn space(list: &Value, faults: &mut Vec<Fault>) -> Option<SearchSpace> {
@@ -161,35 +156,6 @@ fn scale(scale: ScaleSpec) -> Scale {
         ScaleSpec::Linear => Scale::Linear,
         ScaleSpec::Log => Scale::Log,
         ScaleSpec::ReverseLog => Scale::ReverseLog,
-    }
-}
-
-/// The one of several alternatives that is set; a fault where none or several are.
-pub fn exactly_one<'a>(path: &str, kinds: &[(&'a str, bool)], faults: &mut Vec<Fault>) -> Option<&'a str> {
-    let names: Vec<&str> = kinds.iter().map(|(name, _)| *name).collect();
-    let set: Vec<&str> = kinds
-        .iter()
-        .filter(|(_, set)| *set)
-        .map(|(name, _)| *name)
-        .collect();
-    match set.as_slice() {
-        [one] => Some(one),
-        [] => {
-            faults.push(Fault::new(
-                path,
-                format!("says nothing: give exactly one of {}", names.join(", ")),
-            ));
-            None
-        }
-        several => {
-            let message = format!(
-                "has {} at once: give exactly one of {}",
-                several.join(" and "),
-                names.join(", ")
-            );
-            faults.push(Fault::new(path, message));
-            None
-        }
     }
 }
 

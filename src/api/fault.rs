@@ -26,3 +26,32 @@ impl fmt::Display for Fault {
         write!(f, "{}: {}", self.path, self.message)
     }
 }
+
+/// The one of several alternatives that is set; a fault where none or several are.
+pub fn exactly_one<'a>(path: &str, kinds: &[(&'a str, bool)], faults: &mut Vec<Fault>) -> Option<&'a str> {
+    let names: Vec<&str> = kinds.iter().map(|(name, _)| *name).collect();
+    let set: Vec<&str> = kinds
+        .iter()
+        .filter(|(_, set)| *set)
+        .map(|(name, _)| *name)
+        .collect();
+    match set.as_slice() {
+        [one] => Some(one),
+        [] => {
+            faults.push(Fault::new(
+                path,
+                format!("says nothing: give exactly one of {}", names.join(", ")),
+            ));
+            None
+        }
+        several => {
+            let message = format!(
+                "has {} at once: give exactly one of {}",
+                several.join(" and "),
+                names.join(", ")
+            );
+            faults.push(Fault::new(path, message));
+            None
+        }
+    }
+}

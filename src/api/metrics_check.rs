@@ -1,7 +1,7 @@
 //! What a schema can't see about where metrics are read: alternatives, names, regular expressions.
 
-use super::convert::{exactly_one, section};
-use super::fault::Fault;
+use super::fault::{Fault, exactly_one};
+use super::schema::section;
 use super::*;
 use crate::metrics::LogMetrics;
 use serde_json::Value;

@@ -1,6 +1,7 @@
 //! A manifest against the schema of its types: unknown fields, missing fields, wrong types, every fault at once.
 
 use super::fault::Fault;
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use std::fmt::Write;
 
@@ -8,6 +9,11 @@ use std::fmt::Write;
 pub fn schema_of<T: schemars::JsonSchema>() -> Value {
     let settings = schemars::generate::SchemaSettings::openapi3().with(|s| s.inline_subschemas = true);
     settings.into_generator().into_root_schema_for::<T>().to_value()
+}
+
+/// A section, if it is there and of the right shape; the schema check says what is wrong with its shape.
+pub fn section<T: DeserializeOwned>(spec: &Value, key: &str) -> Option<T> {
+    serde_json::from_value(spec.get(key)?.clone()).ok()
 }
 
 /// Adds a fault for everything in `value` that the schema does not allow.

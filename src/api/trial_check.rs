@@ -1,7 +1,7 @@
 //! What a schema can't see about a trial: alternatives, references to parameters, what the fine-tuner understands.
 
-use super::convert::{exactly_one, section};
-use super::fault::Fault;
+use super::fault::{Fault, exactly_one};
+use super::schema::section;
 use super::volume_check::{check_sagemaker, check_volumes};
 use super::*;
 use crate::space::{Domain, Parameter, SearchSpace};

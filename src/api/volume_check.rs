@@ -1,7 +1,6 @@
 //! What a schema can't see about a trial's volumes, and about what SageMaker's layout takes from them.
 
-use super::convert::exactly_one;
-use super::fault::Fault;
+use super::fault::{Fault, exactly_one};
 use super::*;
 
 /// Adds a fault for each volume that no pod could have.

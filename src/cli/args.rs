@@ -1,10 +1,8 @@
 //! Arguments of `tuning`.
 
-use super::{ask_tell, inspect, run};
-use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
-use std::io::{self, IsTerminal};
+use super::ask_tell;
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
-use std::process::ExitCode;
 
 /// Exit code for input that is wrong.
 pub const BAD_INPUT: u8 = 2;
@@ -22,13 +20,13 @@ Exit codes: 0 done, 1 the job failed, 2 wrong input, 130 or 143 interrupted (the
 /// Tunes hyperparameters on this machine: the same manifest as on Kubernetes, without a cluster.
 #[derive(Debug, Parser)]
 #[command(name = "tuning", version, after_help = EXAMPLES, max_term_width = 110)]
-struct Cli {
+pub struct Cli {
     #[command(subcommand)]
-    command: Command,
+    pub command: Command,
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {
+pub enum Command {
     /// Run a job, or go on with it
     Run(RunArgs),
     /// Say everything that is wrong with a manifest
@@ -165,40 +163,10 @@ pub struct ReplayArgs {
     pub output: TextOrJson,
 }
 
-/// Runs the command that the arguments ask for.
-pub fn main() -> ExitCode {
-    let done = match Cli::parse().command {
-        Command::Run(args) => run::run(&args),
-        Command::Validate(args) => run::validate(&args),
-        Command::Show(args) => inspect::show(&args),
-        Command::Plot(args) => inspect::plot(&args),
-        Command::Export(args) => inspect::export(&args),
-        Command::Explain(args) => inspect::explain(&args),
-        Command::Replay(args) => inspect::replay(&args),
-        Command::AskTell => ask_tell::run(io::stdin().lock(), io::stdout().lock())
-            .map(|()| ExitCode::SUCCESS)
-            .map_err(|e| e.to_string()),
-        Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "tuning", &mut io::stdout());
-            Ok(ExitCode::SUCCESS)
-        }
-    };
-    done.unwrap_or_else(|message| {
-        let prefix = if io::stderr().is_terminal() {
-            "\u{1b}[31merror:\u{1b}[0m"
-        } else {
-            "error:"
-        };
-        for line in message.lines() {
-            eprintln!("{prefix} {line}");
-        }
-        ExitCode::from(BAD_INPUT)
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use clap::CommandFactory;
 
     #[test]
     fn the_arguments_are_sound() {

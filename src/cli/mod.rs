@@ -10,6 +10,8 @@ mod lines;
 #[cfg(feature = "local")]
 mod live;
 #[cfg(feature = "local")]
+mod main;
+#[cfg(feature = "local")]
 mod present;
 #[cfg(feature = "local")]
 mod run;
@@ -17,4 +19,4 @@ mod run;
 mod signals;
 
 #[cfg(feature = "local")]
-pub use args::main;
+pub use main::main;
