@@ -5,7 +5,7 @@ use super::logs::{LogNews, follow};
 use super::{Session, process, report, run_dir, scrape};
 use crate::api::MetricsSpec;
 use crate::contract::final_report;
-use crate::metrics::{Listener, TrialReading, TrialReport};
+use crate::metrics::{CurveRecorder, TrialReading, TrialReport};
 use crate::tuning::{
     AttemptState, Exit, Exited, Progress, Reported, Run, StopReason, Transition, Trial, lifecycle,
 };
@@ -33,7 +33,7 @@ pub struct Attempt {
     number: u32,
     pid: u32,
     objective: String,
-    heard: Listener,
+    heard: CurveRecorder,
     stop: Option<(StopReason, Instant)>,
     exit: Option<(Exit, Instant)>,
     log_closed: bool,
@@ -143,7 +143,7 @@ impl Attempt {
             number,
             pid,
             objective: objective.to_owned(),
-            heard: Listener::new(objective),
+            heard: CurveRecorder::new(objective),
             stop: None,
             exit: None,
             log_closed: false,

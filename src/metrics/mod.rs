@@ -6,16 +6,16 @@
 
 use std::collections::BTreeMap;
 
+mod curve_recorder;
 mod lines;
-mod listener;
 mod log_regex;
 mod prom_query;
 mod prometheus_text;
 mod trial_reading;
 mod trial_report;
 
+pub use curve_recorder::{CurveRecorder, Point};
 pub use lines::{Lines, MAX_LINE_BYTES};
-pub use listener::{Listener, Point};
 pub use log_regex::{LogMetrics, MAX_DEFINITIONS, MAX_EXPRESSION};
 pub use prom_query::{MAX_ANSWER_BYTES, selector, series};
 pub use prometheus_text::{Exposition, MAX_EXPOSITION_BYTES, Sample, TooLarge, parse};

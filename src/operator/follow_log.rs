@@ -7,7 +7,7 @@ use super::cluster::{Cluster, LogStream};
 use super::log_place::{LogPlace, Part};
 use super::reported::{ReportedMetrics, keep_points};
 use super::trouble::{Kind, Patience, Trouble};
-use crate::metrics::{Lines, Listener, LogMetrics};
+use crate::metrics::{CurveRecorder, Lines, LogMetrics};
 use futures::io::AsyncBufReadExt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -27,7 +27,7 @@ pub struct LogReader {
     place: LogPlace,
     lines: Lines,
     metrics: LogMetrics,
-    listener: Listener,
+    listener: CurveRecorder,
     objective: String,
     heard: ReportedMetrics,
 }
@@ -39,7 +39,7 @@ impl LogReader {
             place: LogPlace::default(),
             lines: Lines::default(),
             metrics,
-            listener: Listener::new(objective),
+            listener: CurveRecorder::new(objective),
             objective: objective.to_owned(),
             heard: ReportedMetrics::default(),
         }
@@ -84,7 +84,7 @@ impl LogReader {
     }
 }
 
-fn read(line: &str, metrics: &LogMetrics, listener: &mut Listener) -> bool {
+fn read(line: &str, metrics: &LogMetrics, listener: &mut CurveRecorder) -> bool {
     let found = metrics.feed(line);
     let is_news = !found.is_empty();
     listener.line(found);

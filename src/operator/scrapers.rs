@@ -14,7 +14,7 @@ use super::stores::{Owner, Stores};
 use super::telemetry::Telemetry;
 use super::trouble::{Kind, Patience, Trouble};
 use super::wake::Wake;
-use crate::metrics::{Listener, LogMetrics, TrialReading};
+use crate::metrics::{CurveRecorder, LogMetrics, TrialReading};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
 use kube::runtime::reflector::ObjectRef;
@@ -251,7 +251,7 @@ impl Scrapers {
         objective: &str,
         heard: &Mutex<ReportedMetrics>,
     ) {
-        let mut listener = Listener::new(objective);
+        let mut listener = CurveRecorder::new(objective);
         let mut patience = Patience::new(self.interval);
         while let Some(pod) = self.running(who) {
             let answer = match &source {
@@ -296,7 +296,7 @@ impl Scrapers {
         &self,
         endpoint: &Endpoint,
         pod: &Pod,
-        listener: &mut Listener,
+        listener: &mut CurveRecorder,
         objective: &str,
     ) -> Result<News, Trouble> {
         // The pod's own address, never one that a user wrote.

@@ -12,9 +12,9 @@ pub struct Point {
     pub metrics: BTreeMap<String, f64>,
 }
 
-/// Listens to one attempt.
+/// Records the learning curve of one attempt.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Listener {
+pub struct CurveRecorder {
     objective: String,
     /// The last value of every metric.
     pub metrics: BTreeMap<String, f64>,
@@ -25,8 +25,8 @@ pub struct Listener {
     n_lines: u64,
 }
 
-impl Listener {
-    /// A listener for this objective.
+impl CurveRecorder {
+    /// A recorder for this objective.
     pub fn new(objective: &str) -> Self {
         Self {
             objective: objective.to_owned(),
@@ -100,37 +100,37 @@ mod tests {
         }
     }
 
-    fn steps(listener: &mut Listener) -> Vec<u64> {
-        listener.take_news().iter().map(|p| p.step).collect()
+    fn steps(recorder: &mut CurveRecorder) -> Vec<u64> {
+        recorder.take_news().iter().map(|p| p.step).collect()
     }
 
     #[test]
     fn a_measurement_is_one_point_however_often_it_is_read() {
-        let mut listener = Listener::new("f1");
+        let mut recorder = CurveRecorder::new("f1");
         for step in [115, 120, 130] {
-            listener.page(reading(0.8, step, Some(115)));
+            recorder.page(reading(0.8, step, Some(115)));
         }
-        listener.page(reading(0.8, 240, Some(230)));
-        assert_eq!(steps(&mut listener), [115, 230]);
-        assert_eq!(listener.last(), Some((230, 0.8)));
+        recorder.page(reading(0.8, 240, Some(230)));
+        assert_eq!(steps(&mut recorder), [115, 230]);
+        assert_eq!(recorder.last(), Some((230, 0.8)));
     }
 
     #[test]
     fn without_a_step_of_its_own_a_changed_value_is_a_point() {
-        let mut listener = Listener::new("f1");
+        let mut recorder = CurveRecorder::new("f1");
         for (f1, step) in [(0.8, 10), (0.8, 20), (0.9, 30), (f64::NAN, 40), (f64::NAN, 50)] {
-            listener.page(reading(f1, step, None));
+            recorder.page(reading(f1, step, None));
         }
-        assert_eq!(steps(&mut listener), [10, 30, 40]);
+        assert_eq!(steps(&mut recorder), [10, 30, 40]);
     }
 
     #[test]
     fn every_value_in_a_log_is_a_point() {
-        let mut listener = Listener::new("f1");
-        listener.line(vec![("loss".into(), 0.5)]);
-        listener.line(vec![("f1".into(), 0.8)]);
-        listener.line(vec![("f1".into(), 0.8), ("loss".into(), 0.4)]);
-        assert_eq!(steps(&mut listener), [1, 2]);
-        assert_eq!(listener.metrics["loss"], 0.4);
+        let mut recorder = CurveRecorder::new("f1");
+        recorder.line(vec![("loss".into(), 0.5)]);
+        recorder.line(vec![("f1".into(), 0.8)]);
+        recorder.line(vec![("f1".into(), 0.8), ("loss".into(), 0.4)]);
+        assert_eq!(steps(&mut recorder), [1, 2]);
+        assert_eq!(recorder.metrics["loss"], 0.4);
     }
 }
