@@ -1,6 +1,6 @@
 //! A run as lines: one for each event, for people or for programs.
 
-use crate::local::{Event, Happening, Ledger, Listener};
+use crate::local::{Event, Happening, Ledger, RunObserver};
 use crate::tuning::{COLLAPSED_SENTENCE, Job, status};
 use crate::view::numbers::{duration, escape, short};
 use std::io::{self, Write};
@@ -17,7 +17,7 @@ impl<W: Write> Lines<W> {
     }
 }
 
-impl<W: Write> Listener for Lines<W> {
+impl<W: Write> RunObserver for Lines<W> {
     fn event(&mut self, event: &Event, ledger: &Ledger) {
         for line in sentences(event, ledger) {
             // A reader that has gone away must not end the run.
@@ -41,7 +41,7 @@ impl<W: Write> JsonLines<W> {
     }
 }
 
-impl<W: Write> Listener for JsonLines<W> {
+impl<W: Write> RunObserver for JsonLines<W> {
     fn event(&mut self, event: &Event, _: &Ledger) {
         let line = serde_json::to_string(event).map_err(io::Error::other);
         let _ = line

@@ -1,7 +1,7 @@
 //! A run as a live table on the terminal.
 
 use super::present;
-use crate::local::{Event, Happening, Ledger, Listener};
+use crate::local::{Event, Happening, Ledger, RunObserver};
 use crate::optimizer::Recommendation;
 use crate::tuning::status;
 use crate::view::{self, RunView};
@@ -57,7 +57,7 @@ impl Live {
     }
 }
 
-impl Listener for Live {
+impl RunObserver for Live {
     fn event(&mut self, event: &Event, ledger: &Ledger) {
         if matches!(event.what, Happening::Ended { .. } | Happening::Session { .. }) {
             self.recommendation = present::view_of(ledger, event.at).recommendation;

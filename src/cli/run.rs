@@ -6,7 +6,7 @@ use super::live::Live;
 use super::present;
 use super::signals::Interrupts;
 use crate::api::{self, Checked, Fault};
-use crate::local::{self, Listener, Outcome, RunDir, Session};
+use crate::local::{self, Outcome, RunDir, RunObserver, Session};
 use crate::tuning::Ended;
 use crate::view;
 use jiff::Timestamp;
@@ -99,15 +99,15 @@ async fn run_session(session: Session, output: Option<RunOutput>) -> Result<Exit
         RunOutput::Lines
     };
     let output = output.unwrap_or(default);
-    let mut listener: Box<dyn Listener> = match output {
+    let mut observer: Box<dyn RunObserver> = match output {
         RunOutput::Live => Box::new(Live::new().map_err(|e| format!("the terminal can't be drawn on: {e}"))?),
         RunOutput::Lines => Box::new(Lines::new(io::stdout())),
         RunOutput::Json => Box::new(JsonLines::new(io::stdout())),
     };
     let mut interrupts = Interrupts::listen().map_err(|e| e.to_string())?;
     let journal = session.dir.journal();
-    let ran = local::run(session, listener.as_mut(), &mut interrupts.requests).await;
-    drop(listener);
+    let ran = local::run(session, observer.as_mut(), &mut interrupts.requests).await;
+    drop(observer);
     let (outcome, session) = ran.map_err(|e| {
         format!(
             "{}: {e}: nothing is lost, the same command goes on",

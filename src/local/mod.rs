@@ -17,13 +17,11 @@ mod run_dir;
 mod runner;
 mod scrape;
 mod session;
-mod tell;
 
 pub use event::{Event, Happening};
 pub use journal::{Journal, JournalError, read as read_journal};
 pub use ledger::Ledger;
 pub use replay::{Replayed, replay};
 pub use run_dir::{RunDir, write_whole};
-pub use runner::{Interrupt, Outcome, run};
+pub use runner::{Interrupt, Outcome, RunObserver, run};
 pub use session::{Refusal, Session, notices, open, refused_here};
-pub use tell::Listener;

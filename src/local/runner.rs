@@ -1,8 +1,9 @@
 //! The loop: observe, decide, apply.
 
 use super::attempt::{Attempt, News};
-use super::event::Happening;
-use super::{Listener, Session, attempt, scrape};
+use super::event::{EndWord, Event, Happening};
+use super::ledger::Ledger;
+use super::{Session, attempt, scrape};
 use crate::tuning::{Action, Ended, Phase, Plan, StopReason, decide, lifecycle};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -30,6 +31,15 @@ pub enum Outcome {
     Interrupted,
 }
 
+/// Whoever wants to see a run while it happens.
+pub trait RunObserver {
+    /// Something happened; it is in the journal and in the ledger already.
+    fn event(&mut self, event: &Event, ledger: &Ledger);
+
+    /// Time has passed, or a trial has come a bit further.
+    fn tick(&mut self, ledger: &Ledger);
+}
+
 /// Time between two looks at what has no news of its own.
 const TICK: Duration = Duration::from_millis(200);
 /// How long output is awaited after a process has ended: a grandchild may hold the pipe open.
@@ -37,7 +47,7 @@ const DRAIN: Duration = Duration::from_secs(2);
 
 struct Runner<'a> {
     session: Session,
-    listener: &'a mut dyn Listener,
+    observer: &'a mut dyn RunObserver,
     attempts: BTreeMap<u32, Attempt>,
     news: mpsc::UnboundedSender<News>,
     client: reqwest::Client,
@@ -47,14 +57,14 @@ struct Runner<'a> {
 /// Runs a session until its job ends or it is interrupted. The error is that of a journal that can't be written.
 pub async fn run(
     session: Session,
-    listener: &mut dyn Listener,
+    observer: &mut dyn RunObserver,
     interrupts: &mut mpsc::UnboundedReceiver<Interrupt>,
 ) -> io::Result<(Outcome, Session)> {
     let (news, mut inbox) = mpsc::unbounded_channel();
     let client = scrape::client().map_err(io::Error::other)?;
     let mut runner = Runner {
         session,
-        listener,
+        observer,
         attempts: BTreeMap::new(),
         news,
         client,
@@ -85,7 +95,7 @@ pub async fn run(
             () = tokio::time::sleep(wake) => {}
         }
         runner.settle()?;
-        runner.listener.tick(&runner.session.ledger);
+        runner.observer.tick(&runner.session.ledger);
     };
     runner.close(&outcome)?;
     Ok((outcome, runner.session))
@@ -136,7 +146,7 @@ impl Runner<'_> {
                 })?;
             }
             Action::End(Ended { reason, message }) => {
-                let Some(reason) = super::event::EndWord::of(*reason) else {
+                let Some(reason) = EndWord::of(*reason) else {
                     return Ok(false);
                 };
                 self.record(Happening::JobEnded {
@@ -178,7 +188,7 @@ impl Runner<'_> {
             return Ok(());
         }
         self.record(Happening::JobEnded {
-            reason: super::event::EndWord::BadConfiguration,
+            reason: EndWord::BadConfiguration,
             message,
         })
     }
@@ -289,7 +299,7 @@ impl Runner<'_> {
 
     fn record(&mut self, what: Happening) -> io::Result<()> {
         let event = self.session.record(what)?;
-        self.listener.event(&event, &self.session.ledger);
+        self.observer.event(&event, &self.session.ledger);
         Ok(())
     }
 }
