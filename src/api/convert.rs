@@ -14,7 +14,7 @@ use jiff::SignedDuration;
 use serde_json::Value;
 
 /// Most points that a grid may have.
-const LARGEST_GRID: u64 = 10_000;
+const MAX_GRID_POINTS: u64 = 10_000;
 
 /// The seed of a job that names none: FNV-1a of its name, so that the same name repeats the same run.
 pub fn seed_of_name(name: &str) -> u64 {
@@ -273,9 +273,9 @@ fn check_grid(space: &SearchSpace, points_per_double: u32, budget: &Budget, faul
         .parameters()
         .iter()
         .fold(1u64, |n, p| n.saturating_mul(levels(p)));
-    if size > LARGEST_GRID {
+    if size > MAX_GRID_POINTS {
         let message =
-            format!("the grid has {size} points, at most {LARGEST_GRID} are allowed: take fewer values");
+            format!("the grid has {size} points, at most {MAX_GRID_POINTS} are allowed: take fewer values");
         faults.push(Fault::new("spec.strategy.grid", message));
     } else if size > u64::from(budget.max_trials) {
         let message = format!(

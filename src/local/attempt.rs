@@ -2,15 +2,18 @@
 
 use super::command::{Place, launch};
 use super::logs::{LogNews, follow};
-use super::{Session, process, report, run_dir, scrape};
+use super::{Session, process, run_dir, scrape};
 use crate::api::MetricsSpec;
 use crate::contract::final_report;
-use crate::metrics::{CurveRecorder, TrialReading, TrialReport};
+use crate::metrics::{CurveRecorder, MAX_REPORT_BYTES, TrialReading, TrialReport};
 use crate::tuning::{
     AttemptState, Exit, Exited, Progress, Reported, Run, StopReason, Transition, Trial, lifecycle,
 };
 use jiff::Timestamp;
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -56,7 +59,7 @@ pub fn begin(
     let trial_dir = std::path::absolute(session.dir.trial(&name)).map_err(|e| format!("{name}: {e}"))?;
     std::fs::create_dir_all(trial_dir.join("checkpoint"))
         .map_err(|e| format!("{}: {e}", trial_dir.display()))?;
-    report::forget(&trial_dir);
+    forget_report(&trial_dir);
     let port = match metrics.logs {
         None => Some(
             scrape::free_port(trial.index).map_err(|e| format!("no free port for {name}'s metrics: {e}"))?,
@@ -230,7 +233,7 @@ impl Attempt {
                 trouble: None,
             };
         }
-        let report = report::read(&session.dir.trial(&job.trial_name(trial.index)));
+        let report = read_report(&session.dir.trial(&job.trial_name(trial.index)));
         let state = AttemptState::Exited(self.exited(trial, now));
         lifecycle::observe(job, trial, &state, &self.reported(report), now)
     }
@@ -260,4 +263,20 @@ impl Attempt {
             ..Reported::default()
         }
     }
+}
+
+/// Reads `report.json` of a trial's folder, if there is a sound one.
+fn read_report(trial_dir: &Path) -> Option<TrialReport> {
+    let mut text = String::new();
+    // Whatever is longer is no report, and is not read to its end.
+    let file = File::open(trial_dir.join("report.json")).ok()?;
+    file.take(MAX_REPORT_BYTES as u64 + 1)
+        .read_to_string(&mut text)
+        .ok()?;
+    TrialReport::parse(&text).ok()
+}
+
+/// Removes what an earlier attempt left.
+fn forget_report(trial_dir: &Path) {
+    let _ = std::fs::remove_file(trial_dir.join("report.json"));
 }

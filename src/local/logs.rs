@@ -8,9 +8,9 @@ use std::io::{ErrorKind, Read, Write};
 use std::path::Path;
 
 /// Bytes of output that are kept for each attempt.
-const KEPT: u64 = 32 << 20;
+const MAX_LOG_BYTES: u64 = 32 << 20;
 /// Most bytes that are read at once.
-const PIECE: usize = 16 << 10;
+const MAX_PIECE_BYTES: usize = 16 << 10;
 
 /// What was seen in the output.
 #[derive(Clone, Debug, PartialEq)]
@@ -41,7 +41,7 @@ pub fn follow(
             tell(LogNews::Metrics(found));
         }
     };
-    let mut piece = vec![0; PIECE];
+    let mut piece = vec![0; MAX_PIECE_BYTES];
     loop {
         match output.read(&mut piece) {
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
@@ -71,12 +71,16 @@ impl Copy {
     }
 
     fn append(&mut self, piece: &[u8]) {
-        if let Some(file) = self.file.as_mut().filter(|_| self.written < KEPT) {
+        if let Some(file) = self.file.as_mut().filter(|_| self.written < MAX_LOG_BYTES) {
             // A full disk must not stop the trial: its metrics are still followed.
             let _ = file.write_all(piece);
             self.written += piece.len() as u64;
-            if self.written >= KEPT {
-                let _ = writeln!(file, "\n[tuning: output beyond {} MiB is not kept]", KEPT >> 20);
+            if self.written >= MAX_LOG_BYTES {
+                let _ = writeln!(
+                    file,
+                    "\n[tuning: output beyond {} MiB is not kept]",
+                    MAX_LOG_BYTES >> 20
+                );
             }
         }
     }
@@ -96,7 +100,7 @@ mod tests {
         follow(flood, &path, None, |n| news.push(n));
         assert_eq!(news, [LogNews::Closed("the end".into())]);
         let size = std::fs::metadata(&path).unwrap().len();
-        assert!(size < KEPT + 2 * PIECE as u64, "{size}");
+        assert!(size < MAX_LOG_BYTES + 2 * MAX_PIECE_BYTES as u64, "{size}");
         std::fs::remove_file(&path).unwrap();
     }
 
@@ -120,14 +124,14 @@ mod tests {
 
     #[test]
     fn each_state_of_a_progress_bar_is_a_line() {
-        let bar = format!("f1=0.25 {}\r", "#".repeat(PIECE / 2));
+        let bar = format!("f1=0.25 {}\r", "#".repeat(MAX_PIECE_BYTES / 2));
         let output = format!("{}f1=0.71", bar.repeat(5));
         assert_eq!(values(output.as_bytes()), [0.25, 0.25, 0.25, 0.25, 0.25, 0.71]);
     }
 
     #[test]
     fn a_number_is_read_whole_or_not_at_all() {
-        let long = format!("{} f1=0.8712 f1=0.5\nf1=0.9\n", "x".repeat(PIECE - 8));
+        let long = format!("{} f1=0.8712 f1=0.5\nf1=0.9\n", "x".repeat(MAX_PIECE_BYTES - 8));
         assert_eq!(values(long.as_bytes()), [0.9]);
     }
 }

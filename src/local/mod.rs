@@ -12,7 +12,6 @@ mod logs;
 mod prior;
 mod process;
 mod replay;
-mod report;
 mod run_dir;
 mod runner;
 mod scrape;
