@@ -9,6 +9,24 @@ use crate::metrics::TrialReport;
 use crate::tuning::{CurvePoint, FinalReport, Job, Trial};
 use std::collections::BTreeMap;
 
+/// The variables of a program's environment that say what this trial is, beside one `TUNING_PARAM_NAME` for each parameter.
+pub mod variables {
+    /// Its name.
+    pub const TRIAL: &str = "TUNING_TRIAL";
+    /// The file with its parameters as one JSON object.
+    pub const PARAMETERS_FILE: &str = "TUNING_PARAMETERS_FILE";
+    /// The folder whose content a later attempt finds again.
+    pub const CHECKPOINT_DIR: &str = "TUNING_CHECKPOINT_DIR";
+    /// The folder for whatever it leaves, its report among it.
+    pub const OUTPUT_DIR: &str = "TUNING_OUTPUT_DIR";
+    /// The port on which its metrics are asked for, if they are.
+    pub const METRICS_PORT: &str = "TUNING_METRICS_PORT";
+    /// Processors that it may count on.
+    pub const THREADS: &str = "TUNING_THREADS";
+    /// On a cluster: the file for its last words, its report among them.
+    pub const TERMINATION_MESSAGE: &str = "TUNING_TERMINATION_MESSAGE";
+}
+
 /// The values that one trial is told.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Parameters {

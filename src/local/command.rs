@@ -1,7 +1,7 @@
 //! From a trial to the program that runs it: arguments and environment by the trial contract.
 
 use crate::api::{BertSpec, TrialSpec};
-use crate::contract::{Parameters, bert_arguments};
+use crate::contract::{Parameters, bert_arguments, variables};
 use crate::tuning::{Job, Trial};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -79,19 +79,19 @@ pub fn launch(
 fn contract(job: &Job, trial: &Trial, place: &Place) -> BTreeMap<String, String> {
     let file = |name: &str| place.trial_dir.join(name).display().to_string();
     let mut env = BTreeMap::from([
-        ("TUNING_TRIAL".to_owned(), job.trial_name(trial.index)),
-        ("TUNING_PARAMETERS_FILE".to_owned(), file("parameters.json")),
-        ("TUNING_CHECKPOINT_DIR".to_owned(), file("checkpoint")),
+        (variables::TRIAL.to_owned(), job.trial_name(trial.index)),
+        (variables::PARAMETERS_FILE.to_owned(), file("parameters.json")),
+        (variables::CHECKPOINT_DIR.to_owned(), file("checkpoint")),
         (
-            "TUNING_OUTPUT_DIR".to_owned(),
+            variables::OUTPUT_DIR.to_owned(),
             place.trial_dir.display().to_string(),
         ),
-        ("TUNING_THREADS".to_owned(), place.threads.to_string()),
+        (variables::THREADS.to_owned(), place.threads.to_string()),
     ]);
     env.extend(
         place
             .metrics_port
-            .map(|port| ("TUNING_METRICS_PORT".to_owned(), port.to_string())),
+            .map(|port| (variables::METRICS_PORT.to_owned(), port.to_string())),
     );
     env
 }

@@ -97,7 +97,7 @@ pub fn end_leftover(pid: u32, trial_name: &str) {
 
 #[cfg(target_os = "linux")]
 fn leftover_is(pid: u32, trial_name: &str) -> bool {
-    let wanted = format!("TUNING_TRIAL={trial_name}");
+    let wanted = format!("{}={trial_name}", crate::contract::variables::TRIAL);
     let alive = group(pid).is_some_and(|pid| test_kill_process(pid).is_ok());
     alive
         && std::fs::read(format!("/proc/{pid}/environ"))

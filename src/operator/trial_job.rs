@@ -7,7 +7,7 @@ use super::settings::Settings;
 use super::trial_volumes::{self, CONTRACT_DIR, Folders};
 use super::{ATTEMPT_ANNOTATION, CONTAINER, JOB_LABEL, PARAMETERS_ANNOTATION, TRIAL_LABEL};
 use crate::api::{MetricsSpec, Quantity, Resources, TrialSpec, TuningJobSpec};
-use crate::contract::{Parameters, bert_arguments, sagemaker_files};
+use crate::contract::{Parameters, bert_arguments, sagemaker_files, variables};
 use crate::tuning::{Job, Trial};
 use k8s_openapi::api::batch::v1::{
     Job as KubeJob, JobSpec, PodFailurePolicy, PodFailurePolicyOnPodConditionsPattern, PodFailurePolicyRule,
@@ -243,23 +243,23 @@ fn environment(spec: &TuningJobSpec, name: &str, parameters: &Parameters) -> Vec
         .iter()
         .map(|e| plain(&e.name, parameters.fill(&e.value)));
     let mut env: Vec<EnvVar> = own.collect();
-    env.push(plain("TUNING_TRIAL", name.to_owned()));
+    env.push(plain(variables::TRIAL, name.to_owned()));
     let folders = Folders::of(&spec.trial);
     env.push(plain(
-        "TUNING_PARAMETERS_FILE",
+        variables::PARAMETERS_FILE,
         format!("{CONTRACT_DIR}/parameters.json"),
     ));
-    env.push(plain("TUNING_CHECKPOINT_DIR", folders.checkpoint.into()));
-    env.push(plain("TUNING_OUTPUT_DIR", folders.output.into()));
-    env.push(plain("TUNING_TERMINATION_MESSAGE", folders.message.into()));
+    env.push(plain(variables::CHECKPOINT_DIR, folders.checkpoint.into()));
+    env.push(plain(variables::OUTPUT_DIR, folders.output.into()));
+    env.push(plain(variables::TERMINATION_MESSAGE, folders.message.into()));
     if spec.trial.sagemaker.is_some() {
         env.push(plain("TRAINING_JOB_NAME", name.to_owned()));
     }
     env.push(plain(
-        "TUNING_THREADS",
+        variables::THREADS,
         threads(spec.trial.resources.as_ref()).to_string(),
     ));
-    env.extend(port(spec.metrics.as_ref()).map(|p| plain("TUNING_METRICS_PORT", p.to_string())));
+    env.extend(port(spec.metrics.as_ref()).map(|p| plain(variables::METRICS_PORT, p.to_string())));
     env.extend(parameters.env().map(|(name, value)| plain(&name, value)));
     env
 }
