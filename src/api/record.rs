@@ -221,6 +221,8 @@ macro_rules! same_words {
         }
     };
 }
+pub(super) use same_words;
+
 same_words!(Role, RoleRecord, Startup Explore Exploit Sampled Promoted Manual);
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! A `Trial`: the durable record of one trial on a cluster.
 
-use super::record::{Assignment, WhyRecord};
+use super::record::{Assignment, WhyRecord, same_words};
 use super::status::values_by_name;
+use crate::tuning::Failure;
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -194,6 +195,8 @@ pub enum TrialFailure {
     /// The API server refuses to record what it has said.
     Refused,
 }
+
+same_words!(Failure, TrialFailure, OutOfMemory Diverged MetricMissing Crashed TimedOut Refused);
 
 /// Where a value was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -1,6 +1,6 @@
 //! What happens in a run: one line of the journal each.
 
-use crate::api::ProposalRecord;
+use crate::api::{Assignment, ProposalRecord, TrialFailure};
 use crate::tuning::{EndReason, Failure, Phase, Trial};
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -78,7 +78,7 @@ pub enum Happening {
         phase: PhaseWord,
         /// Why it failed.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        failure: Option<FailureWord>,
+        failure: Option<TrialFailure>,
         /// Final value of the objective.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         value: Option<f64>,
@@ -163,7 +163,7 @@ fn is_zero(n: &u32) -> bool {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PriorRecord {
     /// Its point.
-    pub parameters: crate::api::Assignment,
+    pub parameters: Assignment,
     /// Its value; none if it failed.
     pub value: Option<f64>,
 }
@@ -189,12 +189,6 @@ macro_rules! words {
 }
 
 words!(
-    /// Why a trial failed.
-    FailureWord for Failure:
-    OutOfMemory = Failure::OutOfMemory, Diverged = Failure::Diverged, MetricMissing = Failure::MetricMissing,
-    Crashed = Failure::Crashed, TimedOut = Failure::TimedOut, Refused = Failure::Refused
-);
-words!(
     /// Why a job ended.
     EndWord for EndReason:
     TrialsSpent = EndReason::TrialsSpent, TargetReached = EndReason::TargetReached,
@@ -216,18 +210,18 @@ pub enum PhaseWord {
 
 impl PhaseWord {
     /// The word of a phase in which nothing changes any more, and why it failed.
-    pub fn of(phase: Phase) -> Option<(Self, Option<FailureWord>)> {
+    pub fn of(phase: Phase) -> Option<(Self, Option<TrialFailure>)> {
         match phase {
             Phase::Queued | Phase::Running => None,
             Phase::Succeeded => Some((Self::Succeeded, None)),
             Phase::EarlyStopped => Some((Self::EarlyStopped, None)),
-            Phase::Failed(failure) => Some((Self::Failed, FailureWord::of(failure))),
+            Phase::Failed(failure) => Some((Self::Failed, Some(failure.into()))),
             Phase::Cancelled => Some((Self::Cancelled, None)),
         }
     }
 
     /// The phase; a failure without a word of its own counts as a crash.
-    pub fn phase(self, failure: Option<FailureWord>) -> Phase {
+    pub fn phase(self, failure: Option<TrialFailure>) -> Phase {
         match self {
             Self::Succeeded => Phase::Succeeded,
             Self::EarlyStopped => Phase::EarlyStopped,

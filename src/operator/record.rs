@@ -166,7 +166,7 @@ fn phase_words(trial: &Trial) -> (TrialPhase, Option<TrialFailure>) {
         Phase::Running => TrialPhase::Pending,
         Phase::Succeeded => TrialPhase::Succeeded,
         Phase::EarlyStopped => TrialPhase::EarlyStopped,
-        Phase::Failed(failure) => return (TrialPhase::Failed, Some(failure_word(failure))),
+        Phase::Failed(failure) => return (TrialPhase::Failed, Some(failure.into())),
         Phase::Cancelled => TrialPhase::Cancelled,
     };
     (phase, None)
@@ -178,31 +178,8 @@ fn phase(status: &TrialStatus) -> Phase {
         TrialPhase::Pending | TrialPhase::Running => Phase::Running,
         TrialPhase::Succeeded => Phase::Succeeded,
         TrialPhase::EarlyStopped => Phase::EarlyStopped,
-        TrialPhase::Failed => Phase::Failed(status.failure.map_or(Failure::Crashed, failure)),
+        TrialPhase::Failed => Phase::Failed(status.failure.map_or(Failure::Crashed, Failure::from)),
         TrialPhase::Cancelled => Phase::Cancelled,
-    }
-}
-
-fn failure(word: TrialFailure) -> Failure {
-    match word {
-        TrialFailure::OutOfMemory => Failure::OutOfMemory,
-        TrialFailure::Diverged => Failure::Diverged,
-        TrialFailure::MetricMissing => Failure::MetricMissing,
-        TrialFailure::Crashed => Failure::Crashed,
-        TrialFailure::TimedOut => Failure::TimedOut,
-        TrialFailure::Refused => Failure::Refused,
-    }
-}
-
-/// The wire word for a failure.
-fn failure_word(failure: Failure) -> TrialFailure {
-    match failure {
-        Failure::OutOfMemory => TrialFailure::OutOfMemory,
-        Failure::Diverged => TrialFailure::Diverged,
-        Failure::MetricMissing => TrialFailure::MetricMissing,
-        Failure::Crashed => TrialFailure::Crashed,
-        Failure::TimedOut => TrialFailure::TimedOut,
-        Failure::Refused => TrialFailure::Refused,
     }
 }
 
