@@ -2,7 +2,6 @@
 
 use super::event::{Event, Happening, PriorRecord};
 use crate::api::{self, Checked, Fault};
-use crate::optimizer::{Observation, Outcome};
 use crate::tuning::{CurvePoint, Ended, Phase, Reported, Run, Snapshot, Trial, lifecycle, reopens};
 use jiff::{SignedDuration, Timestamp};
 
@@ -154,17 +153,8 @@ impl Ledger {
     fn warm_start(&mut self, from: &str, observations: &[PriorRecord]) {
         let space = &self.snapshot.job.space;
         let before = self.snapshot.job.prior.len() as u32;
-        let observations = observations.iter().enumerate().filter_map(|(i, o)| {
-            let outcome = o.value.map_or(Outcome::Failed, Outcome::Value);
-            let point = api::point(space, &o.parameters).ok()?;
-            Some(Observation {
-                index: before + i as u32,
-                point,
-                outcome,
-                resource: None,
-            })
-        });
-        let observations: Vec<Observation> = observations.collect();
+        let trials = observations.iter().map(|o| (&o.parameters, o.value));
+        let observations = api::prior_observations(space, before, trials);
         self.parents.push((from.to_owned(), observations.len()));
         self.snapshot.job.prior.extend(observations);
     }

@@ -4,7 +4,6 @@ use super::event::PriorRecord;
 use super::{Ledger, RunDir, read_journal};
 use crate::api::{self, Fault};
 use crate::space::SearchSpace;
-use crate::tuning::Phase;
 
 /// The finished trials of a run that are points of this space.
 pub fn observations(run: &RunDir, space: &SearchSpace, path: &str) -> Result<Vec<PriorRecord>, Fault> {
@@ -17,11 +16,7 @@ pub fn observations(run: &RunDir, space: &SearchSpace, path: &str) -> Result<Vec
     let ledger = ledger.ok_or_else(|| fault(format!("the run at {here} has not begun")))?;
     let parent = &ledger.snapshot;
     let records = parent.trials.iter().filter_map(|t| {
-        let value = match t.phase {
-            Phase::Succeeded => Some(t.value?),
-            Phase::Failed(_) => None,
-            _ => return None,
-        };
+        let value = api::prior_value(t)?;
         let parameters = api::assignment(&parent.job.space, &t.point);
         api::point(space, &parameters)
             .is_ok()

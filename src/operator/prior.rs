@@ -6,8 +6,8 @@ use super::error::Error;
 use super::record::Record;
 use super::stores::Owner;
 use crate::api::{self, PriorObservation, TuningJobStatus};
-use crate::optimizer::{Observation, Outcome};
-use crate::tuning::{Job, Phase};
+use crate::optimizer::Observation;
+use crate::tuning::Job;
 use kube::ResourceExt;
 use kube::api::DynamicObject;
 
@@ -58,27 +58,15 @@ fn is_owned(trial: &DynamicObject, job: &DynamicObject) -> bool {
 
 fn observation(job: &Job, record: &Record) -> Option<PriorObservation> {
     let trial = record.trial(&job.space)?;
-    let value = match trial.phase {
-        Phase::Succeeded => Some(trial.value?),
-        Phase::Failed(_) => None,
-        _ => return None,
-    };
     Some(PriorObservation {
         trial: record.object.name_any(),
         parameters: record.spec.parameters.clone(),
-        value,
+        value: api::prior_value(&trial)?,
     })
 }
 
 /// The same for the optimizer.
 pub fn observations(job: &Job, prior: &[PriorObservation]) -> Vec<Observation> {
-    let observation = |(index, p): (u32, &PriorObservation)| {
-        Some(Observation {
-            index,
-            point: api::point(&job.space, &p.parameters).ok()?,
-            outcome: p.value.map_or(Outcome::Failed, Outcome::Value),
-            resource: None,
-        })
-    };
-    (0..).zip(prior).filter_map(observation).collect()
+    let trials = prior.iter().map(|p| (&p.parameters, p.value));
+    api::prior_observations(&job.space, 0, trials)
 }
