@@ -7,6 +7,7 @@ mod cluster;
 use cluster::{Space, block_on, manifest};
 use kube::ResourceExt;
 use serde_json::{Value, json};
+use tuning_operator::api::{CHANGES, Change};
 use tuning_operator::operator::crds;
 
 #[test]
@@ -29,6 +30,42 @@ fn the_files_are_what_the_types_say_and_small_enough_for_client_side_apply() {
         bytes += text.len();
     }
     assert!(bytes < 150_000, "{bytes} bytes");
+}
+
+/// The schema of a job's spec, or of a section of it.
+fn section<'a>(schema: &'a Value, path: &str) -> &'a Value {
+    path.split('.').fold(schema, |at, name| &at["properties"][name])
+}
+
+#[test]
+fn every_field_may_change_on_a_cluster_as_on_one_machine() {
+    let [job, _] = crds().map(|crd| serde_json::to_value(crd).unwrap());
+    let schema = &job["spec"]["versions"][0]["schema"]["openAPIV3Schema"];
+    for (path, change) in CHANGES {
+        let (parent, name) = path.rsplit_once('.').unwrap();
+        let rules = section(schema, parent)["x-kubernetes-validations"].as_array();
+        let has = |text: String| {
+            rules
+                .into_iter()
+                .flatten()
+                .any(|rule| rule["rule"].as_str().unwrap().contains(&text))
+        };
+        // A duration is a text, which the rules don't compare: on a cluster it may shrink.
+        let is_text = section(schema, path)["type"] == "string";
+        match change {
+            Change::Never => assert!(has(format!("self.{name} == oldSelf.{name}")), "{path}"),
+            Change::Grows if !is_text => assert!(has(format!("self.{name} >= oldSelf.{name}")), "{path}"),
+            Change::Grows | Change::Free => assert!(!has(format!("oldSelf.{name}")), "{path}"),
+        }
+    }
+    let in_table = |path: &str| CHANGES.iter().any(|(field, _)| *field == path);
+    for name in section(schema, "spec")["properties"].as_object().unwrap().keys() {
+        let path = format!("spec.{name}");
+        let inner = section(schema, &path)["properties"].as_object();
+        let all_of_it =
+            || inner.is_some_and(|inner| inner.keys().all(|name| in_table(&format!("{path}.{name}"))));
+        assert!(in_table(&path) || all_of_it(), "{path} is not in CHANGES");
+    }
 }
 
 #[test]

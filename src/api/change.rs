@@ -8,14 +8,41 @@ use super::fault::Fault;
 use super::schema::join;
 use serde_json::{Map, Value};
 
-/// Fields that may change freely.
-const FREE: [&str; 6] = [
-    "spec.suspend",
-    "spec.retain",
-    "spec.ttlSecondsAfterFinished",
-    "spec.budget.parallelTrials",
-    "spec.earlyStopping",
-    "spec.objective.target",
+/// How a field may change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// As a person likes.
+    Free,
+    /// It is a limit and may grow; an absent one is the largest of all.
+    Grows,
+    /// Not at all.
+    Never,
+}
+
+use Change::{Free, Grows, Never};
+
+/// Every field of the manifest's `spec`, or the section that it stands in. The rules of the CRD say the same, as far as they
+/// can: a test compares them.
+pub const CHANGES: [(&str, Change); 19] = [
+    ("spec.parameters", Never),
+    ("spec.objective.metric", Never),
+    ("spec.objective.goal", Never),
+    ("spec.objective.target", Free),
+    ("spec.budget.maxTrials", Grows),
+    ("spec.budget.parallelTrials", Free),
+    ("spec.budget.maxFailedTrials", Grows),
+    ("spec.budget.maxDuration", Grows),
+    ("spec.budget.maxTrialDuration", Grows),
+    ("spec.budget.maxTrialsWithoutImprovement", Grows),
+    ("spec.budget.maxGpuHours", Grows),
+    ("spec.strategy", Never),
+    ("spec.earlyStopping", Free),
+    ("spec.trial", Never),
+    ("spec.metrics", Never),
+    ("spec.warmStart", Never),
+    ("spec.suspend", Free),
+    ("spec.retain", Free),
+    ("spec.ttlSecondsAfterFinished", Free),
 ];
 
 /// A fault for each change that is refused.
@@ -26,11 +53,13 @@ pub fn refused_changes(old: &Value, new: &Value) -> Vec<Fault> {
 }
 
 fn compare(path: &str, old: &Value, new: &Value, faults: &mut Vec<Fault>) {
-    if old == new || FREE.contains(&path) {
+    if old == new {
         return;
     }
-    if path == "spec.budget" {
-        return compare_budget(old, new, faults);
+    match CHANGES.iter().find(|(field, _)| *field == path) {
+        Some((_, Free)) => return,
+        Some((_, Grows)) => return refuse_smaller(path, old, new, faults),
+        Some((_, Never)) | None => {}
     }
     let empty = Map::new();
     match (old, new) {
@@ -59,43 +88,19 @@ fn compare(path: &str, old: &Value, new: &Value, faults: &mut Vec<Fault>) {
     }
 }
 
-fn compare_budget(old: &Value, new: &Value, faults: &mut Vec<Fault>) {
-    let keys = [
-        "maxTrials",
-        "maxFailedTrials",
-        "maxTrialsWithoutImprovement",
-        "maxGpuHours",
-    ];
-    for key in keys {
-        // An absent limit is the largest of all.
-        let limit = |v: &Value| v[key].as_f64().unwrap_or(f64::INFINITY);
-        refuse_smaller(key, limit(old), limit(new), &old[key], &new[key], faults);
-    }
-    for key in ["maxDuration", "maxTrialDuration"] {
-        let limit = |v: &Value| {
-            let parsed = duration(key, v[key].as_str(), &mut Vec::new());
-            parsed.map_or(f64::INFINITY, |d| d.as_secs_f64())
-        };
-        refuse_smaller(key, limit(old), limit(new), &old[key], &new[key], faults);
-    }
-}
-
-fn refuse_smaller(
-    key: &str,
-    old: f64,
-    new: f64,
-    old_text: &Value,
-    new_text: &Value,
-    faults: &mut Vec<Fault>,
-) {
-    if new < old {
-        let was = if old_text.is_null() {
-            "without limit".to_owned()
-        } else {
-            old_text.to_string()
+fn refuse_smaller(path: &str, old: &Value, new: &Value, faults: &mut Vec<Fault>) {
+    let limit = |value: &Value| match value.as_str() {
+        Some(text) => duration(path, Some(text), &mut Vec::new()).map(|d| d.as_secs_f64()),
+        None => value.as_f64(),
+    };
+    let [was, is] = [old, new].map(|value| limit(value).unwrap_or(f64::INFINITY));
+    if is < was {
+        let was = match old {
+            Value::Null => "without limit".to_owned(),
+            old => old.to_string(),
         };
         let message =
-            format!("was {was} and is {new_text}: a budget may grow, not shrink, once the job has begun");
-        faults.push(Fault::new(format!("spec.budget.{key}"), message));
+            format!("was {was} and is {new}: a budget may grow, not shrink, once the job has begun");
+        faults.push(Fault::new(path, message));
     }
 }

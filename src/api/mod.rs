@@ -21,7 +21,7 @@ mod trial_object;
 mod trial_spec;
 mod volume_check;
 
-pub use change::refused_changes;
+pub use change::{CHANGES, Change, refused_changes};
 pub use check::{Checked, check, parse};
 pub use condition::{Condition, ConditionStatus};
 pub use convert::seed_of_name;
