@@ -1,7 +1,7 @@
 //! The tuner, in reading order. Arrows point left: a module knows only the ones above it.
 //!
-//! `space <- optimizer <- metrics <- tuning <- api <- {contract, view} <- {local, operator} <- cli`; `metrics` uses none of those
-//! before it, and `trainer` knows nothing of the others.
+//! `space <- optimizer <- metrics <- tuning <- api <- {contract, view} <- {local, operator} <- cli`; `metrics` and `shell`
+//! use none of those before them, and `trainer` knows nothing of the others.
 
 pub mod space;
 
@@ -16,6 +16,9 @@ pub mod api;
 pub mod contract;
 
 pub mod view;
+
+#[cfg(any(feature = "local", feature = "operator"))]
+mod shell;
 
 #[cfg(feature = "local")]
 pub mod local;

@@ -1,12 +1,11 @@
 //! Asks trials for their metrics while they run.
 
 use crate::metrics::{self, TrialReading};
+use crate::shell;
 use std::time::Duration;
 
 /// Time between two questions.
 pub const INTERVAL: Duration = Duration::from_secs(1);
-/// Longest answer that is read.
-const LONGEST: usize = metrics::MAX_EXPOSITION_BYTES;
 
 /// Asks once; `None` while the trial does not answer, or answers nothing that can be read.
 pub async fn scrape(
@@ -16,15 +15,11 @@ pub async fn scrape(
     objective: &str,
 ) -> Option<TrialReading> {
     let url = format!("http://127.0.0.1:{port}{path}");
-    let mut response = client.get(url).send().await.ok()?.error_for_status().ok()?;
-    let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.ok()? {
-        body.extend_from_slice(&chunk);
-        if body.len() > LONGEST {
-            return None;
-        }
-    }
-    let page = metrics::parse(&String::from_utf8_lossy(&body)).ok()?;
+    let response = client.get(url).send().await.ok()?.error_for_status().ok()?;
+    let body = shell::body(response, metrics::MAX_EXPOSITION_BYTES)
+        .await
+        .ok()??;
+    let page = metrics::parse(&body).ok()?;
     Some(TrialReading::of(&page, &[objective]))
 }
 

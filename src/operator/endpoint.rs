@@ -2,6 +2,7 @@
 
 use super::trouble::{Kind, Trouble, causes};
 use crate::metrics::{self, Exposition};
+use crate::shell;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -49,7 +50,7 @@ impl Endpoint {
         };
         let url = format!("http://{host}:{}{}", self.port, self.path);
         let failed = |error: reqwest::Error| self.failed(&error);
-        let mut response = http.get(url).send().await.map_err(failed)?;
+        let response = http.get(url).send().await.map_err(failed)?;
         let status = response.status();
         if !status.is_success() {
             let why = format!("the answer is {status}: is its path spec.metrics.prometheus.path?");
@@ -61,16 +62,15 @@ impl Endpoint {
         if let Some(other) = OTHER_CONTENT.iter().find(|o| o.eq_ignore_ascii_case(&media_type)) {
             return Err(self.not_metrics(&format!("the answer is {other}")));
         }
-        let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(failed)? {
-            body.extend_from_slice(&chunk);
-            if body.len() > metrics::MAX_EXPOSITION_BYTES {
-                let most = metrics::MAX_EXPOSITION_BYTES >> 20;
-                let why = format!("it is longer than {most} MiB: serve fewer series");
-                return Err(self.trouble(Kind::TooLong, &why));
-            }
-        }
-        let page = metrics::parse(&String::from_utf8_lossy(&body));
+        let body = shell::body(response, metrics::MAX_EXPOSITION_BYTES)
+            .await
+            .map_err(failed)?;
+        let body = body.ok_or_else(|| {
+            let max = metrics::MAX_EXPOSITION_BYTES >> 20;
+            let why = format!("it is longer than {max} MiB: serve fewer series");
+            self.trouble(Kind::TooLong, &why)
+        })?;
+        let page = metrics::parse(&body);
         let page = page.map_err(|why| self.trouble(Kind::TooLong, &why.to_string()))?;
         if page.samples().is_empty() && page.n_malformed() > 0 {
             return Err(self.not_metrics("no line of it is a sample"));

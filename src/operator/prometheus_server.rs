@@ -3,6 +3,7 @@
 use super::reported::ReportedMetrics;
 use super::trouble::chain;
 use crate::metrics;
+use crate::shell;
 use jiff::Timestamp;
 use reqwest::header::{AUTHORIZATION, HeaderValue};
 use reqwest::{Certificate, StatusCode, Url};
@@ -140,21 +141,18 @@ impl PrometheusServer {
         if let Some(value) = authorization {
             request = request.header(AUTHORIZATION, value);
         }
-        let mut response = request.send().await.map_err(silent)?;
+        let response = request.send().await.map_err(silent)?;
         let status = response.status();
         // Prometheus gives its reason with these; anything else is said by what stands in between, or will pass.
         let is_its_own = [StatusCode::BAD_REQUEST, StatusCode::UNPROCESSABLE_ENTITY].contains(&status);
         if !status.is_success() && !is_its_own {
             return Err(unreachable(format!("it answers {status}{}", self.cure(status))));
         }
-        let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(silent)? {
-            body.extend_from_slice(&chunk);
-            if body.len() > metrics::MAX_ANSWER_BYTES {
-                return Err(NoAnswer::Unfit(format!("{SERVER}: its answer is too long")));
-            }
-        }
-        let points = metrics::series(&String::from_utf8_lossy(&body)).map_err(NoAnswer::Unfit)?;
+        let body = shell::body(response, metrics::MAX_ANSWER_BYTES)
+            .await
+            .map_err(silent)?;
+        let body = body.ok_or_else(|| NoAnswer::Unfit(format!("{SERVER}: its answer is too long")))?;
+        let points = metrics::series(&body).map_err(NoAnswer::Unfit)?;
         Ok(heard_of(&points, objective, start))
     }
 

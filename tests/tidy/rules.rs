@@ -16,8 +16,9 @@ const ARROWS: &[(&str, &str)] = &[
     ("api", "space optimizer tuning metrics"),
     ("contract", "space optimizer tuning metrics api"),
     ("view", "space optimizer tuning api"),
-    ("local", "space optimizer tuning api contract metrics view"),
-    ("operator", "space optimizer tuning api contract metrics"),
+    ("shell", ""),
+    ("local", "space optimizer tuning api contract metrics view shell"),
+    ("operator", "space optimizer tuning api contract metrics shell"),
     ("trainer", ""),
     (
         "cli",
