@@ -104,3 +104,54 @@ fn refuse_smaller(path: &str, old: &Value, new: &Value, faults: &mut Vec<Fault>)
         faults.push(Fault::new(path, message));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    /// The paths that may not change so, from one spec to another.
+    fn refused(old: Value, new: Value) -> Vec<String> {
+        let [old, new] = [old, new].map(|spec| json!({"spec": spec}));
+        let faults = refused_changes(&old, &new);
+        faults.into_iter().map(|fault| fault.path).collect()
+    }
+
+    #[test]
+    fn limits_grow_and_an_absent_one_is_the_largest() {
+        let budget = |budget: Value| json!({"budget": budget});
+        for (small, large) in [
+            (json!({"maxTrials": 3}), json!({"maxTrials": 4})),
+            (json!({"maxGpuHours": 0.5}), json!({})),
+            (json!({"maxDuration": "90m"}), json!({"maxDuration": "2h"})),
+            (json!({"maxTrialDuration": "10s"}), json!({})),
+        ] {
+            assert_eq!(
+                refused(budget(small.clone()), budget(large.clone())),
+                Vec::<String>::new()
+            );
+            let field = small.as_object().unwrap().keys().next().unwrap();
+            assert_eq!(
+                refused(budget(large), budget(small.clone())),
+                [format!("spec.budget.{field}")]
+            );
+        }
+        let same = refused(
+            budget(json!({"maxDuration": "120m"})),
+            budget(json!({"maxDuration": "2h"})),
+        );
+        assert_eq!(same, Vec::<String>::new());
+    }
+
+    #[test]
+    fn what_is_not_named_as_free_is_refused_at_its_place() {
+        assert_eq!(
+            refused(json!({}), json!({"suspend": true, "earlyStopping": {}})),
+            Vec::<String>::new()
+        );
+        assert_eq!(refused(json!({}), json!({"new": 1})), ["spec.new"]);
+        let trial = |arg: &str| json!({"trial": {"command": ["train", arg]}});
+        assert_eq!(refused(trial("a"), trial("b")), ["spec.trial.command[1]"]);
+        assert_eq!(refused(trial("a"), json!({})), ["spec.trial.command"]);
+    }
+}
