@@ -7,13 +7,16 @@ pub mod space;
 
 pub mod optimizer;
 
-pub mod metrics;
+// The operator uses all of these; what one shell alone leaves out is not dead.
+#[cfg_attr(not(feature = "operator"), allow(dead_code, unused_imports))]
+mod metrics;
 
 pub mod tuning;
 
 pub mod api;
 
-pub mod contract;
+#[cfg_attr(not(feature = "operator"), allow(dead_code, unused_imports))]
+mod contract;
 
 pub mod view;
 
@@ -21,7 +24,7 @@ pub mod view;
 mod shell;
 
 #[cfg(feature = "local")]
-pub mod local;
+mod local;
 
 #[cfg(feature = "operator")]
 pub mod operator;

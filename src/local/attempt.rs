@@ -5,7 +5,7 @@ use super::logs::{LogNews, follow};
 use super::{Session, process, run_dir, scrape};
 use crate::api::MetricsSpec;
 use crate::contract::final_report;
-use crate::metrics::{CurveRecorder, MAX_REPORT_BYTES, TrialReading, TrialReport};
+use crate::metrics::{CurveRecorder, TrialReading, TrialReport};
 use crate::tuning::{
     AttemptState, Exit, Exited, Progress, Reported, Run, StopReason, Transition, Trial, lifecycle,
 };
@@ -270,7 +270,7 @@ fn read_report(trial_dir: &Path) -> Option<TrialReport> {
     let mut text = String::new();
     // Whatever is longer is no report, and is not read to its end.
     let file = File::open(trial_dir.join("report.json")).ok()?;
-    file.take(MAX_REPORT_BYTES as u64 + 1)
+    file.take(TrialReport::MAX_BYTES as u64 + 1)
         .read_to_string(&mut text)
         .ok()?;
     TrialReport::parse(&text).ok()

@@ -18,9 +18,9 @@ mod scrape;
 mod session;
 
 pub use event::{Event, Happening};
-pub use journal::{Journal, JournalError, read as read_journal};
+pub use journal::read as read_journal;
 pub use ledger::Ledger;
-pub use replay::{Replayed, replay};
+pub use replay::replay;
 pub use run_dir::{RunDir, write_whole};
 pub use runner::{Interrupt, Outcome, RunObserver, run};
-pub use session::{Refusal, Session, notices, open, refused_here};
+pub use session::{Session, notices, open, refused_here};

@@ -34,11 +34,6 @@ impl CurveRecorder {
         }
     }
 
-    /// The objective's last point.
-    pub fn last(&self) -> Option<(u64, f64)> {
-        self.last
-    }
-
     /// The points since the last call.
     pub fn take_news(&mut self) -> Vec<Point> {
         std::mem::take(&mut self.news)
@@ -112,7 +107,7 @@ mod tests {
         }
         recorder.page(reading(0.8, 240, Some(230)));
         assert_eq!(steps(&mut recorder), [115, 230]);
-        assert_eq!(recorder.last(), Some((230, 0.8)));
+        assert_eq!(recorder.last, Some((230, 0.8)));
     }
 
     #[test]

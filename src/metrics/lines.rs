@@ -4,7 +4,7 @@
 //! depend on how the pieces are cut, and an endless line costs bounded memory.
 
 /// Longest part of a line that is looked at, in bytes.
-pub const MAX_LINE_BYTES: usize = 16 << 10;
+const MAX_LINE_BYTES: usize = 16 << 10;
 
 /// Stands at the end of a line that was cut, so that nothing takes the cut for its end.
 const CUT: &str = "…";

@@ -15,19 +15,19 @@ mod trial_reading;
 mod trial_report;
 
 pub use curve_recorder::{CurveRecorder, Point};
-pub use lines::{Lines, MAX_LINE_BYTES};
+pub use lines::Lines;
 pub use log_regex::{LogMetrics, MAX_DEFINITIONS, MAX_EXPRESSION};
 pub use prom_query::{MAX_ANSWER_BYTES, selector, series};
-pub use prometheus_text::{Exposition, MAX_EXPOSITION_BYTES, Sample, TooLarge, parse};
+pub use prometheus_text::{Exposition, MAX_EXPOSITION_BYTES, Sample, parse};
 pub use trial_reading::TrialReading;
-pub use trial_report::{MAX_REPORT_BYTES, ReportPoint, TrialReport};
+pub use trial_report::TrialReport;
 
 /// Most metrics that one trial may have; those beyond are dropped, so that a trial's record stays small.
 pub const MAX_METRICS: usize = 100;
 /// Longest name of a metric, in bytes; one with a longer name is dropped.
 pub const MAX_NAME_BYTES: usize = 256;
 /// Largest count, such as a step: up to here every whole number has a double of its own. What is larger is no count.
-pub const MAX_COUNT: u64 = 1 << 53;
+const MAX_COUNT: u64 = 1 << 53;
 
 /// A number as programs print it, `nan` and `-inf` included; `None` for anything else, such as `87%`.
 fn number(text: &str) -> Option<f64> {

@@ -7,9 +7,6 @@ use super::{MAX_METRICS, MAX_NAME_BYTES, count, number};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
-/// Largest report that is read, in bytes.
-pub const MAX_REPORT_BYTES: usize = 64 << 10;
-
 /// What a trial says of itself at its end.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TrialReport {
@@ -31,12 +28,16 @@ pub struct ReportPoint {
 }
 
 impl TrialReport {
+    /// Largest report that is read.
+    pub const MAX_BYTES: usize = 64 << 10;
+
     /// Reads a report: the whole text, or else its last line that is an object. The error is a sentence.
     pub fn parse(text: &str) -> Result<Self, String> {
-        if text.len() > MAX_REPORT_BYTES {
+        if text.len() > Self::MAX_BYTES {
             return Err(format!(
-                "the report has {} bytes, at most {MAX_REPORT_BYTES} are read",
-                text.len()
+                "the report has {} bytes, at most {} are read",
+                text.len(),
+                Self::MAX_BYTES
             ));
         }
         let whole = object(text);
@@ -191,11 +192,11 @@ mod tests {
                 .starts_with("the report is not JSON: ")
         );
         assert!(
-            TrialReport::parse(&" ".repeat(MAX_REPORT_BYTES + 1))
+            TrialReport::parse(&" ".repeat(TrialReport::MAX_BYTES + 1))
                 .unwrap_err()
                 .contains("at most 65536")
         );
-        assert!(TrialReport::parse(&"[".repeat(MAX_REPORT_BYTES)).is_err());
+        assert!(TrialReport::parse(&"[".repeat(TrialReport::MAX_BYTES)).is_err());
     }
 
     proptest! {

@@ -7,7 +7,7 @@
 mod cells;
 mod explain;
 mod grid;
-pub mod numbers;
+pub(crate) mod numbers;
 mod progress;
 mod report;
 mod run_view;
@@ -23,7 +23,7 @@ mod plot;
 
 pub use explain::explain;
 #[cfg(feature = "local")]
-pub use export::{ExportError, Format, export};
+pub use export::{Format, export};
 #[cfg(feature = "local")]
 pub use live::draw;
 #[cfg(feature = "local")]
@@ -32,4 +32,4 @@ pub use progress::{job_eta, job_fraction, trial_eta};
 pub use report::report;
 pub use run_view::RunView;
 pub use summary::{Summary, summary};
-pub use table::{counts_line, phases_line, table};
+pub use table::table;

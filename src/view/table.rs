@@ -33,7 +33,7 @@ pub fn table(view: &RunView, width: Option<usize>) -> String {
 }
 
 /// `12 of 30 trials: 2 running, 9 succeeded, 1 failed`.
-pub fn counts_line(counts: &Counts, max_trials: u32) -> String {
+fn counts_line(counts: &Counts, max_trials: u32) -> String {
     let phases = phases_line(counts);
     let colon = if phases.is_empty() { "" } else { ": " };
     format!("{} of {max_trials} trials{colon}{phases}", counts.total)
