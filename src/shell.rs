@@ -1,5 +1,8 @@
 //! What both shells need of the machine beside their own rooms.
 
+#[cfg(feature = "operator")]
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 /// Reads the body of an answer; `None` where it has more bytes than this.
 pub(crate) async fn body(
     mut response: reqwest::Response,
@@ -13,4 +16,10 @@ pub(crate) async fn body(
         }
     }
     Ok(Some(String::from_utf8_lossy(&body).into_owned()))
+}
+
+/// Locks a value that is whole after each statement, so that a thread which panicked with the lock has spoiled nothing.
+#[cfg(feature = "operator")]
+pub(crate) fn lock<T>(value: &Mutex<T>) -> MutexGuard<'_, T> {
+    value.lock().unwrap_or_else(PoisonError::into_inner)
 }

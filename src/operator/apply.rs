@@ -13,6 +13,7 @@ use super::transition::{Change, change, is_news};
 use super::waiting::Trouble;
 use crate::api::{self, ProposalRecord, TrialObjectSpec, TrialPhase, TrialStatus};
 use crate::optimizer::Proposal;
+use crate::shell::lock;
 use crate::tuning::{Action, EndReason, Ended, Failure, Phase, Trial, lifecycle, sentence};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
@@ -97,11 +98,7 @@ impl Pass<'_> {
     fn is_worth_writing(&self, index: u32, change: &Change) -> bool {
         let record = self.record(index);
         let uid = record.object.uid().unwrap_or_default();
-        let mut written = self
-            .ctx
-            .progress_written
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut written = lock(&self.ctx.progress_written);
         let is_due = written
             .get(&uid)
             .is_none_or(|at| at.elapsed() >= PROGRESS_INTERVAL);

@@ -9,11 +9,12 @@ use super::stores::{Owner, Stores};
 use super::telemetry::Telemetry;
 use super::thinker::Thinker;
 use super::warnings::Warnings;
+use crate::shell::lock;
 use kube::api::DynamicObject;
 use kube::runtime::reflector::ObjectRef;
 use std::collections::HashMap;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 use tokio::sync::Semaphore;
 
@@ -58,7 +59,7 @@ impl Context {
             self.forget(owner);
             return None;
         };
-        let versions = self.versions.lock().unwrap_or_else(PoisonError::into_inner);
+        let versions = lock(&self.versions);
         let is_old = version(&job)
             .zip(versions.get(owner))
             .is_some_and(|(seen, written)| seen < *written);
@@ -67,21 +68,15 @@ impl Context {
 
     /// Notes that the operator has written a job.
     pub fn remember_write(&self, owner: &Owner, job: &DynamicObject) {
-        let mut versions = self.versions.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut versions = lock(&self.versions);
         versions.extend(version(job).map(|v| (owner.clone(), v)));
     }
 
     fn forget(&self, owner: &Owner) {
         self.thinker.forget(owner);
         self.scrapers.keep(owner, &[]);
-        self.versions
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(owner);
-        self.failures
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(owner);
+        lock(&self.versions).remove(owner);
+        lock(&self.failures).remove(owner);
     }
 }
 

@@ -1,6 +1,7 @@
 //! What keeps a replica that does not lead any more from writing.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use crate::shell::lock;
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 /// Until when this replica may write. A process that was frozen finds the fence shut before it knows that its Lease is
@@ -11,12 +12,12 @@ pub struct Fence(Arc<Mutex<Option<Instant>>>);
 impl Fence {
     /// Whether a write may be sent now.
     pub fn is_open(&self) -> bool {
-        let until = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let until = *lock(&self.0);
         until.is_none_or(|until| Instant::now() < until)
     }
 
     /// Lets writes through until then.
     pub fn open_until(&self, until: Instant) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(until);
+        *lock(&self.0) = Some(until);
     }
 }

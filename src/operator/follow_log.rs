@@ -8,8 +8,9 @@ use super::log_place::{LogPlace, Part};
 use super::reported::{ReportedMetrics, keep_points};
 use super::trouble::{Kind, Patience, Trouble};
 use crate::metrics::{CurveRecorder, Lines, LogMetrics};
+use crate::shell::lock;
 use futures::io::AsyncBufReadExt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
@@ -259,7 +260,7 @@ impl PodLog {
     }
 
     fn reader(&self) -> MutexGuard<'_, LogReader> {
-        self.reader.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.reader)
     }
 }
 

@@ -2,8 +2,9 @@
 
 use super::telemetry::Telemetry;
 use super::trouble::chain;
+use crate::shell::lock;
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 /// How long after an error a watch counts as well again where it is silent: it is tried again at least that often.
@@ -92,7 +93,7 @@ impl Health {
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<&'static str, Watch>> {
-        self.watches.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.watches)
     }
 }
 

@@ -19,6 +19,7 @@ use super::trouble::chain;
 use super::wake::Wake;
 use super::watch::{self, Follower};
 use super::{JOB_LABEL, serve};
+use crate::shell::lock;
 use futures::{FutureExt, StreamExt};
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::Pod;
@@ -29,8 +30,8 @@ use kube::runtime::watcher::{self, watcher};
 use kube::runtime::{Controller, WatchStreamExt};
 use kube::{Client, ResourceExt};
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::{Semaphore, oneshot};
 
@@ -252,11 +253,7 @@ async fn guarded(object: Arc<DynamicObject>, context: Arc<Context>) -> Result<Ac
         .telemetry
         .reconciled(if result.is_ok() { "ok" } else { "error" }, begin.elapsed());
     if result.is_ok() {
-        context
-            .failures
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(&owner);
+        lock(&context.failures).remove(&owner);
     }
     result
 }
@@ -265,7 +262,7 @@ async fn guarded(object: Arc<DynamicObject>, context: Arc<Context>) -> Result<Ac
 fn error_policy(object: Arc<DynamicObject>, error: &Error, context: Arc<Context>) -> Action {
     let owner = (object.namespace().unwrap_or_default(), object.name_any());
     context.telemetry.failed(error.kind());
-    let mut failures = context.failures.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut failures = lock(&context.failures);
     let n = failures.entry(owner.clone()).or_default();
     *n += 1;
     let wait = Duration::from_millis(250 << (*n).min(10)).min(MAX_BACKOFF);

@@ -15,11 +15,12 @@ use super::telemetry::Telemetry;
 use super::trouble::{Kind, Patience, Trouble};
 use super::wake::Wake;
 use crate::metrics::{CurveRecorder, LogMetrics, TrialReading};
+use crate::shell::lock;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
 use kube::runtime::reflector::ObjectRef;
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 use tokio::task::JoinHandle;
 
@@ -106,7 +107,7 @@ impl Scrapers {
     /// What a pod has told so far.
     pub fn heard(&self, pod_uid: &str) -> ReportedMetrics {
         match self.pods().get(pod_uid).map(|f| &f.told) {
-            Some(Told::Pages(heard)) => heard.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            Some(Told::Pages(heard)) => lock(heard).clone(),
             Some(Told::Log(log)) => log.heard(),
             None => ReportedMetrics::default(),
         }
@@ -241,7 +242,7 @@ impl Scrapers {
     }
 
     fn pods(&self) -> MutexGuard<'_, HashMap<String, Followed>> {
-        self.pods.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.pods)
     }
 
     async fn keep_asking(
@@ -278,7 +279,7 @@ impl Scrapers {
             }
             let is_news = answer.is_ok();
             {
-                let mut heard = heard.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut heard = lock(heard);
                 if let Ok(news) = answer {
                     take_in(&mut heard, news);
                 }

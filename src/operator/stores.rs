@@ -2,12 +2,13 @@
 
 use super::attempt_state;
 use super::slim::Slim;
+use crate::shell::lock;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::DynamicObject;
 use kube::runtime::reflector::Store;
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// Copies of what is in the cluster, kept up to date by watches.
@@ -58,7 +59,7 @@ impl Departed {
             return;
         }
         pod.slim();
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = lock(&self.0);
         while all.front().is_some_and(|gone| gone.since.elapsed() > MEMORY) {
             all.pop_front();
         }
@@ -71,7 +72,7 @@ impl Departed {
 
     /// Those of a job, in the order in which they went.
     pub fn of(&self, owner: &Owner) -> Vec<Arc<Pod>> {
-        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let all = lock(&self.0);
         let own = all.iter().filter(|gone| gone.owner == *owner);
         own.map(|gone| gone.pod.clone()).collect()
     }
@@ -138,6 +139,6 @@ impl<K: Clone> Index<K> {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Groups<K>> {
-        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        lock(&self.0)
     }
 }

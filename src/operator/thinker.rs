@@ -6,12 +6,13 @@
 use super::error::Error;
 use super::stores::Owner;
 use crate::optimizer::{Proposal, Recommendation};
+use crate::shell::lock;
 use crate::tuning::Question;
 use futures::FutureExt;
 use futures::future::{BoxFuture, Shared};
 use std::collections::HashMap;
 use std::num::NonZero;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::Semaphore;
 
@@ -77,10 +78,7 @@ impl Thinker {
 
     /// Remembers nothing of a job any more.
     pub fn forget(&self, owner: &Owner) {
-        self.memory
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(owner);
+        lock(&self.memory).remove(owner);
     }
 
     async fn ask<T: Clone + Send + Sync + 'static>(
@@ -91,7 +89,7 @@ impl Thinker {
         think: fn(&Question) -> T,
     ) -> Result<Option<T>, Error> {
         let answer = {
-            let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut memory = lock(&self.memory);
             let slot = place(memory.entry(owner.clone()).or_default());
             match slot {
                 Some(thought) if thought.question == question => thought.answer.clone(),

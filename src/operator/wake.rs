@@ -5,11 +5,12 @@
 
 use super::stores::Owner;
 use super::telemetry::Telemetry;
+use crate::shell::lock;
 use futures::Stream;
 use futures::task::AtomicWaker;
 use std::collections::{HashSet, VecDeque};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll};
 
 /// By this jobs are woken.
@@ -70,7 +71,7 @@ impl Wake {
     }
 
     fn waiting(&self) -> MutexGuard<'_, Option<Waiting>> {
-        self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0.waiting)
     }
 }
 

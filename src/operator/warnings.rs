@@ -2,11 +2,12 @@
 //! refused for its namespace's quota or Pod Security, a service account that is not there, a volume that can't be mounted.
 
 use super::cluster::Cluster;
+use crate::shell::lock;
 use k8s_openapi::api::core::v1::Event;
 use k8s_openapi::jiff::Timestamp;
 use kube::{Error, ResourceExt};
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 /// Least time between two questions about one object.
@@ -25,14 +26,14 @@ impl Warnings {
             return Ok(known);
         }
         let found = newest(cluster.warnings(namespace, uid).await?);
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = lock(&self.0);
         all.retain(|_, (at, _)| at.elapsed() < MEMORY);
         all.insert(uid.to_owned(), (Instant::now(), found.clone()));
         Ok(found)
     }
 
     fn known(&self, uid: &str) -> Option<Option<String>> {
-        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let all = lock(&self.0);
         let (at, found) = all.get(uid)?;
         (at.elapsed() < INTERVAL).then(|| found.clone())
     }
