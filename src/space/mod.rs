@@ -3,11 +3,14 @@
 //! A [`SearchSpace`] cannot be built wrong: constructors return every reason at once. Later code never re-checks.
 #![deny(clippy::disallowed_methods)]
 
+mod domain;
 mod parameter;
 mod point;
 mod search_space;
 mod validity;
 
-pub use parameter::{Domain, InvalidParameter, Parameter, Scale};
+pub use domain::{Domain, Scale};
+pub use parameter::Parameter;
 pub use point::{Point, Value};
-pub use search_space::{Column, SearchSpace};
+pub use search_space::SearchSpace;
+pub use validity::InvalidParameter;

@@ -1,55 +1,8 @@
 //! One parameter: a name and a domain, and the way from a value to the unit interval and back.
 
+use super::domain::Domain;
 use super::point::Value;
-use super::validity::faults;
-
-/// How distances are measured inside a numeric range.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Scale {
-    /// Equal differences are equally far apart.
-    #[default]
-    Linear,
-    /// Equal ratios are equally far apart; needs `min > 0`.
-    Log,
-    /// Equal ratios of the distance to one are equally far apart; needs `0 <= min` and `max < 1`.
-    /// Meant for values close to one, such as a momentum: 0.9, 0.99, 0.999.
-    ReverseLog,
-}
-
-/// The values that a parameter may take.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Domain {
-    /// Any double in `min..=max`.
-    Double {
-        /// Smallest value.
-        min: f64,
-        /// Largest value.
-        max: f64,
-        /// How distances are measured.
-        scale: Scale,
-    },
-    /// `min, min + step, …` up to `max`.
-    Integer {
-        /// Smallest value.
-        min: i64,
-        /// Largest value; reached only where a whole number of steps leads there.
-        max: i64,
-        /// Distance between neighbours, at least 1.
-        step: i64,
-        /// How distances are measured.
-        scale: Scale,
-    },
-    /// Numbers with an order but no metric: neighbours are equally far apart.
-    Discrete {
-        /// The values, ascending and distinct.
-        values: Vec<f64>,
-    },
-    /// Words without an order: any two are equally far apart.
-    Categorical {
-        /// The values, distinct.
-        values: Vec<String>,
-    },
-}
+use super::validity::{InvalidParameter, faults};
 
 /// A named [`Domain`], valid by construction.
 #[derive(Clone, Debug, PartialEq)]
@@ -58,23 +11,7 @@ pub struct Parameter {
     domain: Domain,
 }
 
-/// Why a domain is not one. `field` is relative to the parameter, such as `double.min`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct InvalidParameter {
-    /// The field at fault, relative to the parameter.
-    pub field: String,
-    /// What is wrong with it and what would be right.
-    pub message: String,
-}
-
 impl Parameter {
-    /// Most values that a discrete or categorical parameter may list.
-    pub const MAX_VALUES: usize = 100;
-
-    /// How far from its position, as a share of the range, a double may lie for the sake of fewer digits: far below what
-    /// any training run could tell apart, and people read, type and compare `6.471e-5`.
-    pub const RESOLUTION: f64 = 2e-4;
-
     /// Builds a parameter, or says everything that is wrong with it.
     pub fn new(name: impl Into<String>, domain: Domain) -> Result<Self, Vec<InvalidParameter>> {
         let name = name.into();
@@ -145,7 +82,7 @@ impl Parameter {
 
     /// The value nearest to a position; positions outside `[0, 1]` are clamped.
     ///
-    /// Doubles are rounded to as many digits as keep them within [`Self::RESOLUTION`] of the position.
+    /// Doubles are rounded to as many digits as keep them within the resolution of the position.
     pub fn from_unit(&self, u: f64) -> Value {
         let u = u.clamp(0.0, 1.0);
         match &self.domain {
@@ -186,59 +123,6 @@ impl Parameter {
     }
 }
 
-impl Scale {
-    fn position(self, x: f64, min: f64, max: f64) -> f64 {
-        if max <= min {
-            return 0.0;
-        }
-        let warp = |v: f64| match self {
-            Self::Linear => v,
-            Self::Log => libm::log(v),
-            Self::ReverseLog => -libm::log(1.0 - v),
-        };
-        ((warp(x) - warp(min)) / (warp(max) - warp(min))).clamp(0.0, 1.0)
-    }
-
-    /// The value at a position, rounded within [`Parameter::RESOLUTION`]; the ends of the range are themselves, and a
-    /// rounded value stays where it is when it is rounded again.
-    fn rounded_at(self, u: f64, min: f64, max: f64) -> f64 {
-        let exact = self.value_at(u, min, max).clamp(min, max);
-        // A change by this much, of the value or in proportion to it, moves the position by the resolution.
-        let twice = 2.0 * Parameter::RESOLUTION;
-        let decimals = |tolerance: f64| libm::ceil(-libm::log10(tolerance)).clamp(0.0, 300.0) as usize;
-        let exponent = |x: f64| libm::floor(libm::log10(x));
-        let rounded = match self {
-            Self::Linear => format!("{exact:.*}", decimals(twice * (max - min))),
-            Self::Log => format!("{exact:.*e}", decimals(twice * libm::log(max / min))),
-            Self::ReverseLog => {
-                let digits = decimals(twice * libm::log((1.0 - min) / (1.0 - max)));
-                format!("{exact:.*}", digits + (-exponent(1.0 - exact)).max(0.0) as usize)
-            }
-        };
-        let inside = 0.0 < u && u < 1.0;
-        rounded
-            .parse()
-            .ok()
-            .filter(|x| inside && min <= *x && *x <= max)
-            .unwrap_or(match u {
-                0.0 => min,
-                1.0 => max,
-                _ => exact,
-            })
-    }
-
-    fn value_at(self, u: f64, min: f64, max: f64) -> f64 {
-        match self {
-            Self::Linear => min + u * (max - min),
-            Self::Log => libm::exp(libm::log(min) + u * (libm::log(max) - libm::log(min))),
-            Self::ReverseLog => {
-                let (a, b) = (-libm::log(1.0 - min), -libm::log(1.0 - max));
-                1.0 - libm::exp(-(a + u * (b - a)))
-            }
-        }
-    }
-}
-
 fn even(index: usize, n_levels: usize) -> f64 {
     if n_levels < 2 {
         0.0
@@ -254,6 +138,7 @@ fn nearest_level(u: f64, n_levels: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::space::domain::{RESOLUTION, Scale};
 
     fn double(min: f64, max: f64, scale: Scale) -> Parameter {
         Parameter::new("x", Domain::Double { min, max, scale }).unwrap()
@@ -285,7 +170,7 @@ mod tests {
         for i in 0..=1000 {
             let u = f64::from(i) / 1000.0;
             let x = lr.from_unit(u);
-            assert!((lr.to_unit(&x).unwrap() - u).abs() <= Parameter::RESOLUTION);
+            assert!((lr.to_unit(&x).unwrap() - u).abs() <= RESOLUTION);
             assert!(x.to_string().len() <= 10, "{x}");
         }
     }
@@ -314,24 +199,5 @@ mod tests {
         assert_eq!(p.from_unit(1.0), Value::Integer(7));
         assert_eq!(p.to_unit(&Value::Integer(7)), Some(1.0));
         assert_eq!(p.to_unit(&Value::Integer(8)), None);
-    }
-
-    #[test]
-    fn every_fault_is_said_at_once() {
-        let domain = Domain::Double {
-            min: 0.0,
-            max: -1.0,
-            scale: Scale::Log,
-        };
-        let faults = Parameter::new("9lives", domain).unwrap_err();
-        let fields: Vec<_> = faults.iter().map(|f| f.field.as_str()).collect();
-        assert_eq!(fields, ["name", "double.min", "double.min"]);
-    }
-
-    #[test]
-    fn unordered_duplicates_are_named() {
-        let values = ["adamw", "lamb", "adamw"].map(String::from).to_vec();
-        let faults = Parameter::new("optim", Domain::Categorical { values }).unwrap_err();
-        assert_eq!(faults[0].field, "categorical.values[2]");
     }
 }

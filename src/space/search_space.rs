@@ -9,19 +9,7 @@ pub struct SearchSpace {
     parameters: Vec<Parameter>,
 }
 
-/// What an optimizer must know of one column of the unit cube.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Column {
-    /// Number of legal positions; `None` where every position is legal.
-    pub levels: Option<usize>,
-    /// Whether neighbouring positions are alike.
-    pub ordered: bool,
-}
-
 impl SearchSpace {
-    /// Most parameters that one space may have.
-    pub const MAX_PARAMETERS: usize = 30;
-
     /// Joins parameters; returns the first name that occurs twice as an error.
     pub fn new(parameters: Vec<Parameter>) -> Result<Self, String> {
         for (i, p) in parameters.iter().enumerate() {
@@ -40,17 +28,6 @@ impl SearchSpace {
     /// Number of columns of the unit cube.
     pub fn dimension(&self) -> usize {
         self.parameters.len()
-    }
-
-    /// The columns of the unit cube, in the parameters' order.
-    pub fn columns(&self) -> Vec<Column> {
-        self.parameters
-            .iter()
-            .map(|p| Column {
-                levels: p.levels(),
-                ordered: p.ordered(),
-            })
-            .collect()
     }
 
     /// Place of a point in the unit cube; `None` if it is not a point of this space.

@@ -1,11 +1,23 @@
 //! What makes a parameter valid, and every reason why one is not.
 
-use super::parameter::{Domain, InvalidParameter, Parameter, Scale};
+use super::domain::{Domain, Scale};
 
-const MAX_VALUES: usize = Parameter::MAX_VALUES;
+/// Values that a discrete or categorical parameter may list.
+const MAX_VALUES: usize = 100;
+/// Every integer up to this is exact as a double, so that positions can be computed.
+const MAX_INTEGER: i64 = 1 << 53;
+
+/// Why a domain is not one. `field` is relative to the parameter, such as `double.min`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InvalidParameter {
+    /// The field at fault, relative to the parameter.
+    pub field: String,
+    /// What is wrong with it and what would be right.
+    pub message: String,
+}
 
 /// Every reason why this is no parameter; none if it is one.
-pub fn faults(name: &str, domain: &Domain) -> Vec<InvalidParameter> {
+pub(super) fn faults(name: &str, domain: &Domain) -> Vec<InvalidParameter> {
     let mut faults = Vec::new();
     if !is_identifier(name) {
         faults.push(invalid(
@@ -78,11 +90,9 @@ fn check_range(kind: &str, min: f64, max: f64, scale: Scale) -> Vec<InvalidParam
 }
 
 fn check_integer(min: i64, max: i64, step: i64, scale: Scale) -> Vec<InvalidParameter> {
-    // Every integer in this range is exact as a double, so that positions can be computed.
-    const LARGEST: i64 = 1 << 53;
     let mut faults = Vec::new();
     for (name, x) in [("integer.min", min), ("integer.max", max)] {
-        if x.abs() > LARGEST {
+        if x.abs() > MAX_INTEGER {
             faults.push(invalid(
                 name,
                 format!("{x} is beyond 2^53, the largest exact integer"),
@@ -152,8 +162,32 @@ fn check_count(field: &str, n: usize) -> Vec<InvalidParameter> {
     match n {
         0 => vec![invalid(field, "no value to choose: list at least one")],
         n if n > MAX_VALUES => {
-            vec![invalid(field, format!("{n} values: at most {}", MAX_VALUES))]
+            vec![invalid(field, format!("{n} values: at most {MAX_VALUES}"))]
         }
         _ => vec![],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_fault_is_said_at_once() {
+        let domain = Domain::Double {
+            min: 0.0,
+            max: -1.0,
+            scale: Scale::Log,
+        };
+        let faults = faults("9lives", &domain);
+        let fields: Vec<_> = faults.iter().map(|f| f.field.as_str()).collect();
+        assert_eq!(fields, ["name", "double.min", "double.min"]);
+    }
+
+    #[test]
+    fn unordered_duplicates_are_named() {
+        let values = ["adamw", "lamb", "adamw"].map(String::from).to_vec();
+        let faults = faults("optim", &Domain::Categorical { values });
+        assert_eq!(faults[0].field, "categorical.values[2]");
     }
 }
