@@ -5,7 +5,7 @@ mod optimizing;
 
 use optimizing::*;
 use tuning_operator::optimizer::{
-    Observation, Outcome, Proposal, Role, Strategy as Way, believe, hyperband_trials, recommend,
+    Observation, Outcome, Proposal, Role, Strategy as Way, hyperband_trials, predict, recommend,
 };
 use tuning_operator::space::{Point, Scale, Value};
 
@@ -26,8 +26,8 @@ fn a_model_finds_the_peak_and_says_how_good_it_is() {
             advice.low - 0.02 <= truth && truth <= advice.high + 0.02,
             "{advice:?} {truth}"
         );
-        let belief = believe(&job.request(1), std::slice::from_ref(&advice.point)).unwrap()[0];
-        assert!((belief.mean - advice.mean).abs() < 1e-6);
+        let prediction = predict(&job.request(1), std::slice::from_ref(&advice.point)).unwrap()[0];
+        assert!((prediction.mean - advice.mean).abs() < 1e-6);
         let last = &job.ask(1)[0].why;
         assert_eq!(last.role, Role::Exploit);
         assert!((last.models.iter().map(|m| m.weight).sum::<f64>() - 1.0).abs() < 1e-12);

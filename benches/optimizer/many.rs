@@ -8,7 +8,7 @@ mod problems;
 
 use problems::{PROBLEMS, Problem, noise};
 use tuning_operator::optimizer::{
-    Goal, Limits, Observation, Outcome, Request, Strategy, believe, recommend, recommend_within, suggest,
+    Goal, Limits, Observation, Outcome, Request, Strategy, predict, recommend, recommend_within, suggest,
     suggest_within,
 };
 use tuning_operator::space::{Point, SearchSpace};
@@ -115,13 +115,13 @@ fn cost(n: usize) {
         let ask = |k: usize| seconds_of(|| suggest(&request(&space, &history, k, 4 * n, 1)));
         let points: Vec<Point> = history.iter().map(|o| o.point.clone()).collect();
         println!(
-            "{:9} {} n = {n:4}: ask for 1 {:.3}, ask for 3 {:.3}, recommend {:.3}, believe {:.3} CPU s",
+            "{:9} {} n = {n:4}: ask for 1 {:.3}, ask for 3 {:.3}, recommend {:.3}, predict {:.3} CPU s",
             problem.name,
             if failing { "failing" } else { "       " },
             ask(1),
             ask(3),
             seconds_of(|| recommend(&request(&space, &history, 1, n, 1))),
-            seconds_of(|| believe(&request(&space, &history, 1, n, 1), &points)),
+            seconds_of(|| predict(&request(&space, &history, 1, n, 1), &points)),
         );
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::api::Fault;
 use crate::local::{Event, Ledger, RunDir, read_journal, write_whole};
-use crate::optimizer::believe;
+use crate::optimizer::predict;
 use crate::tuning::{recommend, status, with_request};
 use crate::view::{self, Plot, RunView};
 use jiff::Timestamp;
@@ -93,13 +93,14 @@ pub fn plot_of(view: &RunView, parameter: Option<&str>) -> Result<Option<Plot>, 
         return Ok(None);
     }
     let points = view::slice(view, index, CURVE_POINTS);
-    let beliefs = with_request(&view.snapshot, 1, |request| believe(request, &points)).unwrap_or_default();
-    let points = if beliefs.is_empty() {
+    let predictions =
+        with_request(&view.snapshot, 1, |request| predict(request, &points)).unwrap_or_default();
+    let points = if predictions.is_empty() {
         &[]
     } else {
         points.as_slice()
     };
-    Ok(Plot::new(view, index, points, &beliefs))
+    Ok(Plot::new(view, index, points, &predictions))
 }
 
 /// Columns of the terminal, where standard output is one.

@@ -8,9 +8,9 @@
 use super::gp::{Model, Posterior};
 use super::improvement::{FAR, Improvement, log_far};
 use super::kernel::Covariance;
-use super::lanes::{self, Lane, in_lanes, solved_squares};
 use super::linalg::{Cholesky, dot};
 use super::random::Random;
+use super::simd::{self, Lane, in_lanes, solved_squares};
 
 /// Posterior samples for each model.
 const SAMPLES: usize = 16;
@@ -191,7 +191,7 @@ impl<'a> SampledModel<'a> {
                 .iter()
                 .map(|p| self.covariance.lanes(columns, p)),
         );
-        let means: Vec<Lane> = self.samples.iter().map(|s| lanes::dot(&s.alpha, rows)).collect();
+        let means: Vec<Lane> = self.samples.iter().map(|s| simd::dot(&s.alpha, rows)).collect();
         let squares = solved_squares(&self.factor, rows);
         let variance = self.covariance.variance_lanes(columns);
         std::array::from_fn(|k| {

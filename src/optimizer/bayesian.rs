@@ -1,16 +1,16 @@
 //! The Bayesian strategy: start-up points, then noisy expected improvement, at last the maximum of the posterior mean.
 
 use super::acquisition::NoisyEi;
-use super::columns::{Columns, same};
+use super::dimensions::{Dimensions, same};
+use super::evaluated::Evaluated;
 use super::feasibility::Feasibility;
 use super::gp::Posterior;
 use super::kept::Limits;
-use super::known::Known;
 use super::maximize::maximize;
 use super::random::Random;
-use super::sampled::startup_place;
-use super::tried::Tried;
-use super::{Belief, Proposal, Recommendation, Request, Role, Why};
+use super::space_filling::startup_place;
+use super::training_data::TrainingData;
+use super::{Prediction, Proposal, Recommendation, Request, Role, Why};
 use crate::space::Point;
 
 /// Start-up points before the first model, where nothing is known from earlier jobs.
@@ -22,40 +22,40 @@ const NINETY: f64 = 1.644_853_626_951_472_2;
 
 /// The next points; fewer only where every point of a discrete space has failed or is under way.
 pub fn suggest(request: &Request, limits: Limits) -> Vec<Proposal> {
-    let known = Known::of(request, limits);
-    let has_prior = known.as_ref().is_some_and(|k| k.n_prior > 0);
+    let data = TrainingData::of(request, limits);
+    let has_prior = data.as_ref().is_some_and(|data| data.n_prior > 0);
     let n_startup = if has_prior {
         0
     } else {
         STARTUP.max(request.parallel as usize)
     };
     let n_asked = request.history.len() + request.pending.len();
-    let n_first = if known.is_some() {
+    let n_first = if data.is_some() {
         n_startup.saturating_sub(n_asked)
     } else {
         request.n
     };
-    let mut tried = Tried::of(request);
-    let mut proposals = startup(request, &mut tried, n_first.min(request.n), 0);
-    if let Some(known) = known.filter(|_| n_first < request.n) {
+    let mut evaluated = Evaluated::of(request);
+    let mut proposals = startup(request, &mut evaluated, n_first.min(request.n), 0);
+    if let Some(data) = data.filter(|_| n_first < request.n) {
         let chosen = proposals
             .iter()
             .filter_map(|p| request.space.to_unit(&p.point))
             .collect();
         let n = request.n - proposals.len();
-        proposals.extend(model_based(request, &known, &mut tried, chosen, n));
+        proposals.extend(model_based(request, &data, &mut evaluated, chosen, n));
         // A model that could not be fitted, or sees nowhere to go, does not hold the job up.
         let missing = request.n - proposals.len();
-        proposals.extend(startup(request, &mut tried, missing, proposals.len()));
+        proposals.extend(startup(request, &mut evaluated, missing, proposals.len()));
     }
     proposals
 }
 
-fn startup(request: &Request, tried: &mut Tried, n: usize, n_chosen: usize) -> Vec<Proposal> {
-    let columns = Columns::of(request.space);
+fn startup(request: &Request, evaluated: &mut Evaluated, n: usize, n_chosen: usize) -> Vec<Proposal> {
+    let dimensions = Dimensions::of(request.space);
     let next = |i: usize| {
-        let point = tried.next(request, |number| startup_place(&columns, request.seed, number))?;
-        tried.add(point.clone());
+        let point = evaluated.next(request, |number| startup_place(&dimensions, request.seed, number))?;
+        evaluated.add(point.clone());
         Some(Proposal {
             point,
             resource: None,
@@ -68,45 +68,45 @@ fn startup(request: &Request, tried: &mut Tried, n: usize, n_chosen: usize) -> V
 /// `n` points by the model, given those of the same batch that are `chosen` already; fewer if it sees nowhere to go.
 fn model_based(
     request: &Request,
-    known: &Known,
-    tried: &mut Tried,
+    data: &TrainingData,
+    evaluated: &mut Evaluated,
     chosen: Vec<Vec<f64>>,
     n: usize,
 ) -> Vec<Proposal> {
     let n_asked = request.history.len() + request.pending.len() + chosen.len();
     let mut random = Random::new(&[request.seed, request.history.len() as u64, n_asked as u64]);
     let mut under_way: Vec<Vec<f64>> = pending_places(request).into_iter().chain(chosen).collect();
-    let Some(posterior) = known.posterior() else {
+    let Some(posterior) = data.posterior() else {
         return vec![];
     };
     let room = under_way.len() + n;
-    let Some(mut acquisition) = NoisyEi::new(&posterior, &known.counts(), room, &mut random) else {
+    let Some(mut acquisition) = NoisyEi::new(&posterior, &data.eligible_for_best(), room, &mut random) else {
         return vec![];
     };
     under_way
         .iter()
         .for_each(|place| acquisition.add(place, &mut random));
-    let feasibility = known.feasibility();
+    let feasibility = data.feasibility();
     let view = View {
         request,
-        known,
+        data,
         posterior: &posterior,
         feasibility: &feasibility,
     };
-    let mut anchors = known.anchors(|places| view.means(places));
+    let mut anchors = data.anchors(|places| view.means(places));
     let n_anchors = anchors.len();
     let mut proposals = Vec::new();
     for i in 0..n {
         let explore = (n_asked + i < exploit_from(request)).then_some(&acquisition);
-        let found = view.highest(explore, tried, &under_way, &anchors, &mut random);
+        let found = view.highest(explore, evaluated, &under_way, &anchors, &mut random);
         let Some((place, height)) = found else { break };
         let point = request.space.from_unit(&place);
-        if !tried.may_repeat(&point) {
+        if !evaluated.may_repeat(&point) {
             break;
         }
-        let gain = explore.map(|_| height - feasibility.odds(&place));
+        let gain = explore.map(|_| height - feasibility.log_penalty(&place));
         let why = view.why(&place, gain, under_way.len());
-        tried.add(point.clone());
+        evaluated.add(point.clone());
         proposals.push(Proposal {
             point,
             resource: None,
@@ -140,7 +140,7 @@ fn exploit_from(request: &Request) -> usize {
 /// What the models say of the space.
 struct View<'a> {
     request: &'a Request<'a>,
-    known: &'a Known,
+    data: &'a TrainingData,
     posterior: &'a Posterior<'a>,
     feasibility: &'a Feasibility<'a>,
 }
@@ -155,15 +155,15 @@ impl View<'_> {
     fn highest(
         &self,
         acquisition: Option<&NoisyEi>,
-        tried: &Tried,
+        evaluated: &Evaluated,
         under_way: &[Vec<f64>],
         anchors: &[Vec<f64>],
         random: &mut Random,
     ) -> Option<(Vec<f64>, f64)> {
         let space = self.request.space;
-        let no_repeats = space.is_discrete() && tried.leaves_any(space);
+        let no_repeats = space.is_discrete() && evaluated.leaves_any(space);
         let closed =
-            |p: &[f64]| under_way.iter().any(|u| same(u, p)) || no_repeats && self.known.was_tried(p);
+            |p: &[f64]| under_way.iter().any(|u| same(u, p)) || no_repeats && self.data.was_evaluated(p);
         let open = |heights: Vec<f64>, places: &[Vec<f64>]| -> Vec<f64> {
             let heights = heights.into_iter().zip(places);
             heights
@@ -174,30 +174,30 @@ impl View<'_> {
             None => open(self.means(places), places),
             Some(acquisition) => {
                 let gains = acquisition.log_values(places).into_iter().zip(places);
-                let gains = gains.map(|(gain, p)| gain + self.feasibility.odds(p));
+                let gains = gains.map(|(gain, p)| gain + self.feasibility.log_penalty(p));
                 open(gains.collect(), places)
             }
         };
-        maximize(&self.known.columns, anchors, random, height)
+        maximize(&self.data.dimensions, anchors, random, height)
     }
 
     /// Why this place was chosen; without a gain it was for its mean.
     fn why(&self, place: &[f64], gain: Option<f64>, n_pending: usize) -> Why {
         let (mean, sd) = self.posterior.mean_and_sd(place);
-        let scaling = &self.known.scaling;
-        let (low, high) = scaling.interval(mean, sd);
+        let transform = &self.data.transform;
+        let (low, high) = transform.interval(mean, sd);
         Why {
             role: if gain.is_none() {
                 Role::Exploit
             } else {
                 Role::Explore
             },
-            mean: Some(scaling.to_value(mean)),
+            mean: Some(transform.to_value(mean)),
             sd: Some((high - low) / 2.0),
             acquisition: gain,
             feasibility: Some(self.feasibility.probability(place)),
             n_observed: self.request.history.len() as u32,
-            n_left_out: self.known.n_left_out as u32,
+            n_left_out: self.data.n_left_out as u32,
             n_pending: n_pending as u32,
             models: self.posterior.why(),
         }
@@ -229,50 +229,50 @@ pub fn recommend(request: &Request, limits: Limits) -> Option<Recommendation> {
         prior: &[],
         ..*request
     };
-    let known = Known::of(&own, limits).filter(|k| k.n_final >= 2)?;
-    let posterior = known.posterior()?;
-    let feasibility = known.feasibility();
+    let data = TrainingData::of(&own, limits).filter(|data| data.n_final >= 2)?;
+    let posterior = data.posterior()?;
+    let feasibility = data.feasibility();
     let guarded = |places: &[Vec<f64>]| {
-        let beliefs = places.iter().map(|p| posterior.mean_and_sd(p));
-        feasibility.walled(beliefs.map(|(mean, sd)| mean - sd).collect(), places)
+        let predictions = places.iter().map(|p| posterior.mean_and_sd(p));
+        feasibility.walled(predictions.map(|(mean, sd)| mean - sd).collect(), places)
     };
     let mut random = Random::new(&[request.seed, request.history.len() as u64, u64::MAX]);
-    let place = if feasibility.any_failed() || !known.is_whole() {
-        let places: Vec<Vec<f64>> = known.final_places().cloned().collect();
+    let place = if feasibility.any_failed() || !data.is_whole() {
+        let places: Vec<Vec<f64>> = data.final_places().cloned().collect();
         let rated = guarded(&places).into_iter().zip(places);
         rated.reduce(|a, b| if b.0 > a.0 { b } else { a })?.1
     } else {
-        maximize(&known.columns, &known.anchors(guarded), &mut random, guarded)?.0
+        maximize(&data.dimensions, &data.anchors(guarded), &mut random, guarded)?.0
     };
     let point = request.space.from_unit(&place);
-    let belief = belief(&known, &posterior, &place);
+    let prediction = prediction(&data, &posterior, &place);
     Some(Recommendation {
         point,
-        mean: belief.mean,
-        low: belief.low,
-        high: belief.high,
+        mean: prediction.mean,
+        low: prediction.low,
+        high: prediction.high,
     })
 }
 
-/// Belief at some points.
-pub fn believe(request: &Request, points: &[Point], limits: Limits) -> Option<Vec<Belief>> {
+/// Predictions at some points.
+pub fn predict(request: &Request, points: &[Point], limits: Limits) -> Option<Vec<Prediction>> {
     let own = Request {
         prior: &[],
         ..*request
     };
-    let known = Known::of(&own, limits)?;
-    let posterior = known.posterior()?;
+    let data = TrainingData::of(&own, limits)?;
+    let posterior = data.posterior()?;
     points
         .iter()
-        .map(|p| Some(belief(&known, &posterior, &request.space.to_unit(p)?)))
+        .map(|p| Some(prediction(&data, &posterior, &request.space.to_unit(p)?)))
         .collect()
 }
 
-fn belief(known: &Known, posterior: &Posterior, place: &[f64]) -> Belief {
+fn prediction(data: &TrainingData, posterior: &Posterior, place: &[f64]) -> Prediction {
     let (mean, sd) = posterior.mean_and_sd(place);
-    let (low, high) = known.scaling.interval(mean, NINETY * sd);
-    Belief {
-        mean: known.scaling.to_value(mean),
+    let (low, high) = data.transform.interval(mean, NINETY * sd);
+    Prediction {
+        mean: data.transform.to_value(mean),
         low,
         high,
     }

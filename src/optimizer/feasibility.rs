@@ -6,7 +6,7 @@
 //!
 //! A Beta estimate with the overall rate as its prior, smoothed over the cube with length scale `l = 0.15 sqrt(d)`.
 
-use super::columns::{Columns, same};
+use super::dimensions::{Dimensions, same};
 use super::kernel::{Kernel, squared_difference};
 
 /// How the wall grows with the square of `-ln 2P`.
@@ -15,7 +15,7 @@ const STEEPNESS: f64 = 4.0;
 /// What is known of failures.
 #[derive(Clone, Debug)]
 pub struct Feasibility<'a> {
-    columns: &'a Columns,
+    dimensions: &'a Dimensions,
     places: Vec<(Vec<f64>, bool)>,
     prior: f64,
     any_failed: bool,
@@ -23,11 +23,11 @@ pub struct Feasibility<'a> {
 
 impl<'a> Feasibility<'a> {
     /// From the places of all finished trials and whether they succeeded.
-    pub fn new(columns: &'a Columns, places: Vec<(Vec<f64>, bool)>) -> Self {
+    pub fn new(dimensions: &'a Dimensions, places: Vec<(Vec<f64>, bool)>) -> Self {
         let n_ok = places.iter().filter(|(_, ok)| *ok).count();
         let prior = (n_ok as f64 + 1.0) / (places.len() as f64 + 1.0);
         Self {
-            columns,
+            dimensions,
             any_failed: n_ok < places.len(),
             prior,
             places,
@@ -49,12 +49,12 @@ impl<'a> Feasibility<'a> {
         if !self.any_failed {
             return 1.0;
         }
-        let precision = 1.0 / (0.15 * 0.15 * self.columns.n_varying() as f64);
+        let precision = 1.0 / (0.15 * 0.15 * self.dimensions.n_varying() as f64);
         let (mut weight, mut successes) = (2.0, 2.0 * self.prior);
         for (other, ok) in &self.places {
             let squares = place.iter().zip(other).enumerate();
             let r2: f64 = squares
-                .map(|(j, (a, b))| squared_difference(*a, *b, self.columns.is_ordered(j)))
+                .map(|(j, (a, b))| squared_difference(*a, *b, self.dimensions.is_ordered(j)))
                 .sum();
             let k = Kernel::Rbf.correlation(r2 * precision);
             weight += k;
@@ -95,7 +95,7 @@ impl<'a> Feasibility<'a> {
     }
 
     /// What is added to the logarithm of an improvement: that of the probability, and the wall.
-    pub fn odds(&self, place: &[f64]) -> f64 {
+    pub fn log_penalty(&self, place: &[f64]) -> f64 {
         let log_probability = self.log_probability(place);
         log_probability + self.wall_at(log_probability)
     }
@@ -114,10 +114,13 @@ mod tests {
             scale: Scale::Linear,
         };
         let space = SearchSpace::new(vec![Parameter::new("x", domain).unwrap()]).unwrap();
-        let columns = Columns::of(&space);
+        let dimensions = Dimensions::of(&space);
         let places = |ok: bool| [0.1, 0.15, 0.2, 0.9].map(|x| (vec![x], ok || x > 0.5)).to_vec();
-        assert_eq!(Feasibility::new(&columns, places(true)).probability(&[0.15]), 1.0);
-        let feasibility = Feasibility::new(&columns, places(false));
+        assert_eq!(
+            Feasibility::new(&dimensions, places(true)).probability(&[0.15]),
+            1.0
+        );
+        let feasibility = Feasibility::new(&dimensions, places(false));
         let (among, far) = (feasibility.probability(&[0.12]), feasibility.probability(&[0.9]));
         assert!(among < 0.3 && far > 0.5, "{among} {far}");
         assert!(feasibility.wall(&[0.12]) < 0.0 && feasibility.wall(&[0.9]) == 0.0);

@@ -4,14 +4,14 @@
 //! `alpha = (K + s)^-1 y`. Then the noise-free objective has mean `k . alpha` and variance `cov(x, x) - |L^-1 k|^2`.
 
 use super::ModelWhy;
-use super::columns::Columns;
-use super::evidence::{Data, Evidence, Hyper, prior_medians};
+use super::dimensions::Dimensions;
+use super::hyperparameters::{Data, HyperparameterPosterior, Hyperparameters, prior_medians};
 use super::kernel::{Covariance, Kernel};
-use super::lanes::{self, LANES, in_lanes};
 use super::linalg::{Cholesky, dot};
+use super::simd::{self, LANES, in_lanes};
 
 /// A model with less weight than this is dropped: it would cost as much as the others.
-const LEAST_WEIGHT: f64 = 0.02;
+const MIN_WEIGHT: f64 = 0.02;
 
 /// One fitted Gaussian process.
 pub struct Model<'a> {
@@ -20,7 +20,7 @@ pub struct Model<'a> {
     /// Its share in the average.
     pub weight: f64,
     /// Its hyperparameters.
-    pub hyper: Hyper,
+    pub hyper: Hyperparameters,
     /// Its covariance function.
     pub covariance: Covariance<'a>,
     factor: Cholesky,
@@ -38,13 +38,13 @@ pub struct Posterior<'a> {
 impl<'a> Posterior<'a> {
     /// Learns hyperparameters from `fitted`, at least one value, and conditions the models on `data`; `None` if no
     /// covariance could be factored, which finite data do not cause.
-    pub fn fit(fitted: &Data, data: &'a Data, columns: &'a Columns) -> Option<Self> {
-        let evidence = Evidence::new(fitted, columns);
+    pub fn fit(fitted: &Data, data: &'a Data, dimensions: &'a Dimensions) -> Option<Self> {
+        let hyper_posterior = HyperparameterPosterior::new(fitted, dimensions);
         // What one kernel has learned of lengths and noise is near what the other will.
-        let (matern, height) = evidence.maximum(Kernel::Matern52, &prior_medians(columns))?;
+        let (matern, height) = hyper_posterior.maximum(Kernel::Matern52, &prior_medians(dimensions))?;
         let mut likeliest = vec![(Kernel::Matern52, (matern, height))];
         likeliest.extend(
-            evidence
+            hyper_posterior
                 .maximum(Kernel::Rbf, &likeliest[0].1.0)
                 .map(|rbf| (Kernel::Rbf, rbf)),
         );
@@ -57,11 +57,11 @@ impl<'a> Posterior<'a> {
         let kept = likeliest
             .into_iter()
             .map(|(kernel, (hyper, height))| (kernel, hyper, weight(height) / total));
-        let kept: Vec<_> = kept.filter(|(.., weight)| *weight > LEAST_WEIGHT).collect();
+        let kept: Vec<_> = kept.filter(|(.., weight)| *weight > MIN_WEIGHT).collect();
         let total: f64 = kept.iter().map(|(.., weight)| weight).sum();
         let models = kept
             .into_iter()
-            .map(|(kernel, hyper, w)| Model::new(kernel, hyper, w / total, data, columns));
+            .map(|(kernel, hyper, w)| Model::new(kernel, hyper, w / total, data, dimensions));
         let mut models: Vec<Model> = models.collect::<Option<_>>()?;
         models.sort_by(|a, b| b.weight.total_cmp(&a.weight));
         (!models.is_empty()).then_some(Self { models, data })
@@ -73,7 +73,7 @@ impl<'a> Posterior<'a> {
             let mut sum = [0.0; LANES];
             for m in &self.models {
                 for (p, alpha) in self.data.places.iter().zip(&m.alpha) {
-                    lanes::add_multiple(&mut sum, m.weight * alpha, &m.covariance.lanes(columns, p));
+                    simd::add_multiple(&mut sum, m.weight * alpha, &m.covariance.lanes(columns, p));
                 }
             }
             sum
@@ -112,8 +112,14 @@ impl<'a> Posterior<'a> {
 }
 
 impl<'a> Model<'a> {
-    fn new(kernel: Kernel, hyper: Hyper, weight: f64, data: &Data, columns: &'a Columns) -> Option<Self> {
-        let covariance = Covariance::new(kernel, hyper.ln_lengths(), hyper.ln_signal(), columns);
+    fn new(
+        kernel: Kernel,
+        hyper: Hyperparameters,
+        weight: f64,
+        data: &Data,
+        dimensions: &'a Dimensions,
+    ) -> Option<Self> {
+        let covariance = Covariance::new(kernel, hyper.ln_lengths(), hyper.ln_signal(), dimensions);
         let noise = libm::exp(hyper.ln_noise());
         let n = data.values.len();
         let factor = Cholesky::of(n, n, |i, j| {
@@ -157,7 +163,7 @@ mod tests {
     use super::*;
     use crate::space::{Domain, Parameter, Scale, SearchSpace};
 
-    fn columns() -> Columns {
+    fn dimensions() -> Dimensions {
         let p = Parameter::new(
             "x",
             Domain::Double {
@@ -167,19 +173,19 @@ mod tests {
             },
         )
         .unwrap();
-        Columns::of(&SearchSpace::new(vec![p]).unwrap())
+        Dimensions::of(&SearchSpace::new(vec![p]).unwrap())
     }
 
     #[test]
     fn one_value_gives_the_closed_form() {
-        let columns = columns();
+        let dimensions = dimensions();
         let data = Data {
             places: vec![vec![0.3]],
             values: vec![1.5],
             extra_noise: vec![0.0],
             is_final: vec![true],
         };
-        let posterior = Posterior::fit(&data, &data, &columns).unwrap();
+        let posterior = Posterior::fit(&data, &data, &dimensions).unwrap();
         let [m, ..] = posterior.models.as_slice() else {
             panic!()
         };
@@ -192,7 +198,7 @@ mod tests {
 
     #[test]
     fn far_from_the_data_the_model_is_unsure() {
-        let columns = columns();
+        let dimensions = dimensions();
         let places: Vec<Vec<f64>> = [0.0, 0.1, 0.2, 0.3].map(|x| vec![x]).to_vec();
         let data = Data {
             places,
@@ -200,7 +206,7 @@ mod tests {
             extra_noise: vec![0.0; 4],
             is_final: vec![true; 4],
         };
-        let posterior = Posterior::fit(&data, &data, &columns).unwrap();
+        let posterior = Posterior::fit(&data, &data, &dimensions).unwrap();
         let (near, far) = (posterior.mean_and_sd(&[0.15]).1, posterior.mean_and_sd(&[0.9]).1);
         assert!(far > 2.0 * near, "{near} {far}");
         assert!((posterior.means(&[vec![0.2]])[0] - 0.9).abs() < 0.3);

@@ -1,6 +1,6 @@
 //! Every combination once, in row-major order: the last parameter changes fastest.
 
-use super::tried::{Tried, nth};
+use super::evaluated::{Evaluated, nth};
 use super::{Proposal, Request, Role, Why};
 use crate::space::Parameter;
 
@@ -13,10 +13,10 @@ pub fn suggest(request: &Request, points_per_double: u32) -> Vec<Proposal> {
     };
     let parameters = request.space.parameters().iter();
     let size = parameters.fold(1u64, |n, p| n.saturating_mul(n_positions(p)));
-    let tried = Tried::of(request);
+    let evaluated = Evaluated::of(request);
     (0..size)
         .map(|number| nth(request.space, number, n_positions))
-        .filter(|point| tried.is_new(point))
+        .filter(|point| evaluated.is_new(point))
         .take(request.n)
         .enumerate()
         .map(|(i, point)| Proposal {

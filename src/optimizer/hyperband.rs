@@ -4,9 +4,9 @@
 //! trials of resource `max eta^-s`; of each rung the best `1 / eta` go on with `eta` times the resource. All brackets are
 //! run once. Which trial belongs to which rung follows from the order of the trials' indices, so nothing is remembered.
 
-use super::columns::Columns;
-use super::sampled::random_place;
-use super::tried::Tried;
+use super::dimensions::Dimensions;
+use super::evaluated::Evaluated;
+use super::space_filling::random_place;
 use super::{Goal, Outcome, Proposal, Request, Role, Why};
 use crate::space::Point;
 
@@ -65,18 +65,18 @@ pub fn suggest(request: &Request, min_resource: u32, max_resource: u32, eta: u32
     let rungs = rungs(min_resource, max_resource, eta);
     let entries = entries(request);
     let filled = fill(&rungs, &entries);
-    let columns = Columns::of(request.space);
-    let mut tried = Tried::of(request);
+    let dimensions = Dimensions::of(request.space);
+    let mut evaluated = Evaluated::of(request);
     let mut proposals: Vec<Proposal> = Vec::new();
     for (i, rung) in rungs.iter().enumerate() {
         // Brackets do not wait for each other; a rung waits for the one before it.
         let points = if rung.is_first {
             let missing = rung.size.saturating_sub(filled[i].len());
             let n = missing.min(request.n - proposals.len());
-            let place = |number: usize| random_place(&columns, request.seed, number);
+            let place = |number: usize| random_place(&dimensions, request.seed, number);
             let points = (0..n).map_while(|_| {
-                let point = tried.next(request, place)?;
-                tried.add(point.clone());
+                let point = evaluated.next(request, place)?;
+                evaluated.add(point.clone());
                 Some(point)
             });
             points.collect()

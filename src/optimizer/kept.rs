@@ -9,8 +9,8 @@
 //! Hyperparameters are learned from other observations: every so many-th. The best alone would teach that the objective is
 //! flatter and more even than it is, and the model would then expect too much of places where nothing was tried.
 
-use super::columns::Columns;
-use super::evidence::Data;
+use super::dimensions::Dimensions;
+use super::hyperparameters::Data;
 use super::kernel::squared_difference;
 
 /// How many observations a model takes.
@@ -41,7 +41,7 @@ const BEST: usize = 3;
 const LATEST: usize = 8;
 
 /// Positions of the observations that are kept, ascending; of `data` the first `n_prior` are of earlier jobs.
-pub fn kept(data: &Data, n_prior: usize, columns: &Columns, most: usize) -> Vec<usize> {
+pub fn kept(data: &Data, n_prior: usize, dimensions: &Dimensions, most: usize) -> Vec<usize> {
     let n = data.values.len();
     if n <= most {
         return (0..n).collect();
@@ -50,10 +50,10 @@ pub fn kept(data: &Data, n_prior: usize, columns: &Columns, most: usize) -> Vec<
         return all_own(data, n_prior, most);
     }
     let own = by_value(data, n_prior..n);
-    let mut choice = Choice::new(data, columns, most);
+    let mut choice = Choice::new(data, dimensions, most);
     choice.take(own.iter().take(most / BEST).copied());
     choice.take((n_prior..n).rev().take(most / LATEST));
-    choice.take(level_leaders(data, columns, &own));
+    choice.take(level_leaders(data, dimensions, &own));
     choice.spread(&own);
     choice.rows()
 }
@@ -88,10 +88,10 @@ fn by_value(data: &Data, rows: std::ops::Range<usize>) -> Vec<usize> {
     rows
 }
 
-/// The best observation at each level of each unordered column.
-fn level_leaders(data: &Data, columns: &Columns, by_value: &[usize]) -> Vec<usize> {
+/// The best observation at each level of each unordered dimension.
+fn level_leaders(data: &Data, dimensions: &Dimensions, by_value: &[usize]) -> Vec<usize> {
     let mut leaders = Vec::new();
-    for j in (0..columns.n()).filter(|j| !columns.is_ordered(*j)) {
+    for j in (0..dimensions.n()).filter(|j| !dimensions.is_ordered(*j)) {
         let mut levels: Vec<f64> = Vec::new();
         for &row in by_value {
             let level = data.places[row][j];
@@ -107,7 +107,7 @@ fn level_leaders(data: &Data, columns: &Columns, by_value: &[usize]) -> Vec<usiz
 /// What has been chosen so far.
 struct Choice<'a> {
     data: &'a Data,
-    columns: &'a Columns,
+    dimensions: &'a Dimensions,
     most: usize,
     n: usize,
     /// Squared distance of each observation from the nearest that is chosen; less than zero for those themselves.
@@ -115,12 +115,12 @@ struct Choice<'a> {
 }
 
 impl<'a> Choice<'a> {
-    fn new(data: &'a Data, columns: &'a Columns, most: usize) -> Self {
+    fn new(data: &'a Data, dimensions: &'a Dimensions, most: usize) -> Self {
         let gaps = vec![f64::INFINITY; data.values.len()];
         let n = 0;
         Self {
             data,
-            columns,
+            dimensions,
             most,
             n,
             gaps,
@@ -137,7 +137,7 @@ impl<'a> Choice<'a> {
             for (gap, place) in self.gaps.iter_mut().zip(&self.data.places) {
                 let squares = here.iter().zip(place).enumerate();
                 let distance: f64 = squares
-                    .map(|(j, (a, b))| squared_difference(*a, *b, self.columns.is_ordered(j)))
+                    .map(|(j, (a, b))| squared_difference(*a, *b, self.dimensions.is_ordered(j)))
                     .sum();
                 *gap = gap.min(distance);
             }
@@ -168,7 +168,7 @@ mod tests {
     use crate::space::{Domain, Parameter, Scale, SearchSpace};
 
     /// Three numbers and a word of five.
-    fn columns() -> Columns {
+    fn dimensions() -> Dimensions {
         let double = Domain::Double {
             min: 0.0,
             max: 1.0,
@@ -183,14 +183,14 @@ mod tests {
         ];
         let named = domains.into_iter().enumerate();
         let parameters = named.map(|(i, d)| Parameter::new(format!("p{i}"), d).unwrap());
-        Columns::of(&SearchSpace::new(parameters.collect()).unwrap())
+        Dimensions::of(&SearchSpace::new(parameters.collect()).unwrap())
     }
 
     /// Most are crowded near one corner with the first word; one in fifty is anywhere.
-    fn data(n: usize, columns: &Columns) -> Data {
+    fn data(n: usize, dimensions: &Dimensions) -> Data {
         let mut random = Random::new(&[5]);
         let place = |i: usize| {
-            let mut place = columns.sample(&mut random);
+            let mut place = dimensions.sample(&mut random);
             if !i.is_multiple_of(50) {
                 place[..3].iter_mut().for_each(|x| *x *= 0.05);
                 place[3] = 0.0;
@@ -209,12 +209,12 @@ mod tests {
 
     #[test]
     fn of_a_thousand_as_many_are_kept_as_the_limit_says() {
-        let columns = columns();
-        let data = data(1000, &columns);
-        let rows = kept(&data, 0, &columns, 256);
+        let dimensions = dimensions();
+        let data = data(1000, &dimensions);
+        let rows = kept(&data, 0, &dimensions, 256);
         assert_eq!(rows.len(), 256);
         assert!(rows.is_sorted_by(|a, b| a < b));
-        assert_eq!(rows, kept(&data, 0, &columns, 256));
+        assert_eq!(rows, kept(&data, 0, &dimensions, 256));
         let best = by_value(&data, 0..1000);
         assert!(best[..256 / BEST].iter().all(|row| rows.contains(row)));
         assert!((1000 - 256 / LATEST..1000).all(|row| rows.contains(&row)));
@@ -223,9 +223,9 @@ mod tests {
 
     #[test]
     fn what_is_left_out_lies_near_something_that_is_kept() {
-        let columns = columns();
-        let data = data(1000, &columns);
-        let rows = kept(&data, 0, &columns, 100);
+        let dimensions = dimensions();
+        let data = data(1000, &dimensions);
+        let rows = kept(&data, 0, &dimensions, 100);
         for place in &data.places {
             let near = |row: &usize| {
                 let other = &data.places[*row];
@@ -237,14 +237,14 @@ mod tests {
 
     #[test]
     fn every_word_is_kept_though_there_is_room_for_few() {
-        let columns = columns();
-        let mut data = data(1000, &columns);
+        let dimensions = dimensions();
+        let mut data = data(1000, &dimensions);
         // Words that are worse than all else, long ago.
         for (row, word) in [(3, 0.25), (4, 0.5), (6, 0.75), (7, 1.0)] {
             data.places[row][3] = word;
             data.values[row] = -1000.0;
         }
-        let rows = kept(&data, 0, &columns, 12);
+        let rows = kept(&data, 0, &dimensions, 12);
         assert_eq!(rows.len(), 12);
         for word in [0.0, 0.25, 0.5, 0.75, 1.0] {
             assert!(rows.iter().any(|row| data.places[*row][3] == word), "{word}");
@@ -253,11 +253,11 @@ mod tests {
 
     #[test]
     fn below_the_limit_everything_is_kept_and_earlier_jobs_make_room_first() {
-        let columns = columns();
-        let data = data(60, &columns);
-        assert_eq!(kept(&data, 20, &columns, 60), (0..60).collect::<Vec<_>>());
+        let dimensions = dimensions();
+        let data = data(60, &dimensions);
+        assert_eq!(kept(&data, 20, &dimensions, 60), (0..60).collect::<Vec<_>>());
         assert_eq!(sampled(&data, 20, 60), (0..60).collect::<Vec<_>>());
-        let rows = kept(&data, 20, &columns, 50);
+        let rows = kept(&data, 20, &dimensions, 50);
         assert_eq!(rows, sampled(&data, 20, 50));
         assert_eq!(rows.len(), 50);
         assert!((20..60).all(|row| rows.contains(&row)));
@@ -267,6 +267,6 @@ mod tests {
             .fold(f64::INFINITY, f64::min);
         let left = (0..20).filter(|row| !rows.contains(row));
         assert!(left.map(|r| data.values[r]).all(|v| v <= worst_kept));
-        assert!(kept(&data, 20, &columns, 30).iter().all(|row| *row >= 20));
+        assert!(kept(&data, 20, &dimensions, 30).iter().all(|row| *row >= 20));
     }
 }

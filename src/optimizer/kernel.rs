@@ -5,11 +5,11 @@
 //! ```
 //!
 //! The second term is a quadratic trend with a fixed prior variance: a peak somewhere inside is what is to be expected of
-//! a hyperparameter. Unordered columns take no part in it, and in `r` two of their levels are either equal or one apart.
+//! a hyperparameter. Unordered dimensions take no part in it, and in `r` two of their levels are either equal or one apart.
 
-use super::columns::Columns;
+use super::dimensions::Dimensions;
 use super::exponential::exp;
-use super::lanes::{LANES, Lane};
+use super::simd::{LANES, Lane};
 
 /// Prior variance of each coefficient of the trend.
 const TREND: f64 = 0.3;
@@ -76,18 +76,18 @@ pub struct Covariance<'a> {
     pub inverse_squares: Vec<f64>,
     /// Variance of the stationary part.
     pub signal: f64,
-    columns: &'a Columns,
+    dimensions: &'a Dimensions,
 }
 
 impl<'a> Covariance<'a> {
     /// `ln_lengths` are the logarithms of the length scales, `ln_signal` that of the signal variance.
-    pub fn new(kernel: Kernel, ln_lengths: &[f64], ln_signal: f64, columns: &'a Columns) -> Self {
+    pub fn new(kernel: Kernel, ln_lengths: &[f64], ln_signal: f64, dimensions: &'a Dimensions) -> Self {
         let inverse_squares = ln_lengths.iter().map(|l| libm::exp(-2.0 * l)).collect();
         Self {
             kernel,
             inverse_squares,
             signal: libm::exp(ln_signal),
-            columns,
+            dimensions,
         }
     }
 
@@ -95,14 +95,14 @@ impl<'a> Covariance<'a> {
     pub fn of(&self, a: &[f64], b: &[f64]) -> f64 {
         let mut r2 = 0.0;
         for (j, weight) in self.inverse_squares.iter().enumerate() {
-            r2 += weight * squared_difference(a[j], b[j], self.columns.is_ordered(j));
+            r2 += weight * squared_difference(a[j], b[j], self.dimensions.is_ordered(j));
         }
-        self.signal * self.kernel.correlation(r2) + trend(a, b, self.columns)
+        self.signal * self.kernel.correlation(r2) + trend(a, b, self.dimensions)
     }
 
     /// Variance at a place.
     pub fn variance(&self, a: &[f64]) -> f64 {
-        self.signal + trend(a, a, self.columns)
+        self.signal + trend(a, a, self.dimensions)
     }
 
     /// Variances at several places, given column by column.
@@ -111,7 +111,7 @@ impl<'a> Covariance<'a> {
         for (_, column) in columns
             .iter()
             .enumerate()
-            .filter(|(j, _)| self.columns.is_ordered(*j))
+            .filter(|(j, _)| self.dimensions.is_ordered(*j))
         {
             for k in 0..LANES {
                 let square = (2.0 * column[k] - 1.0) * (2.0 * column[k] - 1.0);
@@ -125,7 +125,7 @@ impl<'a> Covariance<'a> {
     pub fn lanes(&self, columns: &[Lane], b: &[f64]) -> Lane {
         let (mut r2, mut sum) = ([0.0; LANES], [0.0; LANES]);
         for (j, column) in columns.iter().enumerate() {
-            let ordered = self.columns.is_ordered(j);
+            let ordered = self.dimensions.is_ordered(j);
             let weight = self.inverse_squares[j];
             if ordered {
                 let v = 2.0 * b[j] - 1.0;
@@ -146,7 +146,7 @@ impl<'a> Covariance<'a> {
     }
 }
 
-/// Squared difference along one column.
+/// Squared difference along one dimension.
 pub fn squared_difference(a: f64, b: f64, ordered: bool) -> f64 {
     match (ordered, a == b) {
         (true, _) => (a - b) * (a - b),
@@ -156,10 +156,10 @@ pub fn squared_difference(a: f64, b: f64, ordered: bool) -> f64 {
 }
 
 /// The quadratic trend's part of a covariance.
-pub fn trend(a: &[f64], b: &[f64], columns: &Columns) -> f64 {
+pub fn trend(a: &[f64], b: &[f64], dimensions: &Dimensions) -> f64 {
     let mut sum = 0.0;
     for j in 0..a.len() {
-        if columns.is_ordered(j) {
+        if dimensions.is_ordered(j) {
             let product = (2.0 * a[j] - 1.0) * (2.0 * b[j] - 1.0);
             sum += product + product * product;
         }

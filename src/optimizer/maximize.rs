@@ -1,6 +1,6 @@
-//! The best place of a function on the unit cube that is cheap but not smooth in every column.
+//! The best place of a function on the unit cube that is cheap but not smooth in every dimension.
 
-use super::columns::{Columns, distance};
+use super::dimensions::{Dimensions, distance};
 use super::random::Random;
 
 const UNIFORM: usize = 200;
@@ -12,16 +12,16 @@ const STEPS_PER_ROUND: usize = 16;
 /// The highest place found: uniform places, neighbours of the anchors and the anchors themselves, of which the best few
 /// that are apart climb by ever smaller steps. `None` if the function is nowhere above minus infinity.
 pub fn maximize(
-    columns: &Columns,
+    dimensions: &Dimensions,
     anchors: &[Vec<f64>],
     random: &mut Random,
     f: impl Fn(&[Vec<f64>]) -> Vec<f64>,
 ) -> Option<(Vec<f64>, f64)> {
-    let mut places: Vec<Vec<f64>> = (0..UNIFORM).map(|_| columns.sample(random)).collect();
+    let mut places: Vec<Vec<f64>> = (0..UNIFORM).map(|_| dimensions.sample(random)).collect();
     for anchor in anchors {
         for _ in 0..NEAR_EACH_ANCHOR {
             let step = if random.uniform() < 0.5 { 0.1 } else { 0.02 };
-            places.push(columns.neighbour(anchor, step, random));
+            places.push(dimensions.neighbour(anchor, step, random));
         }
         places.push(anchor.clone());
     }
@@ -45,7 +45,7 @@ pub fn maximize(
     let mut step = 0.05;
     for _ in 0..ROUNDS {
         for climber in &mut climbers {
-            climb(columns, climber, step, random, &f);
+            local_search(dimensions, climber, step, random, &f);
         }
         step *= 0.4;
     }
@@ -53,15 +53,15 @@ pub fn maximize(
     climbers.into_iter().reduce(|a, b| if b.1 > a.1 { b } else { a })
 }
 
-fn climb(
-    columns: &Columns,
+fn local_search(
+    dimensions: &Dimensions,
     climber: &mut (Vec<f64>, f64),
     step: f64,
     random: &mut Random,
     f: &impl Fn(&[Vec<f64>]) -> Vec<f64>,
 ) {
     let places: Vec<Vec<f64>> = (0..STEPS_PER_ROUND)
-        .map(|_| columns.neighbour(&climber.0, step, random))
+        .map(|_| dimensions.neighbour(&climber.0, step, random))
         .collect();
     for (value, place) in f(&places).into_iter().zip(places) {
         if value > climber.1 {
@@ -76,7 +76,7 @@ mod tests {
     use crate::space::{Domain, Parameter, Scale, SearchSpace};
 
     #[test]
-    fn a_peak_is_found_in_mixed_columns() {
+    fn a_peak_is_found_in_mixed_dimensions() {
         let double = Domain::Double {
             min: 0.0,
             max: 1.0,
@@ -86,14 +86,14 @@ mod tests {
         let domains = [double.clone(), double, Domain::Categorical { values }];
         let named = domains.into_iter().enumerate();
         let parameters = named.map(|(i, d)| Parameter::new(format!("p{i}"), d).unwrap());
-        let columns = Columns::of(&SearchSpace::new(parameters.collect()).unwrap());
+        let dimensions = Dimensions::of(&SearchSpace::new(parameters.collect()).unwrap());
         let height =
             |p: &Vec<f64>| -(p[0] - 0.31).abs() - (p[1] - 0.77).abs() + if p[2] > 0.9 { 1.0 } else { 0.0 };
         let all = |places: &[Vec<f64>]| places.iter().map(height).collect();
         let mut random = Random::new(&[1]);
-        let (place, found) = maximize(&columns, &[vec![0.5, 0.5, 0.0]], &mut random, all).unwrap();
+        let (place, found) = maximize(&dimensions, &[vec![0.5, 0.5, 0.0]], &mut random, all).unwrap();
         assert!(found > 0.98, "{place:?}");
         let nowhere = |places: &[Vec<f64>]| vec![f64::NAN; places.len()];
-        assert!(maximize(&columns, &[], &mut random, nowhere).is_none());
+        assert!(maximize(&dimensions, &[], &mut random, nowhere).is_none());
     }
 }

@@ -6,25 +6,25 @@
 
 mod acquisition;
 mod bayesian;
-mod climb;
-mod columns;
-mod evidence;
+mod bfgs;
+mod dimensions;
+mod evaluated;
 mod exponential;
 mod feasibility;
 mod gp;
 mod grid;
 mod hyperband;
+mod hyperparameters;
 mod improvement;
 mod kept;
 mod kernel;
-mod known;
-mod lanes;
 mod linalg;
 mod maximize;
-mod outcome;
+mod outcome_transform;
 mod random;
-mod sampled;
-mod tried;
+mod simd;
+mod space_filling;
+mod training_data;
 
 use crate::space::{Point, SearchSpace};
 
@@ -221,9 +221,9 @@ pub struct Recommendation {
     pub high: f64,
 }
 
-/// Belief about the noise-free objective at one point, in the objective's unit.
+/// Prediction of the noise-free objective at one point, in the objective's unit.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Belief {
+pub struct Prediction {
     /// Posterior mean.
     pub mean: f64,
     /// Lower end of the 90 % interval.
@@ -241,8 +241,8 @@ pub fn suggest(request: &Request) -> Vec<Proposal> {
 pub fn suggest_within(request: &Request, limits: Limits) -> Vec<Proposal> {
     match request.strategy {
         Strategy::Bayesian => bayesian::suggest(request, limits),
-        Strategy::Random => sampled::random(request),
-        Strategy::Sobol => sampled::sobol(request),
+        Strategy::Random => space_filling::random(request),
+        Strategy::Sobol => space_filling::sobol(request),
         Strategy::Grid { points_per_double } => grid::suggest(request, *points_per_double),
         Strategy::Hyperband {
             min_resource,
@@ -262,7 +262,7 @@ pub fn recommend_within(request: &Request, limits: Limits) -> Option<Recommendat
     bayesian::recommend(request, limits)
 }
 
-/// Belief about the noise-free objective at some points; `None` while fewer than two trials have succeeded.
-pub fn believe(request: &Request, points: &[Point]) -> Option<Vec<Belief>> {
-    bayesian::believe(request, points, Limits::USUAL)
+/// Predictions of the noise-free objective at some points; `None` while fewer than two trials have succeeded.
+pub fn predict(request: &Request, points: &[Point]) -> Option<Vec<Prediction>> {
+    bayesian::predict(request, points, Limits::USUAL)
 }

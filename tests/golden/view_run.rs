@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
-use tuning_operator::optimizer::{Belief, Goal, ModelWhy, Recommendation, Role, Strategy, Why};
+use tuning_operator::optimizer::{Goal, ModelWhy, Prediction, Recommendation, Role, Strategy, Why};
 use tuning_operator::space::{Domain, Parameter, Point, Scale, SearchSpace, Value};
 use tuning_operator::tuning::{
     Budget, CurvePoint, EndReason, Ended, Failure, Job, Objective, Phase, Progress, Snapshot, Trial, status,
@@ -222,13 +222,13 @@ pub fn done() -> RunView {
 }
 
 /// An invented belief: a parabola around the best learning rate, wide where nothing was tried.
-pub fn beliefs(points: &[Point]) -> Vec<Belief> {
+pub fn beliefs(points: &[Point]) -> Vec<Prediction> {
     let at = |p: &Point| {
         let Value::Double(rate) = p.0[0] else { panic!() };
         let d = (rate / 6.5e-5).log10();
         let mean = 0.9121 - 0.065 * d * d - 0.02 * d.max(0.0);
         let half = 0.0028 + 0.03 * d * d;
-        Belief {
+        Prediction {
             mean,
             low: mean - half,
             high: mean + half,

@@ -15,7 +15,7 @@ pub use terminal::terminal;
 
 use super::RunView;
 use super::numbers::escape;
-use crate::optimizer::Belief;
+use crate::optimizer::Prediction;
 use crate::space::{Domain, Parameter, Point};
 use crate::tuning::{Phase, Trial};
 use axis::Axis;
@@ -123,7 +123,7 @@ pub fn slice(view: &RunView, parameter: usize, n: usize) -> Vec<Point> {
 impl Plot {
     /// Prepares a plot of one parameter, by its place in the space. `beliefs` are the optimizer's at [`slice()`]'s points,
     /// or empty where there is no model. `None` if the space has no such parameter.
-    pub fn new(view: &RunView, parameter: usize, points: &[Point], beliefs: &[Belief]) -> Option<Self> {
+    pub fn new(view: &RunView, parameter: usize, points: &[Point], beliefs: &[Prediction]) -> Option<Self> {
         let chosen = view.snapshot.job.space.parameters().get(parameter)?;
         let at = |point: &Point| axis::place(chosen.domain(), point.0.get(parameter)?);
         let seen: Vec<(f64, Kind, Option<f64>)> = view

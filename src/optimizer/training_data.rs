@@ -1,20 +1,20 @@
 //! What a model learns from: the history and earlier jobs' trials, brought onto the unit cube and one scale.
 
-use super::columns::{Columns, same};
-use super::evidence::Data;
+use super::dimensions::{Dimensions, same};
 use super::feasibility::Feasibility;
 use super::gp::Posterior;
+use super::hyperparameters::Data;
 use super::kept::{Limits, kept, sampled};
-use super::outcome::{Scaling, median_of_sorted};
+use super::outcome_transform::{OutcomeTransform, median_of_sorted};
 use super::{Goal, Observation, Outcome, Request};
 
 /// Most observations of earlier jobs that are used: the best say enough, and time grows with their cube.
-const MOST_PRIOR: usize = 40;
+const MAX_PRIOR: usize = 40;
 
 /// What the model learns from, in its own terms.
-pub struct Known {
-    /// The columns of the space.
-    pub columns: Columns,
+pub struct TrainingData {
+    /// The dimensions of the space.
+    pub dimensions: Dimensions,
     /// Places and values that the model keeps, earlier jobs' first.
     pub data: Data,
     /// What hyperparameters are learned from, where that is something else.
@@ -26,15 +26,15 @@ pub struct Known {
     /// Number of trials of this job that ran to their end and gave a value.
     pub n_final: usize,
     /// From values to the model's units and back.
-    pub scaling: Scaling,
+    pub transform: OutcomeTransform,
     /// Places of all finished trials of this job, and whether they succeeded.
     finished: Vec<(Vec<f64>, bool)>,
 }
 
-impl Known {
+impl TrainingData {
     /// `None` while there are not enough values for a model.
     pub fn of(request: &Request, limits: Limits) -> Option<Self> {
-        let columns = Columns::of(request.space);
+        let dimensions = Dimensions::of(request.space);
         let own = measured(request, request.history);
         let prior = best_of(measured(request, request.prior), request.goal);
         if own.len() < 2 && prior.len() < 2 {
@@ -44,9 +44,9 @@ impl Known {
         // An earlier job's values may be shifted: each job is put on its own scale, and trusted less the more is known here.
         let doubt = 0.2 * (1.0 + own.len() as f64 / 4.0);
         let n_prior = if prior.len() < 2 { 0 } else { prior.len() };
-        let prior_scaling = (n_prior > 0).then(|| data.extend(&prior, request, doubt));
-        let own_scaling = (!own.is_empty()).then(|| data.extend(&own, request, 0.0));
-        let scaling = own_scaling.filter(|_| own.len() > 1).or(prior_scaling)?;
+        let prior_transform = (n_prior > 0).then(|| data.extend(&prior, request, doubt));
+        let own_transform = (!own.is_empty()).then(|| data.extend(&own, request, 0.0));
+        let transform = own_transform.filter(|_| own.len() > 1).or(prior_transform)?;
         let finished = request
             .history
             .iter()
@@ -57,17 +57,17 @@ impl Known {
         finished.sort_by_key(|(index, ..)| *index);
         let finished = finished.into_iter().map(|(_, place, ok)| (place, ok)).collect();
         let n_final = own.iter().filter(|m| m.is_final).count();
-        let rows = kept(&data, n_prior, &columns, limits.kept);
+        let rows = kept(&data, n_prior, &dimensions, limits.kept);
         let rows_fitted = sampled(&data, n_prior, limits.fitted);
         let n_kept_prior = rows.iter().filter(|row| **row < n_prior).count();
         Some(Self {
             fitted: (rows_fitted != rows).then(|| data.only(&rows_fitted)),
             n_left_out: own.len() + n_kept_prior - rows.len(),
             data: data.only(&rows),
-            columns,
+            dimensions,
             n_prior: n_kept_prior,
             n_final,
-            scaling,
+            transform,
             finished,
         })
     }
@@ -80,22 +80,22 @@ impl Known {
     /// The models, fitted and conditioned.
     pub fn posterior(&self) -> Option<Posterior<'_>> {
         let fitted = self.fitted.as_ref().unwrap_or(&self.data);
-        Posterior::fit(fitted, &self.data, &self.columns)
+        Posterior::fit(fitted, &self.data, &self.dimensions)
     }
 
     /// How likely trials succeed.
     pub fn feasibility(&self) -> Feasibility<'_> {
-        Feasibility::new(&self.columns, self.finished.clone())
+        Feasibility::new(&self.dimensions, self.finished.clone())
     }
 
     /// At which observations the best value may be sought: at this job's, where there are any.
-    pub fn counts(&self) -> Vec<bool> {
+    pub fn eligible_for_best(&self) -> Vec<bool> {
         let n = self.data.values.len();
         (0..n).map(|i| i >= self.n_prior || self.n_prior == n).collect()
     }
 
     /// Whether a finished trial was at this place.
-    pub fn was_tried(&self, place: &[f64]) -> bool {
+    pub fn was_evaluated(&self, place: &[f64]) -> bool {
         self.finished.iter().any(|(p, _)| same(p, place))
     }
 
@@ -126,14 +126,14 @@ impl Known {
 
 impl Data {
     /// Adds one job's values on their own scale.
-    fn extend(&mut self, observed: &[Measured], request: &Request, extra_noise: f64) -> Scaling {
+    fn extend(&mut self, observed: &[Measured], request: &Request, extra_noise: f64) -> OutcomeTransform {
         let raw: Vec<f64> = observed.iter().map(|m| m.value).collect();
-        let (scaling, scaled) = Scaling::fit(&raw, request.goal);
+        let (transform, scaled) = OutcomeTransform::fit(&raw, request.goal);
         self.places.extend(observed.iter().map(|m| m.place.clone()));
         self.is_final.extend(observed.iter().map(|m| m.is_final));
         self.values.extend(scaled);
         self.extra_noise.resize(self.values.len(), extra_noise);
-        scaling
+        transform
     }
 }
 
@@ -195,12 +195,12 @@ fn measured(request: &Request, history: &[Observation]) -> Vec<Measured> {
 }
 
 fn best_of(mut measured: Vec<Measured>, goal: Goal) -> Vec<Measured> {
-    if measured.len() > MOST_PRIOR {
+    if measured.len() > MAX_PRIOR {
         measured.sort_by(|a, b| match goal {
             Goal::Maximize => b.value.total_cmp(&a.value),
             Goal::Minimize => a.value.total_cmp(&b.value),
         });
-        measured.truncate(MOST_PRIOR);
+        measured.truncate(MAX_PRIOR);
     }
     measured
 }
@@ -229,7 +229,7 @@ mod tests {
             resource: None,
         };
         let mut history: Vec<Observation> = (0..1000).map(observe).collect();
-        let known = |history: &[Observation]| {
+        let training_data = |history: &[Observation]| {
             let request = Request {
                 space: &space,
                 goal: Goal::Maximize,
@@ -242,9 +242,9 @@ mod tests {
                 parallel: 1,
                 seed: 1,
             };
-            Known::of(&request, Limits::USUAL).unwrap()
+            TrainingData::of(&request, Limits::USUAL).unwrap()
         };
-        let model = known(&history);
+        let model = training_data(&history);
         assert_eq!(model.data.values.len(), Limits::USUAL.kept);
         assert_eq!(model.fitted.as_ref().unwrap().values.len(), Limits::USUAL.fitted);
         assert_eq!(
@@ -252,13 +252,13 @@ mod tests {
             (900 - 256, 900, 0)
         );
         assert_eq!(model.finished.len(), 1000, "failures are counted in full");
-        let best = model.scaling.to_model(49.0);
+        let best = model.transform.to_model(49.0);
         let n_best = model.data.values.iter().filter(|v| **v == best).count();
         assert!(n_best >= 18, "{n_best} of the 18 best");
         history.reverse();
-        let mirrored = known(&history);
+        let mirrored = training_data(&history);
         assert_eq!(model.data.places, mirrored.data.places);
         assert_eq!(model.data.values, mirrored.data.values);
-        assert!(known(&history[..80]).is_whole());
+        assert!(training_data(&history[..80]).is_whole());
     }
 }

@@ -3,8 +3,8 @@
 //! Priors, as normal densities of the logarithms: length scales around `0.5 sqrt(d)` (Hvarfner et al. 2024 scale theirs
 //! with `sqrt(d)` too), noise variance around 0.01, signal variance around 1. Model units: the values have variance 1.
 
-use super::climb::{Slope, climb};
-use super::columns::Columns;
+use super::bfgs::{Slope, bfgs};
+use super::dimensions::Dimensions;
 use super::kernel::{Covariance, Kernel, squared_difference, trend};
 use super::linalg::{Cholesky, dot};
 
@@ -35,9 +35,9 @@ impl Data {
 
 /// Logarithms of a kernel's hyperparameters.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Hyper(Vec<f64>);
+pub struct Hyperparameters(Vec<f64>);
 
-impl Hyper {
+impl Hyperparameters {
     /// Logarithms of the length scales.
     pub fn ln_lengths(&self) -> &[f64] {
         &self.0[..self.0.len() - 2]
@@ -55,27 +55,28 @@ impl Hyper {
 }
 
 /// The posterior of hyperparameters, with all that does not depend on them computed once.
-pub struct Evidence<'a> {
+pub struct HyperparameterPosterior<'a> {
     data: &'a Data,
-    columns: &'a Columns,
+    dimensions: &'a Dimensions,
     squares: Vec<f64>,
     trends: Vec<f64>,
 }
 
-impl<'a> Evidence<'a> {
+impl<'a> HyperparameterPosterior<'a> {
     /// Prepares the data.
-    pub fn new(data: &'a Data, columns: &'a Columns) -> Self {
+    pub fn new(data: &'a Data, dimensions: &'a Dimensions) -> Self {
         let (mut squares, mut trends) = (Vec::new(), Vec::new());
         for (i, a) in data.places.iter().enumerate() {
             for b in &data.places[..=i] {
-                squares
-                    .extend((0..columns.n()).map(|j| squared_difference(a[j], b[j], columns.is_ordered(j))));
-                trends.push(trend(a, b, columns));
+                squares.extend(
+                    (0..dimensions.n()).map(|j| squared_difference(a[j], b[j], dimensions.is_ordered(j))),
+                );
+                trends.push(trend(a, b, dimensions));
             }
         }
         Self {
             data,
-            columns,
+            dimensions,
             squares,
             trends,
         }
@@ -85,16 +86,16 @@ impl<'a> Evidence<'a> {
     ///
     /// With `a = C^-1 y` the derivative of the likelihood with respect to any hyperparameter `t` is
     /// `tr((a a^T - C^-1) dC/dt) / 2` (Rasmussen and Williams 2006, eq. 5.9).
-    pub fn log_posterior(&self, kernel: Kernel, hyper: &Hyper) -> Option<Slope> {
-        let (d, n) = (self.columns.n(), self.data.values.len());
-        let covariance = Covariance::new(kernel, hyper.ln_lengths(), hyper.ln_signal(), self.columns);
+    pub fn log_posterior(&self, kernel: Kernel, hyper: &Hyperparameters) -> Option<Slope> {
+        let (d, n) = (self.dimensions.n(), self.data.values.len());
+        let covariance = Covariance::new(kernel, hyper.ln_lengths(), hyper.ln_signal(), self.dimensions);
         let (signal, noise) = (covariance.signal, libm::exp(hyper.ln_noise()));
         let r2 = self
             .squares
             .chunks_exact(d.max(1))
             .map(|s| dot(s, &covariance.inverse_squares));
         let mut r2: Vec<f64> = r2.collect();
-        // Without columns there are no chunks.
+        // Without dimensions there are no chunks.
         r2.resize(self.trends.len(), 0.0);
         let shapes: Vec<(f64, f64)> = r2.iter().map(|r2| kernel.correlation_and_slope(*r2)).collect();
         let factor = Cholesky::of(n, n, |i, j| {
@@ -109,7 +110,7 @@ impl<'a> Evidence<'a> {
         let mut half_solved = self.data.values.clone();
         factor.solve_lower(&mut half_solved);
         let height =
-            log_prior(hyper, self.columns) - 0.5 * dot(&half_solved, &half_solved) - factor.half_log_det();
+            log_prior(hyper, self.dimensions) - 0.5 * dot(&half_solved, &half_solved) - factor.half_log_det();
         factor.solve_upper(&mut half_solved);
         let (alpha, inverse) = (half_solved, factor.inverse());
         let mut gradient = vec![0.0; d + 2];
@@ -135,20 +136,20 @@ impl<'a> Evidence<'a> {
         }
         gradient[d] += 0.5 * noise * trace;
         gradient[d + 1] += signal_slope + 0.5 * signal * trace;
-        let prior = log_prior_gradient(hyper, self.columns);
+        let prior = log_prior_gradient(hyper, self.dimensions);
         gradient.iter_mut().zip(prior).for_each(|(g, p)| *g += p);
         Some((height, gradient))
     }
 
     /// The likeliest hyperparameters and the logarithm of their posterior, climbing from `start`.
-    pub fn maximum(&self, kernel: Kernel, start: &Hyper) -> Option<(Hyper, f64)> {
-        let d = self.columns.n();
-        let mut bounds = vec![(LN_LEAST_LENGTH, 5.0); d];
-        bounds.extend([(LN_LEAST_NOISE, 2.0), (-6.0, 6.0)]);
+    pub fn maximum(&self, kernel: Kernel, start: &Hyperparameters) -> Option<(Hyperparameters, f64)> {
+        let d = self.dimensions.n();
+        let mut bounds = vec![(LN_MIN_LENGTH, 5.0); d];
+        bounds.extend([(LN_MIN_NOISE, 2.0), (-6.0, 6.0)]);
         let spread: Vec<f64> = (0..d + 2).map(|j| 0.7 * prior_sd(j, d)).collect();
-        let height = |x: &[f64]| self.log_posterior(kernel, &Hyper(x.to_vec()));
-        let (x, height) = climb(height, start.0.clone(), &spread, &bounds)?;
-        Some((Hyper(x), height))
+        let height = |x: &[f64]| self.log_posterior(kernel, &Hyperparameters(x.to_vec()));
+        let (x, height) = bfgs(height, start.0.clone(), &spread, &bounds)?;
+        Some((Hyperparameters(x), height))
     }
 }
 
@@ -160,15 +161,15 @@ fn pair(i: usize, j: usize) -> usize {
 /// `ln 0.01`: the noise variance that is expected.
 const LN_NOISE: f64 = -4.605_170_185_988_091;
 /// `ln 1e-6` and `ln 0.03`: less noise and shorter lengths than this make a factor singular.
-const LN_LEAST_NOISE: f64 = -13.815_510_557_964_274;
-const LN_LEAST_LENGTH: f64 = -3.506_557_897_319_982;
+const LN_MIN_NOISE: f64 = -13.815_510_557_964_274;
+const LN_MIN_LENGTH: f64 = -3.506_557_897_319_982;
 
 /// The medians of the priors.
-pub fn prior_medians(columns: &Columns) -> Hyper {
-    let ln_length = libm::log(0.5 * (columns.n_varying() as f64).sqrt());
-    let mut all = vec![ln_length; columns.n()];
+pub fn prior_medians(dimensions: &Dimensions) -> Hyperparameters {
+    let ln_length = libm::log(0.5 * (dimensions.n_varying() as f64).sqrt());
+    let mut all = vec![ln_length; dimensions.n()];
     all.extend([LN_NOISE, 0.0]);
-    Hyper(all)
+    Hyperparameters(all)
 }
 
 /// Standard deviation of hyperparameter `j`'s prior: noise may be anything from none to all, so its is twice the others'.
@@ -176,21 +177,21 @@ fn prior_sd(j: usize, d: usize) -> f64 {
     if j == d { 2.0 } else { 1.0 }
 }
 
-fn prior_scores(hyper: &Hyper, columns: &Columns) -> Vec<f64> {
-    let median = prior_medians(columns);
+fn prior_scores(hyper: &Hyperparameters, dimensions: &Dimensions) -> Vec<f64> {
+    let median = prior_medians(dimensions);
     let deviations = hyper.0.iter().zip(&median.0).enumerate();
     deviations
-        .map(|(j, (x, m))| (x - m) / prior_sd(j, columns.n()))
+        .map(|(j, (x, m))| (x - m) / prior_sd(j, dimensions.n()))
         .collect()
 }
 
-fn log_prior(hyper: &Hyper, columns: &Columns) -> f64 {
-    prior_scores(hyper, columns).iter().map(|z| -0.5 * z * z).sum()
+fn log_prior(hyper: &Hyperparameters, dimensions: &Dimensions) -> f64 {
+    prior_scores(hyper, dimensions).iter().map(|z| -0.5 * z * z).sum()
 }
 
-fn log_prior_gradient(hyper: &Hyper, columns: &Columns) -> Vec<f64> {
-    let scores = prior_scores(hyper, columns).into_iter().enumerate();
-    scores.map(|(j, z)| -z / prior_sd(j, columns.n())).collect()
+fn log_prior_gradient(hyper: &Hyperparameters, dimensions: &Dimensions) -> Vec<f64> {
+    let scores = prior_scores(hyper, dimensions).into_iter().enumerate();
+    scores.map(|(j, z)| -z / prior_sd(j, dimensions.n())).collect()
 }
 
 #[cfg(test)]
@@ -210,7 +211,7 @@ mod tests {
         };
         let parameters = [domain, words].into_iter().enumerate();
         let parameters = parameters.map(|(i, d)| Parameter::new(format!("p{i}"), d).unwrap());
-        let columns = Columns::of(&SearchSpace::new(parameters.collect()).unwrap());
+        let dimensions = Dimensions::of(&SearchSpace::new(parameters.collect()).unwrap());
         let data = Data {
             places: [0.0, 0.2, 0.5, 0.9]
                 .iter()
@@ -221,15 +222,15 @@ mod tests {
             extra_noise: vec![0.0, 0.1, 0.0, 0.0],
             is_final: vec![true; 4],
         };
-        let evidence = Evidence::new(&data, &columns);
+        let posterior = HyperparameterPosterior::new(&data, &dimensions);
         for kernel in [Kernel::Matern52, Kernel::Rbf] {
-            let at = Hyper(vec![-0.7, 0.2, -3.0, 0.4]);
-            let (_, gradient) = evidence.log_posterior(kernel, &at).unwrap();
+            let at = Hyperparameters(vec![-0.7, 0.2, -3.0, 0.4]);
+            let (_, gradient) = posterior.log_posterior(kernel, &at).unwrap();
             for (j, slope) in gradient.iter().enumerate() {
                 let height = |by: f64| {
                     let mut moved = at.clone();
                     moved.0[j] += by;
-                    evidence.log_posterior(kernel, &moved).unwrap().0
+                    posterior.log_posterior(kernel, &moved).unwrap().0
                 };
                 let measured = (height(1e-5) - height(-1e-5)) / 2e-5;
                 assert!(
@@ -237,16 +238,16 @@ mod tests {
                     "{kernel:?} {j}: {slope} {measured}"
                 );
             }
-            let (top, height) = evidence.maximum(kernel, &prior_medians(&columns)).unwrap();
+            let (top, height) = posterior.maximum(kernel, &prior_medians(&dimensions)).unwrap();
             assert!(
                 height
-                    >= evidence
-                        .log_posterior(kernel, &prior_medians(&columns))
+                    >= posterior
+                        .log_posterior(kernel, &prior_medians(&dimensions))
                         .unwrap()
                         .0
             );
             assert!(
-                evidence
+                posterior
                     .log_posterior(kernel, &top)
                     .unwrap()
                     .1

@@ -12,11 +12,11 @@
 use super::Goal;
 
 /// Values are used within these bounds: the square of a difference of larger ones would overflow.
-const LARGEST: f64 = 1e100;
+const MAX_VALUE: f64 = 1e100;
 
 /// The map from values to model units and back; strictly monotone both ways.
 #[derive(Clone, Debug)]
-pub struct Scaling {
+pub struct OutcomeTransform {
     sign: f64,
     median: f64,
     softness: f64,
@@ -24,8 +24,8 @@ pub struct Scaling {
     sd: f64,
 }
 
-impl Scaling {
-    /// The scaling that belongs to these values, of which there is at least one, and the values in model units.
+impl OutcomeTransform {
+    /// The transform that belongs to these values, of which there is at least one, and the values in model units.
     pub fn fit(values: &[f64], goal: Goal) -> (Self, Vec<f64>) {
         let sign = if goal == Goal::Maximize { 1.0 } else { -1.0 };
         let mut sorted: Vec<f64> = values.iter().map(|v| sign * bounded(*v)).collect();
@@ -34,7 +34,7 @@ impl Scaling {
         let median = median_of_sorted(&sorted);
         // Where most values tie at the top the best is the median: a hundredth of the range then stands for its distance.
         let softness = 2.0 * (best - median).max(0.01 * (best - worst));
-        let mut scaling = Self {
+        let mut transform = Self {
             sign,
             median,
             softness: if softness > 0.0 { softness } else { 1.0 },
@@ -43,24 +43,24 @@ impl Scaling {
         };
         // In ascending order, as `to_model` is monotone: the bits must not depend on the order of the observations.
         let n = sorted.len() as f64;
-        let soft: Vec<f64> = sorted.iter().map(|v| scaling.to_model(sign * v)).collect();
+        let soft: Vec<f64> = sorted.iter().map(|v| transform.to_model(sign * v)).collect();
         let mean = soft.iter().sum::<f64>() / n;
         let variance = soft.iter().map(|v| (v - mean) * (v - mean)).sum::<f64>() / n;
         let sd = variance.sqrt();
-        scaling.mean = mean;
+        transform.mean = mean;
         // Equal values carry no scale of their own, and differences in the last digits are none.
-        scaling.sd = if sd > 1e-13 * best.abs().max(worst.abs()) {
+        transform.sd = if sd > 1e-13 * best.abs().max(worst.abs()) {
             sd
         } else {
             1.0
         };
-        let scaled = values.iter().map(|v| scaling.to_model(*v));
-        let scaled = if scaling.sd == sd {
+        let scaled = values.iter().map(|v| transform.to_model(*v));
+        let scaled = if transform.sd == sd {
             scaled.collect()
         } else {
             vec![0.0; values.len()]
         };
-        (scaling, scaled)
+        (transform, scaled)
     }
 
     /// A value in model units.
@@ -94,7 +94,7 @@ impl Scaling {
 }
 
 fn bounded(value: f64) -> f64 {
-    value.clamp(-LARGEST, LARGEST)
+    value.clamp(-MAX_VALUE, MAX_VALUE)
 }
 
 /// The median of at least one value in ascending order.
@@ -115,9 +115,9 @@ mod tests {
     fn there_and_back_is_the_same_value() {
         let values = [0.81, 0.86, 0.87, 0.2, 0.85, -3.0];
         for goal in [Goal::Maximize, Goal::Minimize] {
-            let (scaling, scaled) = Scaling::fit(&values, goal);
+            let (transform, scaled) = OutcomeTransform::fit(&values, goal);
             for (value, z) in values.iter().zip(scaled) {
-                assert!((scaling.to_value(z) - value).abs() < 1e-9, "{value}");
+                assert!((transform.to_value(z) - value).abs() < 1e-9, "{value}");
             }
         }
     }
@@ -127,22 +127,25 @@ mod tests {
         let values = [0.3, 0.1, 0.7, 0.2];
         let negated = values.map(|v| -v);
         assert_eq!(
-            Scaling::fit(&values, Goal::Minimize).1,
-            Scaling::fit(&negated, Goal::Maximize).1
+            OutcomeTransform::fit(&values, Goal::Minimize).1,
+            OutcomeTransform::fit(&negated, Goal::Maximize).1
         );
     }
 
     #[test]
     fn equal_values_become_zeros() {
-        assert_eq!(Scaling::fit(&[0.5; 4], Goal::Maximize).1, [0.0; 4]);
-        assert_eq!(Scaling::fit(&[0.1, 0.1, 0.1], Goal::Maximize).1, [0.0; 3]);
+        assert_eq!(OutcomeTransform::fit(&[0.5; 4], Goal::Maximize).1, [0.0; 4]);
+        assert_eq!(
+            OutcomeTransform::fit(&[0.1, 0.1, 0.1], Goal::Maximize).1,
+            [0.0; 3]
+        );
     }
 
     #[test]
     fn a_soft_logarithm_has_its_known_values() {
         // Median 2, softness 2 (3 - 2): a value 2 below the median comes to lie 2 ln 2 below it.
-        let (scaling, _) = Scaling::fit(&[0.0, 2.0, 3.0], Goal::Maximize);
-        let below = (scaling.to_model(2.0) - scaling.to_model(0.0)) * scaling.sd;
+        let (transform, _) = OutcomeTransform::fit(&[0.0, 2.0, 3.0], Goal::Maximize);
+        let below = (transform.to_model(2.0) - transform.to_model(0.0)) * transform.sd;
         assert!((below - 2.0 * std::f64::consts::LN_2).abs() < 1e-12, "{below}");
     }
 
@@ -154,9 +157,9 @@ mod tests {
             [1.0, 1.0, 1.0, 0.5],
         ] {
             for goal in [Goal::Maximize, Goal::Minimize] {
-                let (scaling, scaled) = Scaling::fit(&values, goal);
+                let (transform, scaled) = OutcomeTransform::fit(&values, goal);
                 assert!(scaled.iter().all(|z| z.abs() <= 2.0), "{values:?}: {scaled:?}");
-                let (low, high) = scaling.interval(-9.0, 5.0);
+                let (low, high) = transform.interval(-9.0, 5.0);
                 assert!(
                     low.is_finite() && high.is_finite() && low <= high,
                     "{values:?}: {low} {high}"

@@ -12,18 +12,18 @@
 use super::linalg::dot;
 
 /// No coordinate moves further in one step: what is known of the slope here says nothing about farther away.
-const LONGEST_STEP: f64 = 1.5;
+const MAX_STEP_LENGTH: f64 = 1.5;
 /// A slope that promises less than about the square of this is the top.
 const FLAT: f64 = 0.01;
-const MOST_STEPS: usize = 40;
-const MOST_HALVINGS: usize = 10;
+const MAX_STEPS: usize = 40;
+const MAX_HALVINGS: usize = 10;
 
 /// A height and its gradient.
 pub type Slope = (f64, Vec<f64>);
 
 /// Climbs from `start`; `spread` is how far each coordinate may be expected to go. `None` if `f` has no value at the start;
 /// where it has none later, the step is shortened.
-pub fn climb(
+pub fn bfgs(
     f: impl Fn(&[f64]) -> Option<Slope>,
     start: Vec<f64>,
     spread: &[f64],
@@ -34,7 +34,7 @@ pub fn climb(
     let (mut height, mut g) = f(&x)?;
     let mut h = diagonal(spread);
     let mut is_fresh = true;
-    for _ in 0..MOST_STEPS {
+    for _ in 0..MAX_STEPS {
         let free: Vec<f64> = (0..n)
             .map(|i| if held(x[i], g[i], bounds[i]) { 0.0 } else { 1.0 })
             .collect();
@@ -47,7 +47,7 @@ pub fn climb(
             .collect();
         let longest = step.iter().fold(0.0f64, |a, s| a.max(s.abs()));
         step.iter_mut()
-            .for_each(|s| *s *= (LONGEST_STEP / longest).min(1.0));
+            .for_each(|s| *s *= (MAX_STEP_LENGTH / longest).min(1.0));
         match search(&f, &x, height, &uphill, &step, bounds) {
             Some((to, (new_height, new_g))) => {
                 let s: Vec<f64> = (0..n).map(|i| to[i] - x[i]).collect();
@@ -90,7 +90,7 @@ fn search(
     bounds: &[(f64, f64)],
 ) -> Option<(Vec<f64>, Slope)> {
     let mut length = 1.0;
-    for _ in 0..MOST_HALVINGS {
+    for _ in 0..MAX_HALVINGS {
         let clamped = |i: usize| (x[i] + length * step[i]).clamp(bounds[i].0, bounds[i].1);
         let to: Vec<f64> = (0..x.len()).map(clamped).collect();
         let promised: f64 = (0..x.len()).map(|i| uphill[i] * (to[i] - x[i])).sum();
@@ -133,13 +133,13 @@ mod tests {
 
     #[test]
     fn a_top_inside_is_found() {
-        let (x, _) = climb(bowl, vec![4.0, 4.0], &[1.0; 2], &[(-9.0, 9.0); 2]).unwrap();
+        let (x, _) = bfgs(bowl, vec![4.0, 4.0], &[1.0; 2], &[(-9.0, 9.0); 2]).unwrap();
         assert!((x[0] - 1.0).abs() < 0.01 && (x[1] + 2.0).abs() < 0.01, "{x:?}");
     }
 
     #[test]
     fn a_top_outside_is_met_at_the_edge() {
-        let (x, _) = climb(bowl, vec![4.0, 4.0], &[1.0; 2], &[(-9.0, 9.0), (0.0, 9.0)]).unwrap();
+        let (x, _) = bfgs(bowl, vec![4.0, 4.0], &[1.0; 2], &[(-9.0, 9.0), (0.0, 9.0)]).unwrap();
         // Along the edge the other coordinate has its own best: -2 a - 2 = 0.
         assert!((x[0] - 0.0).abs() < 0.01 && x[1] == 0.0, "{x:?}");
     }
@@ -147,7 +147,7 @@ mod tests {
     #[test]
     fn where_there_is_no_value_steps_are_shorter() {
         let fenced = |x: &[f64]| bowl(x).filter(|_| x[0] > 0.5);
-        let (x, _) = climb(fenced, vec![4.0, 4.0], &[1.0; 2], &[(-9.0, 9.0); 2]).unwrap();
+        let (x, _) = bfgs(fenced, vec![4.0, 4.0], &[1.0; 2], &[(-9.0, 9.0); 2]).unwrap();
         assert!((x[0] - 1.0).abs() < 0.01, "{x:?}");
     }
 }

@@ -1,8 +1,8 @@
 //! Strategies that look at no value: uniform and quasi-random points.
 
-use super::columns::Columns;
+use super::dimensions::Dimensions;
+use super::evaluated::Evaluated;
 use super::random::Random;
-use super::tried::Tried;
 use super::{Proposal, Request, Role, Why};
 
 /// Sobol's sequence repeats itself after this many points.
@@ -10,49 +10,49 @@ const SOBOL_PERIOD: usize = 1 << 16;
 
 /// Uniform points.
 pub fn random(request: &Request) -> Vec<Proposal> {
-    let columns = Columns::of(request.space);
-    stream(request, |number| random_place(&columns, request.seed, number))
+    let dimensions = Dimensions::of(request.space);
+    stream(request, |number| random_place(&dimensions, request.seed, number))
 }
 
 /// Scrambled Sobol points (Sobol 1967, Owen 1995).
 pub fn sobol(request: &Request) -> Vec<Proposal> {
-    let columns = Columns::of(request.space);
-    stream(request, |number| sobol_place(&columns, request.seed, number))
+    let dimensions = Dimensions::of(request.space);
+    stream(request, |number| sobol_place(&dimensions, request.seed, number))
 }
 
 /// The `number`-th start-up place of a model-based strategy: the centre, then Sobol points.
-pub fn startup_place(columns: &Columns, seed: u64, number: usize) -> Vec<f64> {
+pub fn startup_place(dimensions: &Dimensions, seed: u64, number: usize) -> Vec<f64> {
     if number == 0 {
-        return columns.centre();
+        return dimensions.centre();
     }
-    sobol_place(columns, seed, number)
+    sobol_place(dimensions, seed, number)
 }
 
 /// The `number`-th of the uniform places that belong to this seed.
-pub fn random_place(columns: &Columns, seed: u64, number: usize) -> Vec<f64> {
-    columns.sample(&mut Random::new(&[seed, number as u64]))
+pub fn random_place(dimensions: &Dimensions, seed: u64, number: usize) -> Vec<f64> {
+    dimensions.sample(&mut Random::new(&[seed, number as u64]))
 }
 
 /// The `number`-th place of the scrambled sequence.
-fn sobol_place(columns: &Columns, seed: u64, number: usize) -> Vec<f64> {
+fn sobol_place(dimensions: &Dimensions, seed: u64, number: usize) -> Vec<f64> {
     // Another scramble where the sequence would begin to repeat itself.
     let scramble = (seed ^ (seed >> 32)) as u32 ^ (number / SOBOL_PERIOD) as u32;
     let index = (number % SOBOL_PERIOD) as u32;
-    let mut place: Vec<f64> = (0..columns.n() as u32)
+    let mut place: Vec<f64> = (0..dimensions.n() as u32)
         .map(|dimension| f64::from(sobol_burley::sample(index, dimension, scramble)))
         .collect();
-    columns.legalise(&mut place);
+    dimensions.legalise(&mut place);
     place
 }
 
 fn stream(request: &Request, place: impl Fn(usize) -> Vec<f64>) -> Vec<Proposal> {
-    let mut tried = Tried::of(request);
+    let mut evaluated = Evaluated::of(request);
     let mut proposals = Vec::new();
     for i in 0..request.n {
-        let Some(point) = tried.next(request, &place) else {
+        let Some(point) = evaluated.next(request, &place) else {
             break;
         };
-        tried.add(point.clone());
+        evaluated.add(point.clone());
         proposals.push(Proposal {
             point,
             resource: None,
@@ -80,11 +80,11 @@ mod tests {
             )
             .unwrap()
         };
-        let columns = Columns::of(&SearchSpace::new(vec![p("a"), p("b")]).unwrap());
+        let dimensions = Dimensions::of(&SearchSpace::new(vec![p("a"), p("b")]).unwrap());
         for seed in 0..20 {
             let mut counts = [0; 4];
             for number in 0..16 {
-                let place = sobol_place(&columns, seed, number);
+                let place = sobol_place(&dimensions, seed, number);
                 counts[usize::from(place[0] >= 0.5) * 2 + usize::from(place[1] >= 0.5)] += 1;
             }
             assert_eq!(counts, [4; 4], "seed {seed}");

@@ -1,4 +1,4 @@
-//! Which points have been tried, and the next one that has not.
+//! Which points have been evaluated, and the next one that has not.
 
 use super::random::Random;
 use super::{Outcome, Request};
@@ -7,31 +7,34 @@ use crate::space::{Parameter, Point, SearchSpace, Value};
 /// Numbers of a stream that are looked at beyond those which the known trials may have used.
 const SPARE: usize = 64;
 /// A space with more points than this is not listed: its streams do not run dry.
-const MOST_LISTED: u64 = 4096;
+const MAX_LISTED: u64 = 4096;
 
 /// The points of a request's trials and of the proposals made so far.
-pub struct Tried {
+pub struct Evaluated {
     all: Vec<Point>,
     /// Failed or under way: proposing one of these again would teach nothing.
     barred: Vec<Point>,
 }
 
-impl Tried {
+impl Evaluated {
     /// The points of the job's own trials.
     pub fn of(request: &Request) -> Self {
-        let mut tried = Self {
+        let mut evaluated = Self {
             all: vec![],
             barred: vec![],
         };
         for o in request.history {
-            tried.all.push(o.point.clone());
+            evaluated.all.push(o.point.clone());
             let succeeded = matches!(o.outcome, Outcome::Value(v) | Outcome::Stopped(v) if v.is_finite());
             if !succeeded {
-                tried.barred.push(o.point.clone());
+                evaluated.barred.push(o.point.clone());
             }
         }
-        request.pending.iter().for_each(|p| tried.add(p.point.clone()));
-        tried
+        request
+            .pending
+            .iter()
+            .for_each(|p| evaluated.add(p.point.clone()));
+        evaluated
     }
 
     /// Counts a proposal among the trials under way.
@@ -87,7 +90,7 @@ impl Tried {
 
 /// Number of points, where they are few.
 fn listed(space: &SearchSpace) -> Option<u64> {
-    space.size().filter(|size| *size <= MOST_LISTED)
+    space.size().filter(|size| *size <= MAX_LISTED)
 }
 
 fn nth_level(space: &SearchSpace, number: u64) -> Point {

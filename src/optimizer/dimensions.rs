@@ -1,23 +1,23 @@
-//! The columns of the unit cube as an optimizer walks along them.
+//! The dimensions of the unit cube as an optimizer walks along them.
 
 use super::random::Random;
 use crate::space::{Parameter, SearchSpace};
 
-/// A column with more levels than this is walked like a continuous one and then rounded.
-const MOST_LEVELS: usize = 64;
-/// Places nearer than this in every column are the same: a value does not come back to its place to the last bit.
+/// A dimension with more levels than this is walked like a continuous one and then rounded.
+const MAX_LEVELS: usize = 64;
+/// Places nearer than this in every dimension are the same: a value does not come back to its place to the last bit.
 const SAME: f64 = 1e-9;
 
-/// The columns of one space.
+/// The dimensions of one space.
 #[derive(Clone, Debug)]
-pub struct Columns {
-    columns: Vec<Column>,
-    /// Columns with more than one legal position.
+pub struct Dimensions {
+    dimensions: Vec<Dimension>,
+    /// Dimensions with more than one legal position.
     varying: Vec<usize>,
 }
 
 #[derive(Clone, Debug)]
-struct Column {
+struct Dimension {
     /// Legal positions, ascending; empty where (almost) every position is legal.
     positions: Vec<f64>,
     ordered: bool,
@@ -25,21 +25,21 @@ struct Column {
     many: Option<Parameter>,
 }
 
-impl Columns {
-    /// The columns of a space.
+impl Dimensions {
+    /// The dimensions of a space.
     pub fn of(space: &SearchSpace) -> Self {
-        let column = |p: &Parameter| {
-            let levels = p.levels().filter(|n| *n <= MOST_LEVELS).unwrap_or(0);
+        let dimension = |p: &Parameter| {
+            let levels = p.levels().filter(|n| *n <= MAX_LEVELS).unwrap_or(0);
             let position = |i| p.level(i).and_then(|value| p.to_unit(&value));
-            Column {
+            Dimension {
                 positions: (0..levels).filter_map(position).collect(),
                 ordered: p.ordered(),
-                many: p.levels().filter(|n| *n > MOST_LEVELS).map(|_| p.clone()),
+                many: p.levels().filter(|n| *n > MAX_LEVELS).map(|_| p.clone()),
             }
         };
         let parameters = space.parameters().iter();
         Self {
-            columns: parameters.clone().map(column).collect(),
+            dimensions: parameters.clone().map(dimension).collect(),
             varying: parameters
                 .enumerate()
                 .filter(|(_, p)| p.levels() != Some(1))
@@ -48,12 +48,12 @@ impl Columns {
         }
     }
 
-    /// Number of columns.
+    /// Number of dimensions.
     pub fn n(&self) -> usize {
-        self.columns.len()
+        self.dimensions.len()
     }
 
-    /// Number of columns that vary, but at least 1: what the size of the cube depends on.
+    /// Number of dimensions that vary, but at least 1: what the size of the cube depends on.
     pub fn n_varying(&self) -> usize {
         self.varying.len().max(1)
     }
@@ -65,19 +65,19 @@ impl Columns {
         u
     }
 
-    /// Whether neighbouring positions of column `j` are alike.
+    /// Whether neighbouring positions of dimension `j` are alike.
     pub fn is_ordered(&self, j: usize) -> bool {
-        self.columns[j].ordered
+        self.dimensions[j].ordered
     }
 
-    /// A uniform place to a legal one: every level of a column is equally likely.
+    /// A uniform place to a legal one: every level of a dimension is equally likely.
     pub fn legalise(&self, u: &mut [f64]) {
-        for (x, column) in u.iter_mut().zip(&self.columns) {
-            let n = column.positions.len();
+        for (x, dimension) in u.iter_mut().zip(&self.dimensions) {
+            let n = dimension.positions.len();
             if n > 0 {
-                *x = column.positions[((*x * n as f64) as usize).min(n - 1)];
+                *x = dimension.positions[((*x * n as f64) as usize).min(n - 1)];
             }
-            *x = column.rounded(*x);
+            *x = dimension.rounded(*x);
         }
     }
 
@@ -88,8 +88,8 @@ impl Columns {
         u
     }
 
-    /// A legal place near `anchor`: continuous columns move by a normal step of this size, ordered levels by one,
-    /// unordered ones to any. In more than two columns about two of them move.
+    /// A legal place near `anchor`: continuous dimensions move by a normal step of this size, ordered levels by one,
+    /// unordered ones to any. In more than two dimensions about two of them move.
     pub fn neighbour(&self, anchor: &[f64], step: f64, random: &mut Random) -> Vec<f64> {
         let d = self.varying.len();
         let always = random.below(d);
@@ -100,10 +100,10 @@ impl Columns {
             if !moves(k, random) {
                 continue;
             }
-            let column = &self.columns[j];
-            place[j] = match column.positions.as_slice() {
-                [] => column.rounded((anchor[j] + step * random.normal()).clamp(0.0, 1.0)),
-                levels if column.ordered => neighbouring_level(levels, anchor[j], random),
+            let dimension = &self.dimensions[j];
+            place[j] = match dimension.positions.as_slice() {
+                [] => dimension.rounded((anchor[j] + step * random.normal()).clamp(0.0, 1.0)),
+                levels if dimension.ordered => neighbouring_level(levels, anchor[j], random),
                 levels if random.uniform() < 0.3 => levels[random.below(levels.len())],
                 _ => anchor[j],
             };
@@ -112,7 +112,7 @@ impl Columns {
     }
 }
 
-impl Column {
+impl Dimension {
     /// The nearest legal position, where there are too many to list.
     fn rounded(&self, x: f64) -> f64 {
         let nearest = |p: &Parameter| p.to_unit(&p.from_unit(x));
@@ -143,7 +143,7 @@ pub fn same(a: &[f64], b: &[f64]) -> bool {
     distance(a, b) <= SAME
 }
 
-/// Largest difference in any column.
+/// Largest difference in any dimension.
 pub fn distance(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(x, y)| (x - y).abs()).fold(0.0, f64::max)
 }
