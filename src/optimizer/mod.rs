@@ -12,10 +12,8 @@ mod evaluated;
 mod exponential;
 mod feasibility;
 mod gp;
-mod grid;
 mod hyperband;
 mod hyperparameters;
-mod improvement;
 mod kept;
 mod kernel;
 mod linalg;
@@ -243,7 +241,7 @@ pub fn suggest_within(request: &Request, limits: Limits) -> Vec<Proposal> {
         Strategy::Bayesian => bayesian::suggest(request, limits),
         Strategy::Random => space_filling::random(request),
         Strategy::Sobol => space_filling::sobol(request),
-        Strategy::Grid { points_per_double } => grid::suggest(request, *points_per_double),
+        Strategy::Grid { points_per_double } => space_filling::grid(request, *points_per_double),
         Strategy::Hyperband {
             min_resource,
             max_resource,

@@ -1,9 +1,10 @@
-//! Strategies that look at no value: uniform and quasi-random points.
+//! Strategies that look at no value: uniform points, quasi-random points and the grid.
 
 use super::dimensions::Dimensions;
-use super::evaluated::Evaluated;
+use super::evaluated::{Evaluated, nth};
 use super::random::Random;
 use super::{Proposal, Request, Role, Why};
+use crate::space::Parameter;
 
 /// Sobol's sequence repeats itself after this many points.
 const SOBOL_PERIOD: usize = 1 << 16;
@@ -18,6 +19,30 @@ pub fn random(request: &Request) -> Vec<Proposal> {
 pub fn sobol(request: &Request) -> Vec<Proposal> {
     let dimensions = Dimensions::of(request.space);
     stream(request, |number| sobol_place(&dimensions, request.seed, number))
+}
+
+/// Every combination once, the last parameter fastest: the first ones that no trial has been at, none when all have been
+/// tried.
+pub fn grid(request: &Request, points_per_double: u32) -> Vec<Proposal> {
+    let n_positions = |p: &Parameter| {
+        p.levels()
+            .map_or(u64::from(points_per_double), |n| n as u64)
+            .max(1)
+    };
+    let parameters = request.space.parameters().iter();
+    let size = parameters.fold(1u64, |n, p| n.saturating_mul(n_positions(p)));
+    let evaluated = Evaluated::of(request);
+    (0..size)
+        .map(|number| nth(request.space, number, n_positions))
+        .filter(|point| evaluated.is_new(point))
+        .take(request.n)
+        .enumerate()
+        .map(|(i, point)| Proposal {
+            point,
+            resource: None,
+            why: Why::plain(Role::Sampled, request, i),
+        })
+        .collect()
 }
 
 /// The `number`-th start-up place of a model-based strategy: the centre, then Sobol points.
