@@ -56,11 +56,7 @@ fn startup(request: &Request, evaluated: &mut Evaluated, n: usize, n_chosen: usi
     let next = |i: usize| {
         let point = evaluated.next(request, |number| startup_place(&dimensions, request.seed, number))?;
         evaluated.add(point.clone());
-        Some(Proposal {
-            point,
-            resource: None,
-            why: Why::plain(Role::Startup, request, n_chosen + i),
-        })
+        Some(Proposal::plain(point, Role::Startup, request, n_chosen + i))
     };
     (0..n).map_while(next).collect()
 }
@@ -200,23 +196,6 @@ impl View<'_> {
             n_left_out: self.data.n_left_out as u32,
             n_pending: n_pending as u32,
             models: self.posterior.why(),
-        }
-    }
-}
-
-impl Why {
-    /// The reasons of a proposal that no model made.
-    pub(super) fn plain(role: Role, request: &Request, n_chosen: usize) -> Self {
-        Self {
-            role,
-            mean: None,
-            sd: None,
-            acquisition: None,
-            feasibility: None,
-            n_observed: request.history.len() as u32,
-            n_left_out: 0,
-            n_pending: (request.pending.len() + n_chosen) as u32,
-            models: vec![],
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Which points have been evaluated, and the next one that has not.
 
+use super::Request;
 use super::random::Random;
-use super::{Outcome, Request};
 use crate::space::{Parameter, Point, SearchSpace, Value};
 
 /// Numbers of a stream that are looked at beyond those which the known trials may have used.
@@ -25,8 +25,7 @@ impl Evaluated {
         };
         for o in request.history {
             evaluated.all.push(o.point.clone());
-            let succeeded = matches!(o.outcome, Outcome::Value(v) | Outcome::Stopped(v) if v.is_finite());
-            if !succeeded {
+            if o.outcome.value().is_none() {
                 evaluated.barred.push(o.point.clone());
             }
         }

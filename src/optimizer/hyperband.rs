@@ -7,7 +7,7 @@
 use super::dimensions::Dimensions;
 use super::evaluated::Evaluated;
 use super::space_filling::random_place;
-use super::{Goal, Outcome, Proposal, Request, Role, Why};
+use super::{Goal, Outcome, Proposal, Request, Role};
 use crate::space::Point;
 
 /// One rung: how many trials it has at most, and what each may spend.
@@ -92,11 +92,9 @@ pub fn suggest(request: &Request, min_resource: u32, max_resource: u32, eta: u32
         };
         let is_full = points.is_empty();
         for point in points.into_iter().take(request.n - proposals.len()) {
-            let why = Why::plain(role, request, proposals.len());
             proposals.push(Proposal {
-                point,
                 resource: Some(rung.resource),
-                why,
+                ..Proposal::plain(point, role, request, proposals.len())
             });
         }
         // What follows a rung without all of its trials can't be known yet.
@@ -152,10 +150,8 @@ fn missing(promoted: &[&Point], filled: &[&Entry]) -> Vec<Point> {
 
 /// What a trial went on to the end of its rung for.
 fn value(entry: &Entry) -> Option<f64> {
-    match entry.outcome? {
-        Outcome::Value(v) if v.is_finite() => Some(v),
-        _ => None,
-    }
+    let (value, is_final) = entry.outcome?.value()?;
+    is_final.then_some(value)
 }
 
 /// The points of the best `n` trials; failed ones never go on.
@@ -164,13 +160,7 @@ fn best<'a>(entries: &[&Entry<'a>], goal: Goal, n: usize) -> Vec<&'a Point> {
         .iter()
         .filter_map(|e| Some((value(e)?, e.index, e.point)))
         .collect();
-    rated.sort_by(|a, b| {
-        let by_value = match goal {
-            Goal::Maximize => b.0.total_cmp(&a.0),
-            Goal::Minimize => a.0.total_cmp(&b.0),
-        };
-        by_value.then(a.1.cmp(&b.1))
-    });
+    rated.sort_by(|a, b| goal.best_first(a.0, b.0).then(a.1.cmp(&b.1)));
     let mut points: Vec<&Point> = Vec::new();
     for (.., point) in rated {
         // A discrete space that was used up may have given a rung the same point twice: then one failure decides.

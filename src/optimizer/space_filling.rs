@@ -3,7 +3,7 @@
 use super::dimensions::Dimensions;
 use super::evaluated::{Evaluated, nth};
 use super::random::Random;
-use super::{Proposal, Request, Role, Why};
+use super::{Proposal, Request, Role};
 use crate::space::Parameter;
 
 /// Sobol's sequence repeats itself after this many points.
@@ -37,11 +37,7 @@ pub fn grid(request: &Request, points_per_double: u32) -> Vec<Proposal> {
         .filter(|point| evaluated.is_new(point))
         .take(request.n)
         .enumerate()
-        .map(|(i, point)| Proposal {
-            point,
-            resource: None,
-            why: Why::plain(Role::Sampled, request, i),
-        })
+        .map(|(i, point)| Proposal::plain(point, Role::Sampled, request, i))
         .collect()
 }
 
@@ -78,11 +74,7 @@ fn stream(request: &Request, place: impl Fn(usize) -> Vec<f64>) -> Vec<Proposal>
             break;
         };
         evaluated.add(point.clone());
-        proposals.push(Proposal {
-            point,
-            resource: None,
-            why: Why::plain(Role::Sampled, request, i),
-        });
+        proposals.push(Proposal::plain(point, Role::Sampled, request, i));
     }
     proposals
 }

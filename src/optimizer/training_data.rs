@@ -6,7 +6,7 @@ use super::gp::Posterior;
 use super::hyperparameters::Data;
 use super::kept::{Limits, kept, sampled};
 use super::outcome_transform::{OutcomeTransform, median_of_sorted};
-use super::{Goal, Observation, Outcome, Request};
+use super::{Goal, Observation, Request};
 
 /// Most observations of earlier jobs that are used: the best say enough, and time grows with their cube.
 const MAX_PRIOR: usize = 40;
@@ -52,7 +52,7 @@ impl TrainingData {
             .iter()
             .filter_map(|o| Some((o, request.space.to_unit(&o.point)?)));
         let mut finished: Vec<(u32, Vec<f64>, bool)> = finished
-            .map(|(o, place)| (o.index, place, value_of(o).is_some()))
+            .map(|(o, place)| (o.index, place, o.outcome.value().is_some()))
             .collect();
         finished.sort_by_key(|(index, ..)| *index);
         let finished = finished.into_iter().map(|(_, place, ok)| (place, ok)).collect();
@@ -145,16 +145,6 @@ struct Measured {
     is_final: bool,
 }
 
-/// The value of a trial that has one.
-fn value_of(observation: &Observation) -> Option<(f64, bool)> {
-    match observation.outcome {
-        Outcome::Value(v) => Some((v, true)),
-        Outcome::Stopped(v) => Some((v, false)),
-        Outcome::Failed => None,
-    }
-    .filter(|(v, _)| v.is_finite())
-}
-
 /// The trials that have a value, by ascending index.
 ///
 /// The last value of a trial that was stopped early is a censored observation: the final one is not known, only that the
@@ -162,7 +152,7 @@ fn value_of(observation: &Observation) -> Option<(f64, bool)> {
 /// final values: it can pull a model down, and never makes a place the best.
 fn measured(request: &Request, history: &[Observation]) -> Vec<Measured> {
     let measure = |o: &Observation| {
-        let (value, is_final) = value_of(o)?;
+        let (value, is_final) = o.outcome.value()?;
         Some(Measured {
             index: o.index,
             place: request.space.to_unit(&o.point)?,
@@ -196,10 +186,7 @@ fn measured(request: &Request, history: &[Observation]) -> Vec<Measured> {
 
 fn best_of(mut measured: Vec<Measured>, goal: Goal) -> Vec<Measured> {
     if measured.len() > MAX_PRIOR {
-        measured.sort_by(|a, b| match goal {
-            Goal::Maximize => b.value.total_cmp(&a.value),
-            Goal::Minimize => a.value.total_cmp(&b.value),
-        });
+        measured.sort_by(|a, b| goal.best_first(a.value, b.value));
         measured.truncate(MAX_PRIOR);
     }
     measured
@@ -208,7 +195,7 @@ fn best_of(mut measured: Vec<Measured>, goal: Goal) -> Vec<Measured> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::optimizer::Strategy;
+    use crate::optimizer::{Outcome, Strategy};
     use crate::space::{Domain, Parameter, Point, Scale, SearchSpace, Value};
 
     #[test]

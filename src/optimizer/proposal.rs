@@ -1,0 +1,128 @@
+//! What an optimizer answers: points, what is expected of them, and the reasons.
+
+use super::request::Request;
+use crate::space::Point;
+
+/// A point to try and the reasons for it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Proposal {
+    /// Where to go.
+    pub point: Point,
+    /// What the trial may spend, where the strategy rations that.
+    pub resource: Option<u32>,
+    /// Why there.
+    pub why: Why,
+}
+
+/// What kind of step a proposal is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// One of the first points, before there is a model.
+    Startup,
+    /// Chosen where much may be learned or won.
+    Explore,
+    /// Chosen where the model expects the best value.
+    Exploit,
+    /// Given by a list or by chance: grid, random, sobol.
+    Sampled,
+    /// Taken on with more resource (hyperband).
+    Promoted,
+    /// A person's own.
+    Manual,
+}
+
+/// The numbers that made a proposal.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Why {
+    /// What kind of step it is.
+    pub role: Role,
+    /// Posterior mean of the noise-free objective there, in the objective's unit.
+    pub mean: Option<f64>,
+    /// Posterior standard deviation of the noise-free objective there, in the objective's unit.
+    pub sd: Option<f64>,
+    /// Logarithm of the expected improvement over the noise-free best, in units of the standardised objective.
+    pub acquisition: Option<f64>,
+    /// Probability in `[0, 1]` that a trial there succeeds.
+    pub feasibility: Option<f64>,
+    /// Number of finished trials that were known.
+    pub n_observed: u32,
+    /// How many of them the model left out, since it takes no more than it can be quick about.
+    pub n_left_out: u32,
+    /// Number of running trials (and earlier points of the same batch) that it was conditioned on.
+    pub n_pending: u32,
+    /// The models that were averaged, heaviest first; empty without a model.
+    pub models: Vec<ModelWhy>,
+}
+
+impl Why {
+    /// A point that a person chose: there are no numbers.
+    pub fn manual() -> Self {
+        Self {
+            role: Role::Manual,
+            mean: None,
+            sd: None,
+            acquisition: None,
+            feasibility: None,
+            n_observed: 0,
+            n_left_out: 0,
+            n_pending: 0,
+            models: Vec::new(),
+        }
+    }
+}
+
+impl Proposal {
+    /// A proposal that no model made, after `n_chosen` others of the same batch.
+    pub(super) fn plain(point: Point, role: Role, request: &Request, n_chosen: usize) -> Self {
+        let why = Why {
+            role,
+            n_observed: request.history.len() as u32,
+            n_pending: (request.pending.len() + n_chosen) as u32,
+            ..Why::manual()
+        };
+        Self {
+            point,
+            resource: None,
+            why,
+        }
+    }
+}
+
+/// One fitted Gaussian process.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ModelWhy {
+    /// `matern52` or `rbf`.
+    pub kernel: &'static str,
+    /// Its share in the average, in `[0, 1]`.
+    pub weight: f64,
+    /// Length scale of each parameter, in the unit cube.
+    pub length_scales: Vec<f64>,
+    /// Noise variance of the standardised objective.
+    pub noise: f64,
+    /// Signal variance of the standardised objective.
+    pub signal: f64,
+}
+
+/// The point to hand to the user, guarded against the winner's curse.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Recommendation {
+    /// Where to go.
+    pub point: Point,
+    /// Posterior mean of the noise-free objective there.
+    pub mean: f64,
+    /// Lower end of the 90 % interval of the noise-free objective.
+    pub low: f64,
+    /// Upper end of it.
+    pub high: f64,
+}
+
+/// Prediction of the noise-free objective at one point, in the objective's unit.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Prediction {
+    /// Posterior mean.
+    pub mean: f64,
+    /// Lower end of the 90 % interval.
+    pub low: f64,
+    /// Upper end of it.
+    pub high: f64,
+}
