@@ -111,3 +111,51 @@ pub fn nth(space: &SearchSpace, mut number: u64, n_positions: impl Fn(&Parameter
     values.reverse();
     Point(values)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::optimizer::{Goal, Observation, Outcome, Strategy};
+    use crate::space::Domain;
+
+    fn word(w: &str) -> Point {
+        Point(vec![Value::Text(w.into())])
+    }
+
+    #[test]
+    fn what_is_left_comes_first_then_what_succeeded_and_what_failed_never() {
+        let values = ["a", "b", "c"].map(String::from).to_vec();
+        let space =
+            SearchSpace::new(vec![Parameter::new("w", Domain::Categorical { values }).unwrap()]).unwrap();
+        let ended = |index, w, outcome| Observation {
+            index,
+            point: word(w),
+            outcome,
+            resource: None,
+        };
+        let history = [
+            ended(1, "a", Outcome::Value(0.5)),
+            ended(2, "b", Outcome::Value(f64::NAN)),
+        ];
+        let request = Request {
+            space: &space,
+            goal: Goal::Maximize,
+            strategy: &Strategy::Random,
+            history: &history,
+            prior: &[],
+            pending: &[],
+            n: 1,
+            max_trials: 9,
+            parallel: 1,
+            seed: 1,
+        };
+        let mut evaluated = Evaluated::of(&request);
+        // A stream that never leaves the first word.
+        let mut next = || {
+            let point = evaluated.next(&request, |_| vec![0.0])?;
+            evaluated.add(point.clone());
+            Some(point)
+        };
+        assert_eq!([next(), next(), next()], [Some(word("c")), Some(word("a")), None]);
+    }
+}
