@@ -3,10 +3,10 @@
 //! Level-triggered: the plan follows from what is, not from what happened. Carrying out a plan and deciding again ends in
 //! an empty plan, so a shell may decide as often as it likes, and a shell that died half-way just decides again.
 
-use super::stopping::judged;
+use super::stopping::{check_end, judged};
 use super::{
-    Action, Counts, EndReason, Ended, MedianStop, Phase, Plan, Snapshot, StopReason, Trial, affordable,
-    ended, lags_behind, may_start, propose, status,
+    Action, Counts, EndReason, Ended, MedianStop, Phase, Plan, Snapshot, StopReason, Trial, lags_behind,
+    may_start, propose, status,
 };
 use crate::optimizer::Proposal;
 use jiff::{SignedDuration, Timestamp};
@@ -38,7 +38,7 @@ pub fn decide_with(
         };
         return plan(actions, None);
     }
-    if let Some(end) = ended(snapshot, now) {
+    if let Some(end) = check_end(snapshot, now) {
         return plan(vec![Action::End(end)], None);
     }
     if snapshot.job.suspend {
@@ -134,7 +134,7 @@ fn create(
     counts: &Counts,
     proposals: impl FnOnce(u32) -> Option<Vec<Proposal>>,
 ) -> Option<Action> {
-    let n = affordable(&snapshot.job, counts);
+    let n = counts.affordable(&snapshot.job.budget);
     if n == 0 {
         return None;
     }

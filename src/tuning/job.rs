@@ -1,6 +1,5 @@
 //! A job as the core sees it: parsed and valid.
 
-use super::Retry;
 use crate::optimizer::{Goal, Observation, Strategy};
 use crate::space::SearchSpace;
 use jiff::SignedDuration;
@@ -60,6 +59,24 @@ pub struct Budget {
     pub max_without_improvement: Option<u32>,
     /// GPUs times hours, all trials together.
     pub max_gpu_hours: Option<f64>,
+}
+
+/// What is borne of nodes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retry {
+    /// Attempts in a row that may be lost to nodes before the trial waits for a person, at least 1.
+    pub max_tries: u32,
+    /// Pause after the first; each further one is twice as long.
+    pub pause: SignedDuration,
+}
+
+impl Default for Retry {
+    fn default() -> Self {
+        Self {
+            max_tries: 4,
+            pause: SignedDuration::from_secs(10),
+        }
+    }
 }
 
 /// The median rule (Golovin et al. 2017, Vizier, section 3.2.2).

@@ -54,7 +54,7 @@ pub fn observe(
             begin(trial, run, now);
             report(&job.objective.metric, trial, reported);
             let trouble = reported.trouble.as_deref().map(sentence);
-            trial.message = trouble.unwrap_or_else(|| standing_message(trial));
+            trial.message = trouble.unwrap_or_else(|| shadow_message(trial));
         }
         // The clock runs on: for all that is known, so does the attempt.
         AttemptState::Leaving { why } => {
@@ -110,7 +110,7 @@ pub fn start(trial: &mut Trial) {
     trial.phase = Phase::Running;
     trial.attempts += 1;
     trial.not_before = None;
-    trial.message = standing_message(trial);
+    trial.message = shadow_message(trial);
     forget_attempt(trial);
 }
 
@@ -278,7 +278,7 @@ fn take_metrics(objective: &str, trial: &mut Trial, news: &BTreeMap<String, f64>
 
 fn success_message(trial: &Trial, may_have_gaps: bool) -> String {
     if !may_have_gaps {
-        return standing_message(trial);
+        return shadow_message(trial);
     }
     let step = trial
         .last()
@@ -288,7 +288,7 @@ fn success_message(trial: &Trial, may_have_gaps: bool) -> String {
 }
 
 /// What is to be said of a trial with which nothing is the matter.
-fn standing_message(trial: &Trial) -> String {
+fn shadow_message(trial: &Trial) -> String {
     let shadow = trial.shadow_stop.as_ref();
     shadow.map(|s| s.message.clone()).unwrap_or_default()
 }

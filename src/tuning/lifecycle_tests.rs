@@ -1,56 +1,17 @@
 //! What each state of an attempt makes of its trial.
 
-use super::super::{AttemptState, Budget, CurvePoint, Exit, Exited, Failure, Objective, Retry, ShadowStop};
+use super::super::fixtures::{at, job, trial};
+use super::super::{AttemptState, CurvePoint, Exit, Exited, Failure, ShadowStop};
 use super::*;
-use crate::optimizer::{Goal, Strategy, Why};
-use crate::space::{Domain, Parameter, Point, Scale, SearchSpace, Value};
 use jiff::SignedDuration;
 use std::collections::BTreeMap;
 
 #[path = "lifecycle_loss_tests.rs"]
 mod loss;
 
-fn job() -> Job {
-    let domain = Domain::Double {
-        min: 0.0,
-        max: 1.0,
-        scale: Scale::Linear,
-    };
-    Job {
-        name: "a".into(),
-        space: SearchSpace::new(vec![Parameter::new("lr", domain).unwrap()]).unwrap(),
-        objective: Objective {
-            metric: "f1".into(),
-            goal: Goal::Maximize,
-            target: None,
-        },
-        strategy: Strategy::Sobol,
-        seed: 1,
-        budget: Budget {
-            max_trials: 3,
-            parallel: 1,
-            max_failed: None,
-            max_duration: None,
-            max_trial_duration: None,
-            max_without_improvement: None,
-            max_gpu_hours: None,
-        },
-        retry: Retry::default(),
-        early_stopping: None,
-        prior: vec![],
-        suspend: false,
-        gpus_per_trial: 1,
-    }
-}
-
-fn at(second: i64) -> Timestamp {
-    Timestamp::from_second(second).unwrap()
-}
-
 /// A trial whose first attempt was started.
 fn started() -> Trial {
-    let point = Point(vec![Value::Double(0.5)]);
-    let mut trial = Trial::new(1, point, None, Why::manual(), at(0));
+    let mut trial = trial(1, 0.5);
     start(&mut trial);
     trial
 }

@@ -5,12 +5,13 @@
 #![deny(clippy::disallowed_methods)]
 
 mod attempt;
-mod budget;
 mod counts;
 pub mod curve;
 mod decide;
 mod early_stopping;
 mod failure;
+#[cfg(test)]
+mod fixtures;
 mod job;
 pub mod lifecycle;
 mod plan;
@@ -23,19 +24,18 @@ mod stopping;
 mod trial;
 
 pub use attempt::{AttemptState, Exited, FinalReport, Interruption, Reported, Run};
-pub use budget::affordable;
 pub use counts::Counts;
 pub use curve::CurvePoint;
 pub use decide::{decide, decide_with};
 pub use early_stopping::{LaggingBehind, lags_behind};
 pub use failure::{Ending, Exit, Verdict, judge};
-pub use job::{Budget, Job, MedianStop, Objective};
+pub use job::{Budget, Job, MedianStop, Objective, Retry};
 pub use lifecycle::Transition;
 pub use plan::{Action, Plan, StopReason};
 pub use propose::{Question, history, propose, recommend, with_request};
-pub use retry::{Retry, may_start, stuck};
+pub use retry::{may_start, stuck};
 pub use sentence::{MAX_SENTENCE_CHARS, sentence};
 pub use snapshot::{EndReason, Ended, Snapshot};
 pub use status::{Best, Status, status};
-pub use stopping::{ALL_COLLAPSED, ended, reopens};
+pub use stopping::{ALL_COLLAPSED, reopens};
 pub use trial::{COLLAPSED, COLLAPSED_SENTENCE, Failure, Phase, Progress, ShadowStop, Trial};

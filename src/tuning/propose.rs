@@ -135,50 +135,26 @@ fn request<'a>(job: &'a Job, history: &'a [Observation], pending: &'a [Pending],
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::optimizer::{Goal, Strategy, Why};
-    use crate::space::{Domain, Parameter, Point, Scale, SearchSpace, Value};
-    use crate::tuning::{ALL_COLLAPSED, Budget, COLLAPSED, Job, Objective, ended, status};
-    use jiff::Timestamp;
+    use crate::optimizer::Strategy;
+    use crate::space::Value;
+    use crate::tuning::fixtures::{at, finished, job};
+    use crate::tuning::stopping::check_end;
+    use crate::tuning::{ALL_COLLAPSED, COLLAPSED, status};
 
     /// Trials that succeeded, at these places with these values; whether their models collapsed.
     fn snapshot(trials: &[(f64, f64, bool)]) -> Snapshot {
-        let domain = Domain::Double {
-            min: 0.0,
-            max: 1.0,
-            scale: Scale::Linear,
-        };
-        let mut snapshot = Snapshot::new(Job {
-            name: "a".into(),
-            space: SearchSpace::new(vec![Parameter::new("x", domain).unwrap()]).unwrap(),
-            objective: Objective {
-                metric: "f1".into(),
-                goal: Goal::Maximize,
-                target: Some(0.81),
-            },
-            strategy: Strategy::Bayesian,
-            seed: 7,
-            budget: Budget {
-                max_trials: trials.len() as u32,
-                parallel: 1,
-                max_failed: None,
-                max_duration: None,
-                max_trial_duration: None,
-                max_without_improvement: None,
-                max_gpu_hours: None,
-            },
-            retry: Default::default(),
-            early_stopping: None,
-            prior: vec![],
-            suspend: false,
-            gpus_per_trial: 0,
-        });
-        for (index, (x, value, collapsed)) in (1..).zip(trials) {
-            let point = Point(vec![Value::Double(*x)]);
-            let mut trial = Trial::new(index, point, None, Why::manual(), Timestamp::UNIX_EPOCH);
-            trial.phase = Phase::Succeeded;
-            trial.value = Some(*value);
+        let mut job = job();
+        job.strategy = Strategy::Bayesian;
+        job.objective.target = Some(0.81);
+        job.budget.max_trials = trials.len() as u32;
+        let ends: Vec<_> = trials
+            .iter()
+            .map(|(_, value, _)| (Phase::Succeeded, Some(*value)))
+            .collect();
+        let mut snapshot = finished(job, &ends);
+        for (trial, (x, _, collapsed)) in snapshot.trials.iter_mut().zip(trials) {
+            trial.point.0 = vec![Value::Double(*x)];
             trial.metrics = [(COLLAPSED.to_owned(), f64::from(u8::from(*collapsed)))].into();
-            snapshot.trials.push(trial);
         }
         snapshot
     }
@@ -192,7 +168,7 @@ mod tests {
             (0.8, 0.8122, true),
             (0.9, 0.8122, true),
         ]);
-        let best = status(&snapshot, Timestamp::UNIX_EPOCH).best.unwrap();
+        let best = status(&snapshot, at(0)).best.unwrap();
         assert_eq!((best.index, best.is_collapsed), (2, false));
         let point = recommend(&snapshot).unwrap().point;
         assert!(
@@ -204,7 +180,7 @@ mod tests {
             Outcome::Value(0.8122),
             "it is learned from"
         );
-        let end = ended(&snapshot, Timestamp::UNIX_EPOCH).unwrap();
+        let end = check_end(&snapshot, at(0)).unwrap();
         assert_eq!(
             end.message, "all 5 trials are done",
             "a collapsed trial reaches no target"
@@ -214,10 +190,10 @@ mod tests {
     #[test]
     fn where_all_collapsed_the_end_says_so() {
         let snapshot = snapshot(&[(0.2, 0.8122, true), (0.8, 0.8122, true)]);
-        let best = status(&snapshot, Timestamp::UNIX_EPOCH).best.unwrap();
+        let best = status(&snapshot, at(0)).best.unwrap();
         assert_eq!((best.index, best.is_collapsed), (1, true));
         assert!(recommend(&snapshot).is_some());
-        let end = ended(&snapshot, Timestamp::UNIX_EPOCH).unwrap();
+        let end = check_end(&snapshot, at(0)).unwrap();
         assert!(
             end.reason.is_success() && end.message.ends_with(ALL_COLLAPSED),
             "{}",

@@ -4,26 +4,8 @@
 //! attempt is lost, not failed. It is tried again after a pause that doubles, a bounded number of times in a row; then only a
 //! person can help.
 
-use super::{Job, Phase, Trial};
+use super::{Job, Phase, Retry, Trial};
 use jiff::{SignedDuration, Timestamp};
-
-/// What is borne of nodes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Retry {
-    /// Attempts in a row that may be lost to nodes before the trial waits for a person, at least 1.
-    pub max_tries: u32,
-    /// Pause after the first; each further one is twice as long.
-    pub pause: SignedDuration,
-}
-
-impl Default for Retry {
-    fn default() -> Self {
-        Self {
-            max_tries: 4,
-            pause: SignedDuration::from_secs(10),
-        }
-    }
-}
 
 impl Retry {
     /// The pause after this many lost attempts in a row; `None`: it is not tried again.
