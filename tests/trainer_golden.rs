@@ -10,11 +10,11 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use tch::{Device, Kind, Tensor};
 use tuning_operator::trainer::batches::{Batch, Words};
+use tuning_operator::trainer::bert_config::BertConfig;
 use tuning_operator::trainer::checkpoint_files::CheckpointFile;
 use tuning_operator::trainer::config::Precision;
+use tuning_operator::trainer::model::{Model, Setting};
 use tuning_operator::trainer::schedule::Schedule;
-use tuning_operator::trainer::shape::Shape;
-use tuning_operator::trainer::step::{Model, Setting};
 use tuning_operator::trainer::tokens::Example;
 
 // The longest sum has 64 terms. With every weight moved by 8 u, eight times over, the first logits moved by up to 3e-6, the
@@ -88,8 +88,8 @@ fn golden() -> Golden {
 
 fn model(golden: &Golden, precision: Precision) -> (Model, Words) {
     tch::set_num_threads(1);
-    let shape = Shape::parse(&golden.config.to_string()).unwrap();
-    let words = Words::all(shape.n_tokens);
+    let config = BertConfig::parse(&golden.config.to_string()).unwrap();
+    let words = Words::all(config.n_tokens);
     let setting = Setting {
         words: words.kept(),
         precision,
@@ -97,7 +97,7 @@ fn model(golden: &Golden, precision: Precision) -> (Model, Words) {
         weight_decay: golden.weight_decay,
         seed: 1,
     };
-    let model = Model::load(&CheckpointFile::read(&fixtures()).unwrap(), shape, &setting).unwrap();
+    let model = Model::load(&CheckpointFile::read(&fixtures()).unwrap(), config, &setting).unwrap();
     (model, words)
 }
 
@@ -132,7 +132,7 @@ fn losses_and_gradients_are_hugging_faces() {
     let golden = golden();
     let (mut model, words) = model(&golden, Precision::Fp32);
     let first = &golden.steps[0];
-    let logits = model.answer(&first.batch.batch(&words, Kind::Float));
+    let logits = model.predict(&first.batch.batch(&words, Kind::Float));
     assert!(
         first.batch.worst(&logits) < LOGITS,
         "logits before training off by {:e}",
@@ -175,7 +175,7 @@ fn parameters_after(golden: &Golden, mut model: Model, words: &Words) {
     }
     let worst = golden
         .answer
-        .worst(&model.answer(&golden.answer.batch(words, Kind::Float)));
+        .worst(&model.predict(&golden.answer.batch(words, Kind::Float)));
     assert!(worst < LAST_LOGITS, "logits after training off by {worst:e}");
 }
 

@@ -15,12 +15,12 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use tch::{Device, Kind, Tensor, no_grad};
 use tuning_operator::trainer::batches::{Batch, Words};
+use tuning_operator::trainer::bert_config::BertConfig;
 use tuning_operator::trainer::checkpoint_files::CheckpointFile;
 use tuning_operator::trainer::config::Precision;
 use tuning_operator::trainer::device::multiplies_bf16;
 use tuning_operator::trainer::glue;
-use tuning_operator::trainer::shape::Shape;
-use tuning_operator::trainer::step::{Model, Setting};
+use tuning_operator::trainer::model::{Model, Setting};
 use tuning_operator::trainer::tokens::{Example, Tokens};
 
 // The longest sum has 1,536 terms. With every weight moved by 40 u, three times over, losses moved by up to 2e-7, which
@@ -130,9 +130,9 @@ fn given() -> Option<Given> {
 impl Given {
     fn model(&self, precision: Precision, dev: &[Example]) -> (Model, Words) {
         tch::set_num_threads(1);
-        let shape = Shape::read(&self.checkpoint).unwrap().with_dropout(0.0);
+        let config = BertConfig::read(&self.checkpoint).unwrap().with_dropout(0.0);
         let train: Vec<Example> = self.parity.steps.iter().flat_map(ParityStep::examples).collect();
-        let words = Words::of(&[&train, dev], shape.n_tokens);
+        let words = Words::of(&[&train, dev], config.n_tokens);
         let setting = Setting {
             words: words.kept(),
             precision,
@@ -141,7 +141,7 @@ impl Given {
             seed: 1,
         };
         let mut model =
-            Model::load(&CheckpointFile::read(&self.checkpoint).unwrap(), shape, &setting).unwrap();
+            Model::load(&CheckpointFile::read(&self.checkpoint).unwrap(), config, &setting).unwrap();
         for (name, tensor) in Tensor::read_safetensors(&self.head).unwrap() {
             let slot = model.weights.layout.find(&name).unwrap().clone();
             no_grad(|| model.weights.master(&slot).copy_(&tensor));
@@ -151,8 +151,8 @@ impl Given {
     }
 
     fn tokens(&self) -> Tokens {
-        let shape = Shape::read(&self.checkpoint).unwrap();
-        Tokens::read(&self.checkpoint, shape.n_tokens, self.parity.hyper.max_len).unwrap()
+        let config = BertConfig::read(&self.checkpoint).unwrap();
+        Tokens::read(&self.checkpoint, config.n_tokens, self.parity.hyper.max_len).unwrap()
     }
 
     fn pairs(&self, file: &str) -> Option<Vec<Example>> {
@@ -198,10 +198,10 @@ impl Given {
 /// Words that never occurred shrink with each step; together with the rest they make up the whole table's length.
 fn check_parameters(given: &Given, model: &Model, words: &Words, carried: &Carried) {
     let table = "bert.embeddings.word_embeddings.weight";
-    let shape = Shape::read(&given.checkpoint).unwrap();
+    let config = BertConfig::read(&given.checkpoint).unwrap();
     let whole = CheckpointFile::read(&given.checkpoint)
         .unwrap()
-        .get(table, &[shape.n_tokens, shape.hidden])
+        .get(table, &[config.n_tokens, config.hidden])
         .unwrap();
     let square = |tensor: &Tensor| {
         tensor
@@ -249,7 +249,7 @@ fn twenty_steps_in_fp32() {
         return;
     }
     let first: Vec<&Example> = dev.iter().take(64).collect();
-    let logits = model.answer(&Batch::new(&first, &words, Kind::Float, Device::Cpu));
+    let logits = model.predict(&Batch::new(&first, &words, Kind::Float, Device::Cpu));
     let found = Vec::<Vec<f64>>::try_from(logits.to_kind(Kind::Double)).unwrap();
     for (found, expected) in found
         .iter()

@@ -6,8 +6,8 @@
 //! its feed-forward part for that token alone: exact, and a seventh less work in a model of six layers.
 
 use super::batches::Batch;
+use super::bert_config::BertConfig;
 use super::dropout::Dropout;
-use super::shape::Shape;
 use super::weights::{Dense, LayerLeaves, Leaves, Norm};
 use tch::{Kind, Tensor};
 
@@ -15,94 +15,105 @@ use tch::{Kind, Tensor};
 pub type Masks<'a> = Option<&'a mut Dropout>;
 
 /// The logits of a batch, [B, 2] in 32 bits.
-pub fn logits(leaves: &Leaves, shape: &Shape, batch: &Batch, kind: Kind, mut masks: Masks) -> Tensor {
-    let mut x = embed(leaves, shape, batch, kind, masks.as_deref_mut());
+pub fn logits(leaves: &Leaves, config: &BertConfig, batch: &Batch, kind: Kind, mut masks: Masks) -> Tensor {
+    let mut x = embed(leaves, config, batch, kind, masks.as_deref_mut());
     let (last, others) = leaves
         .layers
         .split_last()
         .unwrap_or_else(|| unreachable!("a BERT has layers"));
     for layer in others {
-        let (queries, keys, values) = all_heads(layer, shape, batch, &x);
-        let attended = attend(shape, batch, [&queries, &keys, &values], masks.as_deref_mut());
-        x = finish(layer, shape, &x, &attended, masks.as_deref_mut());
+        let (queries, keys, values) = all_heads(layer, config, batch, &x);
+        let attended = attend(config, batch, [&queries, &keys, &values], masks.as_deref_mut());
+        x = finish(layer, config, &x, &attended, masks.as_deref_mut());
     }
-    let first = x.view([batch.n_pairs, batch.length, shape.hidden]).select(1, 0);
-    let (queries, keys, values) = first_heads(last, shape, batch, &x, &first);
-    let attended = attend(shape, batch, [&queries, &keys, &values], masks.as_deref_mut());
-    let first = finish(last, shape, &first, &attended, masks.as_deref_mut());
-    classify(leaves, shape, &first, masks)
+    let first = x.view([batch.n_pairs, batch.length, config.hidden]).select(1, 0);
+    let (queries, keys, values) = first_heads(last, config, batch, &x, &first);
+    let attended = attend(config, batch, [&queries, &keys, &values], masks.as_deref_mut());
+    let first = finish(last, config, &first, &attended, masks.as_deref_mut());
+    classify(leaves, config, &first, masks)
 }
 
 /// Sum of the three embeddings, normalised: [B S, H].
-fn embed(leaves: &Leaves, shape: &Shape, batch: &Batch, kind: Kind, masks: Masks) -> Tensor {
+fn embed(leaves: &Leaves, config: &BertConfig, batch: &Batch, kind: Kind, masks: Masks) -> Tensor {
     let n = batch.n_pairs * batch.length;
     let words = leaves.words.index_select(0, &batch.words.view([n]));
     let types = leaves.types.index_select(0, &batch.types.view([n]));
     let positions = leaves.positions.narrow(0, 0, batch.length).unsqueeze(0);
-    let sum = (words + types).view([batch.n_pairs, batch.length, shape.hidden]) + positions;
-    let normed = layer_norm(&sum.view([n, shape.hidden]), &leaves.norm, shape.epsilon).to_kind(kind);
-    masked(normed, shape.hidden_dropout, masks)
+    let sum = (words + types).view([batch.n_pairs, batch.length, config.hidden]) + positions;
+    let normed = layer_norm(&sum.view([n, config.hidden]), &leaves.norm, config.epsilon).to_kind(kind);
+    masked(normed, config.hidden_dropout, masks)
 }
 
 /// Queries, keys and values of every token: [B, A, S, D] each.
-fn all_heads(layer: &LayerLeaves, shape: &Shape, batch: &Batch, x: &Tensor) -> (Tensor, Tensor, Tensor) {
-    let parts = heads(&dense(x, &layer.qkv), 3, shape, batch);
+fn all_heads(
+    layer: &LayerLeaves,
+    config: &BertConfig,
+    batch: &Batch,
+    x: &Tensor,
+) -> (Tensor, Tensor, Tensor) {
+    let parts = heads(&dense(x, &layer.qkv), 3, config, batch);
     (parts.select(0, 0), parts.select(0, 1), parts.select(0, 2))
 }
 
 /// Queries of the first token, [B, A, 1, D], and keys and values of every token.
 fn first_heads(
     layer: &LayerLeaves,
-    shape: &Shape,
+    config: &BertConfig,
     batch: &Batch,
     x: &Tensor,
     first: &Tensor,
 ) -> (Tensor, Tensor, Tensor) {
-    let h = shape.hidden;
+    let h = config.hidden;
     let rows = |start, n| Dense {
         weight: layer.qkv.weight.narrow(0, start, n),
         bias: layer.qkv.bias.narrow(0, start, n),
     };
-    let queries = dense(first, &rows(0, h)).view([batch.n_pairs, shape.n_heads, 1, shape.head()]);
-    let parts = heads(&dense(x, &rows(h, 2 * h)), 2, shape, batch);
+    let queries = dense(first, &rows(0, h)).view([batch.n_pairs, config.n_heads, 1, config.head()]);
+    let parts = heads(&dense(x, &rows(h, 2 * h)), 2, config, batch);
     (queries, parts.select(0, 0), parts.select(0, 1))
 }
 
 /// [B S, n H] as n tensors of heads: [n, B, A, S, D].
-fn heads(x: &Tensor, n: i64, shape: &Shape, batch: &Batch) -> Tensor {
-    x.view([batch.n_pairs, batch.length, n, shape.n_heads, shape.head()])
+fn heads(x: &Tensor, n: i64, config: &BertConfig, batch: &Batch) -> Tensor {
+    x.view([batch.n_pairs, batch.length, n, config.n_heads, config.head()])
         .permute([2, 0, 3, 1, 4])
         .contiguous()
 }
 
 /// softmax(q kᵀ / √D + mask) v for queries of Q tokens: [B Q, H].
-fn attend(shape: &Shape, batch: &Batch, [queries, keys, values]: [&Tensor; 3], masks: Masks) -> Tensor {
+fn attend(config: &BertConfig, batch: &Batch, [queries, keys, values]: [&Tensor; 3], masks: Masks) -> Tensor {
     let n_queries = queries.size()[2];
-    let scaled = queries * (shape.head() as f64).sqrt().recip();
+    let scaled = queries * (config.head() as f64).sqrt().recip();
     let scores = scaled.matmul(&keys.transpose(2, 3)) + &batch.mask;
     let probabilities = scores.softmax(-1, None::<Kind>);
-    let probabilities = masked(probabilities, shape.attention_dropout, masks);
+    let probabilities = masked(probabilities, config.attention_dropout, masks);
     let mixed = probabilities.matmul(values).transpose(1, 2).contiguous();
-    mixed.view([batch.n_pairs * n_queries, shape.hidden])
+    mixed.view([batch.n_pairs * n_queries, config.hidden])
 }
 
 /// What follows the attention in a layer, for the rows of `x`: [rows, H].
-fn finish(layer: &LayerLeaves, shape: &Shape, x: &Tensor, attended: &Tensor, mut masks: Masks) -> Tensor {
+fn finish(
+    layer: &LayerLeaves,
+    config: &BertConfig,
+    x: &Tensor,
+    attended: &Tensor,
+    mut masks: Masks,
+) -> Tensor {
     let out = dense(attended, &layer.attended);
     let x = layer_norm(
-        &added(x, out, shape, masks.as_deref_mut()),
+        &added(x, out, config, masks.as_deref_mut()),
         &layer.attended_norm,
-        shape.epsilon,
+        config.epsilon,
     );
-    let inner = gelu(&dense(&x, &layer.up), shape.tanh_gelu);
+    let inner = gelu(&dense(&x, &layer.up), config.tanh_gelu);
     let out = dense(&inner, &layer.down);
-    layer_norm(&added(&x, out, shape, masks), &layer.norm, shape.epsilon)
+    layer_norm(&added(&x, out, config, masks), &layer.norm, config.epsilon)
 }
 
 /// The pooler and the head, in 32 bits: [B, 2].
-fn classify(leaves: &Leaves, shape: &Shape, first: &Tensor, masks: Masks) -> Tensor {
+fn classify(leaves: &Leaves, config: &BertConfig, first: &Tensor, masks: Masks) -> Tensor {
     let pooled = dense(&first.to_kind(Kind::Float), &leaves.pooler).tanh();
-    let mask = masks.and_then(|masks| masks.mask(shape.classifier_dropout, &pooled.size()));
+    let mask = masks.and_then(|masks| masks.mask(config.classifier_dropout, &pooled.size()));
     let pooled = mask.map_or_else(
         || pooled.shallow_clone(),
         |mask| &pooled * mask.to_kind(Kind::Float),
@@ -115,8 +126,8 @@ fn dense(x: &Tensor, map: &Dense) -> Tensor {
 }
 
 /// x + dropout(y), one operation where there is a mask.
-fn added(x: &Tensor, y: Tensor, shape: &Shape, masks: Masks) -> Tensor {
-    match masks.and_then(|masks| masks.mask(shape.hidden_dropout, &y.size())) {
+fn added(x: &Tensor, y: Tensor, config: &BertConfig, masks: Masks) -> Tensor {
+    match masks.and_then(|masks| masks.mask(config.hidden_dropout, &y.size())) {
         Some(mask) => x.addcmul(&y, &mask),
         None => x + y,
     }

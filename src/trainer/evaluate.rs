@@ -2,8 +2,8 @@
 
 use super::Result;
 use super::batches::{Batch, Words};
+use super::model::Model;
 use super::scores::Scores;
-use super::step::Model;
 use super::tokens::Example;
 use tch::{Kind, Reduction, Tensor};
 

@@ -1,16 +1,16 @@
 //! The run: steps, evaluations and saves, from the first or from where a stopped run left off.
 
 use super::batches::{self, Batch, Words};
+use super::bert_config::BertConfig;
 use super::checkpoint_files::CheckpointFile;
 use super::config::Config;
 use super::endpoint::Metrics;
 use super::evaluate::evaluate;
 use super::glue;
+use super::model::{Model, Setting};
 use super::report::{Point, Report, say};
 use super::resume::{self, Found, Identity, Progress};
 use super::schedule::Schedule;
-use super::shape::Shape;
-use super::step::{Model, Setting};
 use super::tokens::{Example, Tokens};
 use super::{Failure, Result};
 use std::path::Path;
@@ -49,24 +49,28 @@ struct Run<'a> {
 impl<'a> Run<'a> {
     fn new(config: &'a Config, metrics: &'a Metrics, stop: &'a AtomicBool) -> Result<Self> {
         let parameters = &config.parameters;
-        let mut shape = Shape::read(&config.model)?;
+        let mut bert_config = BertConfig::read(&config.model)?;
         if let Some(p) = parameters.dropout {
-            shape = shape.with_dropout(p);
+            bert_config = bert_config.with_dropout(p);
         }
-        if i64::from(parameters.max_length) > shape.n_positions {
+        if i64::from(parameters.max_length) > bert_config.n_positions {
             return Err(Failure::Configuration(format!(
                 "max_length is {}, but the checkpoint has max_position_embeddings {}; choose at most that",
-                parameters.max_length, shape.n_positions
+                parameters.max_length, bert_config.n_positions
             )));
         }
-        let tokens = Tokens::read(&config.model, shape.n_tokens, parameters.max_length as usize)?;
+        let tokens = Tokens::read(
+            &config.model,
+            bert_config.n_tokens,
+            parameters.max_length as usize,
+        )?;
         let train = examples(&config.data.join("train.tsv"), &tokens)?;
         let dev = examples(&config.data.join("dev.tsv"), &tokens)?;
-        let words = Words::of(&[&train, &dev], shape.n_tokens);
+        let words = Words::of(&[&train, &dev], bert_config.n_tokens);
         let identity = Identity {
             parameters: parameters.clone(),
             precision: config.precision.name().into(),
-            digest: digest(&shape, &[&train, &dev]),
+            digest: digest(&bert_config, &[&train, &dev]),
         };
         let setting = Setting {
             words: words.kept(),
@@ -75,7 +79,7 @@ impl<'a> Run<'a> {
             weight_decay: parameters.weight_decay,
             seed: parameters.seed,
         };
-        let model = Model::load(&CheckpointFile::read(&config.model)?, shape, &setting)?;
+        let model = Model::load(&CheckpointFile::read(&config.model)?, bert_config, &setting)?;
         let steps_per_epoch = train.len().div_ceil(parameters.batch_size as usize) as u64;
         let n_steps = steps_per_epoch * u64::from(parameters.epochs);
         metrics.total_steps.set(n_steps as i64);
@@ -328,10 +332,12 @@ fn examples(path: &Path, tokens: &Tokens) -> Result<Vec<Example>> {
 }
 
 /// FNV-1a over everything that a resumed run must find again.
-fn digest(shape: &Shape, parts: &[&[Example]]) -> String {
+fn digest(bert_config: &BertConfig, parts: &[&[Example]]) -> String {
     let mut digest = 0xcbf2_9ce4_8422_2325_u64;
     let mut take = |byte: u8| digest = (digest ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-    format!("{shape:?}").bytes().for_each(&mut take);
+    // States are older than the type's name: one that was written for this run must still be one of this run.
+    let text = format!("{bert_config:?}").replacen("BertConfig", "Shape", 1);
+    text.bytes().for_each(&mut take);
     for example in parts.iter().flat_map(|part| part.iter()) {
         example
             .ids
@@ -363,5 +369,15 @@ mod tests {
     fn a_clock_reads_as_people_say_it() {
         assert_eq!(clock(Duration::from_secs(185)), "3m05s");
         assert_eq!(clock(Duration::from_secs(3_725)), "1h02m05s");
+    }
+
+    #[test]
+    fn states_of_earlier_versions_are_known_again() {
+        let config = r#"{"model_type": "bert", "vocab_size": 50, "hidden_size": 32, "intermediate_size": 64,
+            "num_attention_heads": 4, "num_hidden_layers": 2}"#;
+        assert_eq!(
+            digest(&BertConfig::parse(config).unwrap(), &[]),
+            "c272305032eb61e3"
+        );
     }
 }

@@ -6,7 +6,7 @@
 //!
 //! H: width of the residual stream. I: width of the feed-forward layer. V: kept rows of the word table.
 
-use super::shape::Shape;
+use super::bert_config::BertConfig;
 
 /// Elements in a row of the buffers, to which they are padded with zeros: norms are taken row by row, because one sum
 /// over ten million numbers of 32 bits is wrong in the fourth place.
@@ -58,15 +58,15 @@ pub struct Layout {
 }
 
 impl Layout {
-    /// The places for a BERT of this shape with `n_words` rows in its word table and two classes.
-    pub fn new(shape: &Shape, n_words: i64) -> Self {
+    /// The places for a BERT of this kind with `n_words` rows in its word table and two classes.
+    pub fn new(config: &BertConfig, n_words: i64) -> Self {
         let mut layout = Self {
             slots: Vec::new(),
             sizes: [0; 2],
             working: [0; 2],
         };
-        let (h, inner) = (shape.hidden, shape.inner);
-        for layer in 0..shape.n_layers {
+        let (h, inner) = (config.hidden, config.inner);
+        for layer in 0..config.n_layers {
             for (part, n_out, n_in) in dense_parts(h, inner) {
                 layout.push(Group::Decayed, layer_name(layer, part, "weight"), &[n_out, n_in]);
                 layout.push(Group::Undecayed, layer_name(layer, part, "bias"), &[n_out]);
@@ -76,15 +76,15 @@ impl Layout {
         let embedding = |name: &str| format!("bert.embeddings.{name}");
         for (name, rows) in [
             ("word_embeddings", n_words),
-            ("position_embeddings", shape.n_positions),
-            ("token_type_embeddings", shape.n_types),
+            ("position_embeddings", config.n_positions),
+            ("token_type_embeddings", config.n_types),
         ] {
             layout.push(Group::Decayed, embedding(&format!("{name}.weight")), &[rows, h]);
         }
         for part in ["weight", "bias"] {
             layout.push(Group::Undecayed, embedding(&format!("LayerNorm.{part}")), &[h]);
         }
-        for layer in 0..shape.n_layers {
+        for layer in 0..config.n_layers {
             for place in ["attention.output.LayerNorm", "output.LayerNorm"] {
                 for part in ["weight", "bias"] {
                     layout.push(Group::Undecayed, layer_name(layer, place, part), &[h]);
@@ -139,11 +139,11 @@ mod tests {
     use super::*;
 
     fn layout() -> Layout {
-        let shape = Shape::parse(
+        let config = BertConfig::parse(
             r#"{"model_type": "bert", "vocab_size": 50, "hidden_size": 32, "intermediate_size": 64,
                 "num_attention_heads": 4, "num_hidden_layers": 2, "max_position_embeddings": 16}"#,
         );
-        Layout::new(&shape.unwrap(), 50)
+        Layout::new(&config.unwrap(), 50)
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! One trial: fine-tunes BERT on sentence pairs and says how well it went.
 //!
-//! In reading order: what was asked for (`arguments`, `parameters`, `config`), what it is given (`shape`, `tokens`,
+//! In reading order: what was asked for (`arguments`, `parameters`, `config`), what it is given (`bert_config`, `tokens`,
 //! `glue`, `batches`, `checkpoint_files`), the arithmetic (`layout`, `weights`, `bert`, `dropout`, `dispatcher`,
-//! `optimizer`, `step`), the run (`schedule`, `scores`, `evaluate`, `resume`, `fit`) and what is said about it
+//! `optimizer`, `model`), the run (`schedule`, `scores`, `evaluate`, `resume`, `fit`) and what is said about it
 //! (`endpoint`, `report`, `failure`). Only this module names `tch`, and it knows nothing of the rest of the crate.
 //!
 //! The program ends with one of these codes:
@@ -26,6 +26,7 @@
 pub mod arguments;
 pub mod batches;
 pub mod bert;
+pub mod bert_config;
 pub mod checkpoint_files;
 pub mod config;
 pub mod device;
@@ -37,6 +38,7 @@ pub mod failure;
 pub mod fit;
 pub mod glue;
 pub mod layout;
+pub mod model;
 pub mod optimizer;
 pub mod parameters;
 pub mod program;
@@ -45,8 +47,6 @@ pub mod report;
 pub mod resume;
 pub mod schedule;
 pub mod scores;
-pub mod shape;
-pub mod step;
 pub mod tokens;
 pub mod weights;
 

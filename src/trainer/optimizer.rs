@@ -13,7 +13,7 @@ const CLIP: f64 = 1.0;
 /// Moments of the gradients, and how often they were updated.
 #[derive(Debug)]
 pub struct Optimizer {
-    /// Means of the gradients, laid out as the masters.
+    /// Means of the gradients, laid out as the master weights.
     pub means: [Tensor; 2],
     /// Means of their squares.
     pub squares: [Tensor; 2],
@@ -27,7 +27,7 @@ pub struct Optimizer {
 impl Optimizer {
     /// An optimizer that has seen no gradient yet.
     pub fn new(weights: &Weights, weight_decay: f64) -> Self {
-        let zeros = || weights.masters.each_ref().map(Tensor::zeros_like);
+        let zeros = || weights.master_weights.each_ref().map(Tensor::zeros_like);
         Self {
             means: zeros(),
             squares: zeros(),
@@ -60,7 +60,7 @@ impl Optimizer {
                     epsilon: EPSILON,
                 };
                 let state = State {
-                    master: &weights.masters[group],
+                    master: &weights.master_weights[group],
                     gradient: &weights.gradients[group],
                     mean: &self.means[group],
                     square: &self.squares[group],

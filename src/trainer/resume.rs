@@ -4,9 +4,9 @@
 //! the number of the step, and what was measured so far. It is written aside, made durable and renamed: whatever happens,
 //! the folder holds one whole state or none.
 
+use super::model::Model;
 use super::parameters::Parameters;
 use super::report::Point;
-use super::step::Model;
 use super::{Failure, Result};
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensorError, SafeTensors};
@@ -134,7 +134,7 @@ fn damaged(path: &Path, said: &str) -> Found {
 
 fn buffers(model: &Model) -> [Tensor; 6] {
     let (weights, optimizer) = (&model.weights, &model.optimizer);
-    let [[a, b], [c, d], [e, f]] = [&weights.masters, &optimizer.means, &optimizer.squares];
+    let [[a, b], [c, d], [e, f]] = [&weights.master_weights, &optimizer.means, &optimizer.squares];
     [a, b, c, d, e, f].map(Tensor::shallow_clone)
 }
 

@@ -1,12 +1,12 @@
-//! The parameters as tensors: masters in 32 bits, working copies of the encoder's matrices, gradients.
+//! The parameters as tensors: master weights in 32 bits, working copies of the encoder's matrices, gradients.
 //!
 //! A **leaf** is a tensor that the model computes with and that autograd gives a gradient for: a view into the working
-//! copy for the encoder's matrices and biases, a view into the masters for everything else.
+//! copy for the encoder's matrices and biases, a view into the master weights for everything else.
 
+use super::bert_config::BertConfig;
 use super::checkpoint_files::CheckpointFile;
 use super::layout::{Group, Layout, ROW, Slot, layer_name};
 use super::random::{Purpose, Stream};
-use super::shape::Shape;
 use super::{Failure, Result};
 use tch::{Device, Kind, Tensor, no_grad};
 
@@ -70,7 +70,7 @@ pub struct Weights {
     /// What lies where.
     pub layout: Layout,
     /// Both buffers in 32 bits.
-    pub masters: [Tensor; 2],
+    pub master_weights: [Tensor; 2],
     /// Gradients in 32 bits, laid out alike.
     pub gradients: [Tensor; 2],
     /// Copies of the leading elements, where the model computes in another kind.
@@ -89,22 +89,22 @@ impl Weights {
     /// A tensor is missing or has another shape than config.json says.
     pub fn load(
         file: &CheckpointFile,
-        shape: &Shape,
+        config: &BertConfig,
         words: &[i64],
         seed: u64,
         kind: Kind,
         device: Device,
     ) -> Result<Self> {
-        let layout = Layout::new(shape, words.len() as i64);
+        let layout = Layout::new(config, words.len() as i64);
         let buffers = layout
             .sizes
             .map(|size| Tensor::zeros([size], (Kind::Float, device)));
         for (slot, number) in layout.slots.iter().zip(0..) {
             let tensor = if slot.name.contains("word_embeddings") {
-                let table = file.get(&slot.name, &[shape.n_tokens, shape.hidden])?;
+                let table = file.get(&slot.name, &[config.n_tokens, config.hidden])?;
                 table.index_select(0, &Tensor::from_slice(words))
             } else if is_head(slot) {
-                let drawn = || new_tensor(slot, shape.initializer_range, seed, number);
+                let drawn = || new_tensor(slot, config.initializer_range, seed, number);
                 file.find(&slot.name, &slot.shape)?.unwrap_or_else(drawn)
             } else {
                 file.get(&slot.name, &slot.shape)?
@@ -118,27 +118,32 @@ impl Weights {
             }
             view(&buffers, slot).copy_(&tensor);
         }
-        Ok(Self::new(layout, buffers, shape, kind))
+        Ok(Self::new(layout, buffers, config, kind))
     }
 
-    fn new(layout: Layout, masters: [Tensor; 2], shape: &Shape, kind: Kind) -> Self {
-        let gradients = [0, 1].map(|group| masters[group].zeros_like());
-        let working = (kind != Kind::Float)
-            .then(|| [0, 1].map(|group| masters[group].narrow(0, 0, layout.working[group]).to_kind(kind)));
+    fn new(layout: Layout, master_weights: [Tensor; 2], config: &BertConfig, kind: Kind) -> Self {
+        let gradients = [0, 1].map(|group| master_weights[group].zeros_like());
+        let working = (kind != Kind::Float).then(|| {
+            [0, 1].map(|group| {
+                master_weights[group]
+                    .narrow(0, 0, layout.working[group])
+                    .to_kind(kind)
+            })
+        });
         let mut asked = Vec::new();
         let leaves = {
             let mut maker = LeafMaker {
                 layout: &layout,
-                masters: &masters,
+                master_weights: &master_weights,
                 gradients: &gradients,
                 working: working.as_ref(),
                 asked: &mut asked,
             };
-            maker.leaves(shape)
+            maker.leaves(config)
         };
         Self {
             layout,
-            masters,
+            master_weights,
             gradients,
             working,
             asked,
@@ -157,20 +162,20 @@ impl Weights {
         });
     }
 
-    /// Makes the working copies follow the masters.
+    /// Makes the working copies follow the master weights.
     pub fn refresh(&mut self) {
         let Some(working) = &mut self.working else { return };
         no_grad(|| {
-            for (copy, master) in working.iter_mut().zip(&self.masters) {
+            for (copy, master) in working.iter_mut().zip(&self.master_weights) {
                 let n = copy.numel() as i64;
                 copy.copy_(&master.narrow(0, 0, n));
             }
         });
     }
 
-    /// The parameter `slot` of the masters, in its shape.
+    /// The parameter `slot` of the master weights, in its shape.
     pub fn master(&self, slot: &Slot) -> Tensor {
-        view(&self.masters, slot)
+        view(&self.master_weights, slot)
     }
 
     /// The gradient of the parameter `slot`, in its shape.
@@ -215,21 +220,21 @@ fn new_tensor(slot: &Slot, deviation: f64, seed: u64, number: u64) -> Tensor {
 /// Makes leaves and notes where each one's gradient goes.
 struct LeafMaker<'a> {
     layout: &'a Layout,
-    masters: &'a [Tensor; 2],
+    master_weights: &'a [Tensor; 2],
     gradients: &'a [Tensor; 2],
     working: Option<&'a [Tensor; 2]>,
     asked: &'a mut Vec<(Tensor, Tensor)>,
 }
 
 impl LeafMaker<'_> {
-    fn leaves(&mut self, shape: &Shape) -> Leaves {
+    fn leaves(&mut self, config: &BertConfig) -> Leaves {
         let embeddings = |name: &str| format!("bert.embeddings.{name}.weight");
         Leaves {
             words: self.leaf(&embeddings("word_embeddings"), 1),
             positions: self.leaf(&embeddings("position_embeddings"), 1),
             types: self.leaf(&embeddings("token_type_embeddings"), 1),
             norm: self.norm("bert.embeddings.LayerNorm"),
-            layers: (0..shape.n_layers).map(|layer| self.layer(layer)).collect(),
+            layers: (0..config.n_layers).map(|layer| self.layer(layer)).collect(),
             pooler: self.dense("bert.pooler.dense", 1),
             classifier: self.dense("classifier", 1),
         }
@@ -280,7 +285,7 @@ impl LeafMaker<'_> {
         let group = slot.group as usize;
         let buffers = match self.working {
             Some(working) if slot.offset < self.layout.working[group] => working,
-            _ => self.masters,
+            _ => self.master_weights,
         };
         let leaf = view(buffers, &slot).detach().set_requires_grad(true);
         self.asked

@@ -1,19 +1,19 @@
-//! A model in training: one step on one batch, or the answers to one.
+//! A model in training: one step on one batch, or its predictions for one.
 
 use super::Result;
 use super::batches::Batch;
 use super::bert;
+use super::bert_config::BertConfig;
 use super::checkpoint_files::CheckpointFile;
 use super::config::Precision;
 use super::dropout::Dropout;
 use super::optimizer::Optimizer;
-use super::shape::Shape;
 use super::weights::Weights;
 use tch::{Device, Kind, Tensor, no_grad};
 
 /// What a step says of itself.
 #[derive(Debug)]
-pub struct Step {
+pub struct StepResult {
     /// Mean cross entropy before the update, in nats.
     pub loss: f64,
     /// Length of the gradient before clipping.
@@ -29,7 +29,7 @@ pub struct Model {
     pub weights: Weights,
     /// The optimizer's state.
     pub optimizer: Optimizer,
-    shape: Shape,
+    config: BertConfig,
     kind: Kind,
     device: Device,
     seed: u64,
@@ -55,14 +55,14 @@ impl Model {
     ///
     /// # Errors
     /// A tensor is missing or has another shape than config.json says.
-    pub fn load(file: &CheckpointFile, shape: Shape, setting: &Setting) -> Result<Self> {
+    pub fn load(file: &CheckpointFile, config: BertConfig, setting: &Setting) -> Result<Self> {
         let kind = setting.precision.kind();
-        let weights = Weights::load(file, &shape, setting.words, setting.seed, kind, setting.device)?;
+        let weights = Weights::load(file, &config, setting.words, setting.seed, kind, setting.device)?;
         let optimizer = Optimizer::new(&weights, setting.weight_decay);
         Ok(Self {
             weights,
             optimizer,
-            shape,
+            config,
             kind,
             device: setting.device,
             seed: setting.seed,
@@ -70,11 +70,11 @@ impl Model {
     }
 
     /// One update with the learning rate `rate`; `number` counts steps from 0 and keys the dropout.
-    pub fn train(&mut self, batch: &Batch, rate: f64, number: u64) -> Step {
+    pub fn train(&mut self, batch: &Batch, rate: f64, number: u64) -> StepResult {
         let mut dropout = Dropout::new(self.seed, number, self.kind, self.device);
         let logits = bert::logits(
             &self.weights.leaves,
-            &self.shape,
+            &self.config,
             batch,
             self.kind,
             Some(&mut dropout),
@@ -82,7 +82,7 @@ impl Model {
         let loss = logits.cross_entropy_for_logits(&batch.labels);
         self.weights.differentiate(&loss);
         let gradient_norm = self.optimizer.step(&mut self.weights, rate);
-        Step {
+        StepResult {
             loss: loss.double_value(&[]),
             gradient_norm,
             logits: logits.detach(),
@@ -90,8 +90,8 @@ impl Model {
     }
 
     /// The logits of a batch without dropout, [B, 2].
-    pub fn answer(&self, batch: &Batch) -> Tensor {
-        no_grad(|| bert::logits(&self.weights.leaves, &self.shape, batch, self.kind, None))
+    pub fn predict(&self, batch: &Batch) -> Tensor {
+        no_grad(|| bert::logits(&self.weights.leaves, &self.config, batch, self.kind, None))
     }
 
     /// Element type of the activations.

@@ -1,4 +1,4 @@
-//! The shape of a BERT, as its config.json tells it; other architectures are refused by name.
+//! What a BERT is like, as its config.json tells it; other architectures are refused by name.
 
 use super::{Failure, Result};
 use serde::Deserialize;
@@ -6,7 +6,7 @@ use std::path::Path;
 
 /// Everything that config.json decides.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Shape {
+pub struct BertConfig {
     /// Tokens in the vocabulary.
     pub n_tokens: i64,
     /// Longest sequence.
@@ -84,7 +84,7 @@ fn range() -> f64 {
     0.02
 }
 
-impl Shape {
+impl BertConfig {
     /// Reads `folder`/config.json.
     ///
     /// # Errors
@@ -213,13 +213,16 @@ mod tests {
 
     #[test]
     fn what_is_left_out_has_berts_defaults() {
-        let shape = Shape::parse(SMALL).unwrap();
-        assert_eq!((shape.n_positions, shape.n_types, shape.epsilon), (512, 2, 1e-12));
+        let config = BertConfig::parse(SMALL).unwrap();
         assert_eq!(
-            (shape.hidden_dropout, shape.classifier_dropout, shape.tanh_gelu),
+            (config.n_positions, config.n_types, config.epsilon),
+            (512, 2, 1e-12)
+        );
+        assert_eq!(
+            (config.hidden_dropout, config.classifier_dropout, config.tanh_gelu),
             (0.1, 0.1, false)
         );
-        assert_eq!(shape.head(), 8);
+        assert_eq!(config.head(), 8);
     }
 
     #[test]
@@ -252,7 +255,7 @@ mod tests {
             ),
             (r#""hidden_size": 32,"#, "", "hidden_size"),
         ] {
-            let said = Shape::parse(&SMALL.replace(old, new)).unwrap_err();
+            let said = BertConfig::parse(&SMALL.replace(old, new)).unwrap_err();
             assert!(said.contains(part), "{said}");
         }
     }
@@ -263,6 +266,6 @@ mod tests {
             r#""hidden_size": 32"#,
             r#""hidden_size": 32, "hidden_act": "gelu_new""#,
         );
-        assert!(Shape::parse(&text).unwrap().tanh_gelu);
+        assert!(BertConfig::parse(&text).unwrap().tanh_gelu);
     }
 }
