@@ -1,12 +1,91 @@
-//! What one trial is to do, checked: nothing later asks again whether a value makes sense.
+//! What one trial is to do: the command line as it is typed, and the same checked, so that nothing later asks again whether a
+//! value makes sense.
 
-use super::arguments::Arguments;
 use super::device;
 use super::parameters::Parameters;
 use super::{Failure, Result};
+use clap::Parser;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tch::{Device, Kind};
+
+const EXAMPLES: &str = "\
+Examples:
+  One trial on one core, with the recipe of BERT's paper:
+    bert-trainer --task mrpc --model minilm-l6-v2 --data data/mrpc --learning-rate 5e-5
+
+  What a tuner runs: the parameters come by the environment and win over the flags.
+    TUNING_PARAM_LEARNING_RATE=6.47e-05 TUNING_METRICS_PORT=9090 TUNING_OUTPUT_DIR=out \\
+      TUNING_CHECKPOINT_DIR=out/checkpoint bert-trainer --task mrpc --model minilm-l6-v2 --data data/mrpc
+
+  An exact and repeatable run, evaluated each 50 steps:
+    bert-trainer --task mrpc --model minilm-l6-v2 --data data/mrpc --precision fp32 --eval-every 50
+
+Parameters that may be tuned, as TUNING_PARAM_NAME or in the JSON file $TUNING_PARAMETERS_FILE:
+  learning_rate batch_size epochs weight_decay warmup_ratio dropout max_length seed
+
+The checkpoint folder is Hugging Face's: config.json; tokenizer.json or vocab.txt; model.safetensors or
+pytorch_model.bin. The data folder is GLUE's: train.tsv and dev.tsv with the columns Quality, #1 ID, #2 ID,
+#1 String, #2 String.
+
+Exit codes: 0 done; 3 diverged; 4 out of memory; 42 configuration; 43 checkpoint folder; 44 data; 45 vocabulary;
+46 output; 47 metrics port; 48 device; 49 state of another run; 70 fault of the trainer; 143 told to stop.";
+
+/// Fine-tunes BERT to judge sentence pairs, and reports F1, accuracy and loss.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "bert-trainer", version, after_help = EXAMPLES, max_term_width = 110, args_override_self = true)]
+pub struct Arguments {
+    /// What is learned; mrpc: whether two sentences say the same
+    #[arg(long, default_value = "mrpc", value_parser = ["mrpc"])]
+    pub task: String,
+    /// Folder of the checkpoint
+    #[arg(long, value_name = "DIR")]
+    pub model: PathBuf,
+    /// Folder of the data
+    #[arg(long, value_name = "DIR")]
+    pub data: PathBuf,
+    /// What a tuner may choose
+    #[command(flatten)]
+    pub parameters: Parameters,
+    /// Arithmetic of the matrix products; auto: bf16 where the device has instructions for it, else fp32. The weights
+    /// themselves stay in 32 bits
+    #[arg(long, default_value = "auto", value_parser = ["auto", "bf16", "fp32"])]
+    pub precision: String,
+    /// Where to compute: cpu, cuda, cuda:N, or auto for a GPU if there is one
+    #[arg(long, default_value = "auto")]
+    pub device: String,
+    /// Threads to compute with
+    #[arg(long, value_name = "N", env = "TUNING_THREADS", default_value_t = 1)]
+    pub threads: u32,
+    /// Evaluate each N steps too; 0: after each epoch only
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub eval_every: u64,
+    /// Say how far it is each N steps; 0: never
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub log_every: u64,
+    /// Save the state of the run each so many minutes; 0: only when told to stop. Without this flag, each half minute,
+    /// or less often where that would take more than a hundredth of the time
+    #[arg(long, value_name = "MINUTES")]
+    pub checkpoint_minutes: Option<f64>,
+    /// Folder for the state of the run, from which a later start resumes
+    #[arg(long, value_name = "DIR", env = "TUNING_CHECKPOINT_DIR")]
+    pub checkpoint_dir: Option<PathBuf>,
+    /// Folder for report.json
+    #[arg(long, value_name = "DIR", env = "TUNING_OUTPUT_DIR")]
+    pub output_dir: Option<PathBuf>,
+    /// Serve Prometheus metrics at /metrics of this port; 0: not at all
+    #[arg(long, value_name = "PORT", env = "TUNING_METRICS_PORT", default_value_t = 0)]
+    pub metrics_port: u16,
+    /// JSON object of parameters, which win over the flags
+    #[arg(long, value_name = "FILE", env = "TUNING_PARAMETERS_FILE")]
+    pub parameters_file: Option<PathBuf>,
+    /// File for the report as Kubernetes reads it [default: /dev/termination-log where that exists]
+    #[arg(long, value_name = "FILE", env = "TUNING_TERMINATION_MESSAGE")]
+    pub termination_message: Option<PathBuf>,
+    /// Name of the trial, for the log
+    #[arg(long, value_name = "NAME", env = "TUNING_TRIAL", default_value = "trial")]
+    pub trial: String,
+}
 
 /// Where Kubernetes reads a container's last words by default.
 const TERMINATION_LOG: &str = "/dev/termination-log";
@@ -98,20 +177,20 @@ pub enum Saves {
     WhenStopped,
     /// Each so long.
     Every(Duration),
-    /// Each [`Saves::LEAST`], or less often where saving would take more than a hundredth of the time.
+    /// Each [`Saves::MIN_INTERVAL`], or less often where saving would take more than a hundredth of the time.
     Seldom,
 }
 
 impl Saves {
     /// Least time between two saves that nobody has asked for.
-    pub const LEAST: Duration = Duration::from_secs(30);
+    pub const MIN_INTERVAL: Duration = Duration::from_secs(30);
 
     /// Whether it is time, so long after the last save, which took so long.
     pub fn are_due(self, since: Duration, took: Duration) -> bool {
         match self {
             Self::WhenStopped => false,
             Self::Every(interval) => since >= interval,
-            Self::Seldom => since >= Self::LEAST.max(100 * took),
+            Self::Seldom => since >= Self::MIN_INTERVAL.max(100 * took),
         }
     }
 }
@@ -122,16 +201,6 @@ impl Config {
     /// # Errors
     /// A parameter, device or folder that cannot be used.
     pub fn new(arguments: Arguments, env: &[(String, String)]) -> Result<Self> {
-        let flags = Parameters {
-            learning_rate: arguments.learning_rate,
-            batch_size: arguments.batch_size,
-            epochs: arguments.epochs,
-            weight_decay: arguments.weight_decay,
-            warmup_ratio: arguments.warmup_ratio,
-            dropout: arguments.dropout,
-            max_length: arguments.max_length,
-            seed: arguments.seed,
-        };
         let device = device::choose(&arguments.device)?;
         let asked = if arguments.precision == "fp32" {
             Precision::Fp32
@@ -160,7 +229,9 @@ impl Config {
             trial: arguments.trial,
             model: folder(arguments.model, "--model", Failure::Model)?,
             data: folder(arguments.data, "--data", Failure::Data)?,
-            parameters: flags.overridden(arguments.parameters_file.as_deref(), env)?,
+            parameters: arguments
+                .parameters
+                .overridden(arguments.parameters_file.as_deref(), env)?,
             precision: asked.on(device),
             // Who leaves the choice open is not surprised by it.
             precision_note: asked.note_on(device).filter(|_| arguments.precision == "bf16"),

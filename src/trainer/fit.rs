@@ -5,12 +5,12 @@ use super::bert_config::BertConfig;
 use super::checkpoint_files::CheckpointFile;
 use super::config::Config;
 use super::endpoint::Metrics;
-use super::evaluate::evaluate;
 use super::glue;
 use super::model::{Model, Setting};
 use super::report::{Point, Report, say};
 use super::resume::{self, Found, Identity, Progress};
 use super::schedule::Schedule;
+use super::scores::evaluate;
 use super::tokens::{Example, Tokens};
 use super::{Failure, Result};
 use std::path::Path;
@@ -212,16 +212,8 @@ impl<'a> Run<'a> {
     }
 
     fn evaluate(&mut self) -> Result<()> {
-        let interrupted = || {
-            if self.stop.load(Ordering::Relaxed) {
-                Err(Failure::Stopped(String::new()))
-            } else {
-                Ok(())
-            }
-        };
-        let scores = match evaluate(&self.model, &self.dev, &self.words, &interrupted) {
-            Err(Failure::Stopped(_)) => return Err(self.stopped()),
-            other => other?,
+        let Some(scores) = evaluate(&self.model, &self.dev, &self.words, self.stop)? else {
+            return Err(self.stopped());
         };
         if !scores.loss.is_finite() {
             let sentence = format!(

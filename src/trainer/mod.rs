@@ -1,9 +1,9 @@
 //! One trial: fine-tunes BERT on sentence pairs and says how well it went.
 //!
-//! In reading order: what was asked for (`arguments`, `parameters`, `config`), what it is given (`bert_config`, `tokens`,
-//! `glue`, `batches`, `checkpoint_files`), the arithmetic (`layout`, `weights`, `bert`, `dropout`, `dispatcher`,
-//! `optimizer`, `model`), the run (`schedule`, `scores`, `evaluate`, `resume`, `fit`) and what is said about it
-//! (`endpoint`, `report`, `failure`). Only this module names `tch`, and it knows nothing of the rest of the crate.
+//! In reading order: what was asked for (`parameters`, `config`), what it is given (`bert_config`, `tokens`, `glue`, `batches`,
+//! `checkpoint_files`), the arithmetic (`layout`, `weights`, `bert`, `dropout`, `dispatcher`, `optimizer`, `model`), the run
+//! (`schedule`, `scores`, `resume`, `fit`) and what is said about it (`endpoint`, `report`, `failure`). Only this module names
+//! `tch`, and it knows nothing of the rest of the crate.
 //!
 //! The program ends with one of these codes:
 //!
@@ -23,7 +23,6 @@
 //! | 70 | a fault of the trainer itself |
 //! | 143 | told to stop by SIGTERM or SIGINT; the state was saved if there is a folder for it |
 
-pub mod arguments;
 pub mod batches;
 pub mod bert;
 pub mod bert_config;
@@ -33,7 +32,6 @@ pub mod device;
 pub mod dispatcher;
 pub mod dropout;
 pub mod endpoint;
-pub mod evaluate;
 pub mod failure;
 pub mod fit;
 pub mod glue;

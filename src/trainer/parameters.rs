@@ -1,6 +1,7 @@
-//! The hyperparameters, and how a tuner's values take the place of the flags'.
+//! The hyperparameters: flags, whose place a tuner's values take.
 
 use super::{Failure, Result};
+use clap::Args;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::path::Path;
@@ -20,24 +21,32 @@ pub const NAMES: [&str; 8] = [
 /// Prefix of the environment variables that carry a parameter.
 pub const PREFIX: &str = "TUNING_PARAM_";
 
-/// Everything about a trial that a tuner may choose.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// Everything about a trial that a tuner may choose. The help lists it in another order than a run's state and log do.
+#[derive(Args, Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Parameters {
-    /// Highest learning rate of the schedule, above 0, at most 1.
+    /// Highest learning rate of the schedule
+    #[arg(long, value_name = "RATE", default_value_t = 5e-5, display_order = 6)]
     pub learning_rate: f64,
-    /// Pairs in a training step, 1 to 4096.
+    /// Pairs in a training step
+    #[arg(long, value_name = "N", default_value_t = 32, display_order = 4)]
     pub batch_size: u32,
-    /// Passes over the training data, 1 to 1000.
+    /// Passes over the training data
+    #[arg(long, value_name = "N", default_value_t = 3, display_order = 3)]
     pub epochs: u32,
-    /// Weight decay of AdamW, 0 to 10.
+    /// AdamW's weight decay; never on biases and LayerNorm weights
+    #[arg(long, value_name = "W", default_value_t = 0.01, display_order = 7)]
     pub weight_decay: f64,
-    /// Share of the steps in which the learning rate rises, 0 to 1.
+    /// Share of the steps in which the learning rate rises
+    #[arg(long, value_name = "SHARE", default_value_t = 0.1, display_order = 8)]
     pub warmup_ratio: f64,
-    /// Dropout in place of the checkpoint's, 0 to below 1.
+    /// Dropout everywhere in place of what config.json says
+    #[arg(long, value_name = "P", display_order = 9)]
     pub dropout: Option<f64>,
-    /// Tokens after which a pair is cut off, 8 to 4096.
+    /// Tokens after which a pair is cut off
+    #[arg(long, value_name = "N", default_value_t = 128, display_order = 5)]
     pub max_length: u32,
-    /// Seed of the head, the order of the data and dropout.
+    /// Seed of the head, the order of the data and dropout
+    #[arg(long, value_name = "N", default_value_t = 1, display_order = 10)]
     pub seed: u64,
 }
 

@@ -1,7 +1,6 @@
 //! The program around a run: arguments in, exit code out, and never more than one sentence about what went wrong.
 
-use super::arguments::Arguments;
-use super::config::Config;
+use super::config::{Arguments, Config};
 use super::endpoint::Metrics;
 use super::report::{self, Report, say};
 use super::{Failure, Result, fit, resume};

@@ -1,6 +1,15 @@
-//! How good is a classifier that answers yes or no, and has it collapsed to one answer?
+//! How well does the model answer pairs that it was not trained on, and has it collapsed to one answer?
 
+use super::Result;
+use super::batches::{Batch, Words};
+use super::model::Model;
+use super::tokens::Example;
 use serde::{Deserialize, Serialize};
+use std::sync::atomic::{AtomicBool, Ordering};
+use tch::{Kind, Reduction, Tensor};
+
+/// Pairs that are answered at once.
+const BATCH: usize = 64;
 
 /// What one pass over labelled pairs gives.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -44,6 +53,37 @@ impl Scores {
             collapsed: answers.windows(2).all(|pair| pair[0] == pair[1]) && positives * negatives > 0,
         }
     }
+}
+
+/// Scores of the model on `examples`; `None` once `stop` is set.
+///
+/// # Errors
+/// libtorch's predictions can't be read.
+pub fn evaluate(
+    model: &Model,
+    examples: &[Example],
+    words: &Words,
+    stop: &AtomicBool,
+) -> Result<Option<Scores>> {
+    // By length, so that little is padded; scores do not depend on the order.
+    let mut sorted: Vec<&Example> = examples.iter().collect();
+    sorted.sort_by_key(|example| example.ids.len());
+    let (mut answers, mut labels, mut loss) = (Vec::new(), Vec::new(), 0.0);
+    for part in sorted.chunks(BATCH) {
+        if stop.load(Ordering::Relaxed) {
+            return Ok(None);
+        }
+        let batch = Batch::new(part, words, model.kind(), model.device());
+        let logits = model.predict(&batch);
+        let sum = logits.cross_entropy_loss(&batch.labels, None::<Tensor>, Reduction::Sum, -100, 0.0);
+        loss += sum.double_value(&[]);
+        answers.extend(Vec::<i64>::try_from(
+            logits.argmax(1, false).to_kind(Kind::Int64),
+        )?);
+        labels.extend(part.iter().map(|example| i64::from(example.label)));
+    }
+    let loss = loss / examples.len().max(1) as f64;
+    Ok(Some(Scores::new(&answers, &labels, loss)))
 }
 
 /// 2 TP / (2 TP + FP + FN), 0 where nothing is right.
