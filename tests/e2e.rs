@@ -1,5 +1,4 @@
 //! The operator as people get it, its image installed by its chart, on a real node with real containers: make e2e.
-#![cfg(feature = "e2e")]
 
 #[path = "common/cluster.rs"]
 mod cluster;
