@@ -7,10 +7,10 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
 use kube::CustomResourceExt;
 use serde_json::{Value, json};
 
-/// A rule in CEL: where it stands, what must hold, and the sentence for whoever breaks it.
+/// A rule in CEL: where it stands (`[]` for the items of a list), what must hold, and the sentence for whoever breaks it.
 type Rule = (&'static str, &'static str, &'static str);
 
-/// Path of the items of a list.
+/// Rules for TuningJobs. They stand here and not beside their fields: the types are the same without kube, whose derive would be needed.
 const RULES: &[Rule] = &[
     (
         "spec/parameters[]",
