@@ -105,7 +105,7 @@ impl Pass<'_> {
         let is_worth = is_news(&record.status, &change.status) || is_due && record.status != change.status;
         match (is_worth, change.status.completion_time) {
             (true, None) => {
-                // TrialPod was not written for so long is due as well as one of which nothing is known.
+                // Who was not written for so long is due as well as one of which nothing is known.
                 written.retain(|_, at| at.elapsed() < PROGRESS_INTERVAL);
                 written.insert(uid, Instant::now());
             }

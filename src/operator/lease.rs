@@ -1,6 +1,6 @@
 //! Of several operators one works: the holder of a Lease.
 //!
-//! No replica believes another one's clock. TrialPod waits measures with its own how long the Lease has not changed, and
+//! No replica believes another one's clock. Who waits measures with its own how long the Lease has not changed, and
 //! claims it only then; who holds it stops working a margin before anyone else may claim it, counted from the moment at
 //! which its last successful renewal was sent. Every write carries the resourceVersion that it was decided on, so of two
 //! claims one is a conflict.

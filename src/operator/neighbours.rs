@@ -37,7 +37,7 @@ pub async fn watch(client: Client, own: Candidate) {
     }
 }
 
-/// The Leases of all operators that can be seen. TrialPod looks after one namespace may be allowed to see no more than its own.
+/// The Leases of all operators that can be seen. Who looks after one namespace may be allowed to see no more than its own.
 async fn leases(client: &Client, own: &Candidate) -> Result<Vec<Lease>, Error> {
     let params = ListParams::default().labels(&format!("{LABEL}={NAME}"));
     if own.scope.is_none()

@@ -47,7 +47,7 @@ async fn server() -> Server {
     tokio::spawn(async move {
         loop {
             let (stream, _) = listener.accept().await.unwrap();
-            // TrialPod does not believe the certificate goes away.
+            // Who does not believe the certificate goes away.
             let Ok(mut stream) = acceptor.accept(stream).await else {
                 continue;
             };

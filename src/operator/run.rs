@@ -7,6 +7,7 @@ use super::events::Events;
 use super::fence::Fence;
 use super::health::Health;
 use super::lease;
+use super::memory;
 use super::neighbours;
 use super::reconcile;
 use super::scrapers::Scrapers;
@@ -37,6 +38,8 @@ use tokio::sync::{Semaphore, oneshot};
 
 /// Longest time that one reconciliation may take.
 const MAX_PASS: Duration = Duration::from_secs(60);
+/// Time after which memory that a burst of jobs has left behind is given back.
+const BETWEEN_TRIMS: Duration = Duration::from_secs(60);
 /// Longest wait after repeated failures.
 const MAX_BACKOFF: Duration = Duration::from_secs(300);
 
@@ -59,7 +62,7 @@ pub async fn run(
         () = stop.clone() => return Ok(()),
         _ = futures::future::join_all(watches.listed) => {}
     }
-    // TrialPod stands by is ready too: it takes over without delay.
+    // Who stands by is ready too: it takes over without delay.
     context.ready.store(true, Ordering::Relaxed);
     let leadership = match &settings.candidate {
         None => None,
@@ -68,6 +71,12 @@ pub async fn run(
             leadership = lease::elected(connect.clone(), candidate, &fence) => Some(leadership?),
         },
     };
+    let _trims = AbortOnDrop(tokio::spawn(async {
+        loop {
+            tokio::time::sleep(BETWEEN_TRIMS).await;
+            memory::give_back();
+        }
+    }));
     context.telemetry.leads(true);
     let _looks = match settings.candidate.clone() {
         Some(own) => Some(AbortOnDrop(tokio::spawn(neighbours::watch(connect()?, own)))),

@@ -31,7 +31,7 @@ pub struct Settings {
     pub cleanup_patience: Duration,
     /// Where /metrics, /healthz and /readyz are served; `None`: nowhere.
     pub listen: Option<SocketAddr>,
-    /// TrialPod stands for election; `None`: this operator is the only one.
+    /// Who stands for election; `None`: this operator is the only one.
     pub candidate: Option<Candidate>,
 }
 
@@ -54,7 +54,7 @@ impl Default for Settings {
     }
 }
 
-/// TrialPod stands for election, and where.
+/// Who stands for election, and where.
 #[derive(Clone, Debug)]
 pub struct Candidate {
     /// Namespace of the Lease.

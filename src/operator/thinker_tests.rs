@@ -1,4 +1,4 @@
-//! TrialPod waits for an answer, and for how long.
+//! Who waits for an answer, and for how long.
 
 use super::*;
 use crate::tuning::{Phase, Snapshot, Trial};

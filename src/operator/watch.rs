@@ -48,7 +48,7 @@ pub fn owner_by_label<K: ResourceExt>(object: &K) -> Option<Owner> {
 /// What becomes of the news of a watch.
 #[derive(Clone)]
 pub struct Follower {
-    /// TrialPod is woken.
+    /// Who is woken.
     pub wake: Wake,
     /// Where it is noted whether the watch works.
     pub health: Arc<Health>,
