@@ -1,6 +1,6 @@
 //! What is wrong with a manifest is said at once, each fault with its path, its value and the cure.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tuning_operator::api::{check, parse, refused_changes};
 
 const SOUND: &str = r#"
@@ -348,11 +348,7 @@ fn what_is_not_a_manifest_is_refused_with_a_sentence() {
         let fault = parse(text).unwrap_err().to_string();
         assert!(fault.contains(expected), "{text:?}: {fault}");
     }
-    for value in [
-        Value::Null,
-        serde_json::json!([1]),
-        serde_json::json!({"spec": 3}),
-    ] {
+    for value in [Value::Null, json!([1]), json!({"spec": 3})] {
         assert!(!check(&value).unwrap_err().is_empty());
     }
 }
@@ -369,10 +365,8 @@ fn only_changes_that_leave_the_question_alone_are_allowed() {
             .collect::<Vec<_>>()
     };
     assert!(changed("maxTrials: 30", "maxTrials: 40").is_empty());
-    assert!(
-        changed(", maxDuration: 6h", "").is_empty(),
-        "no limit is the largest"
-    );
+    // No limit is the largest.
+    assert!(changed(", maxDuration: 6h", "").is_empty());
     assert!(changed("parallelTrials: 3", "parallelTrials: 1").is_empty());
     assert!(changed("target: 0.93", "target: 0.94").is_empty());
     assert!(

@@ -236,3 +236,35 @@ fn a_file_of_certificates_that_is_not_there_is_refused_at_the_start() {
     let expected = "tuning-operator: --prometheus-ca-file: /does/not/exist can't be read: ";
     assert!(said.starts_with(expected), "{said}");
 }
+
+#[test]
+fn a_value_of_an_earlier_pod_is_never_final() {
+    block_on(async {
+        let space = Space::new("earlier").await;
+        let _operator = space.operator();
+        let port = serve(&["tuning_metric{name=\"f1\"} 0.6\ntuning_metric_step 10\n"]).await;
+        let _player = space.play(|_, _, before| match before {
+            0 => Play::EndsWhenAsked(143, String::new()).on("n1"),
+            // Over before anybody could listen, and without a word.
+            _ => Play::Ends(0, String::new(), "Completed"),
+        });
+        let mut manifest = manifest("job", 1, 1);
+        manifest["spec"]["metrics"] = json!({"prometheus": {"port": port}});
+        space.apply(&manifest).await.unwrap();
+        until("it has said something", async || {
+            status(&space, "job-0001").await.metrics.contains_key("f1")
+        })
+        .await;
+        let pod = space.pod_names().await.remove(0);
+        space.pods().delete(&pod, &DeleteParams::default()).await.unwrap();
+        until("it has ended", async || {
+            status(&space, "job-0001").await.completion_time.is_some()
+        })
+        .await;
+        let status = status(&space, "job-0001").await;
+        // The page may have been read in the instant in which the second pod ran: then it is that pod's value.
+        let heard = status.metrics.contains_key("f1");
+        assert_eq!(status.phase == TrialPhase::Succeeded, heard, "{status:?}");
+        assert_eq!(status.attempts, 2);
+    });
+}

@@ -2,6 +2,8 @@
 //!
 //! [`check()`] says everything that is wrong with a manifest at once, each fault with its path, the value and the cure.
 
+#![deny(clippy::disallowed_methods)]
+
 mod accelerators;
 mod change;
 mod check;

@@ -3,12 +3,15 @@
 
 #[path = "counting.rs"]
 mod counting;
+#[path = "jobs.rs"]
+mod jobs;
 #[path = "lagging.rs"]
 mod lagging;
 #[path = "pods.rs"]
 mod pods;
 
 use counting::Counting;
+pub use jobs::{check_first_proposals, f1, manifest};
 use k8s_openapi::api::core::v1::{Namespace, Pod};
 use kube::api::{Api, DynamicObject, ListParams, Patch, PatchParams, PostParams};
 use kube::client::ClientBuilder;
@@ -23,7 +26,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock, Mutex};
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
-use tuning_operator::api::{self, Trial, TuningJob};
+use tuning_operator::api::{Trial, TuningJob};
 use tuning_operator::operator::{self, Candidate, Settings, StartError};
 use tuning_operator::tuning;
 
@@ -354,38 +357,4 @@ impl Drop for Operator {
     fn drop(&mut self) {
         self.task.abort();
     }
-}
-
-/// The same first proposals as on one machine.
-pub fn check_first_proposals(manifest: &Value, trials: &[Trial]) {
-    let job = api::check(manifest).unwrap().job;
-    let parallel = job.budget.parallel;
-    let empty = tuning::Snapshot::new(job);
-    for (proposal, trial) in tuning::propose(&empty, parallel).iter().zip(trials) {
-        assert_eq!(
-            api::assignment(&empty.job.space, &proposal.point),
-            trial.spec.parameters
-        );
-    }
-}
-
-/// A small job.
-pub fn manifest(name: &str, max_trials: u32, parallel: u32) -> Value {
-    json!({
-        "apiVersion": "tuning-operator.io/v1alpha1",
-        "kind": "TuningJob",
-        "metadata": {"name": name},
-        "spec": {
-            "objective": {"metric": "f1", "goal": "Maximize"},
-            "parameters": [{"name": "learning_rate", "double": {"min": 5e-6, "max": 5e-4, "scale": "Log"}}],
-            "strategy": {"bayesian": {"seed": 7}},
-            "budget": {"maxTrials": max_trials, "parallelTrials": parallel},
-            "trial": {"container": {"image": "example.org/train", "args": ["--lr", "$(params.learning_rate)"]}},
-        }
-    })
-}
-
-/// Best near 1e-4.
-pub fn f1(learning_rate: f64) -> f64 {
-    0.87 - 0.05 * (learning_rate / 1e-4).ln().powi(2)
 }
