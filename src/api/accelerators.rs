@@ -17,14 +17,14 @@ const FAMILIES: [&str; 12] = [
 const PORTIONS: [&str; 6] = ["mem", "cores", "millicores", "percent", "tiles", "monitoring"];
 
 /// Accelerators that a trial holds; of a shared or partitioned one, each share or slice counts as one.
-pub fn count(resources: Option<&Resources>) -> u32 {
+pub(super) fn count(resources: Option<&Resources>) -> u32 {
     let limits = resources.into_iter().flat_map(|r| &r.limits);
     let counted = limits.filter(|(name, _)| is_accelerator(name));
     counted.map(|(_, quantity)| whole(quantity)).sum()
 }
 
 /// GPU-hours can't be counted where a trial holds no accelerator.
-pub fn check(max_gpu_hours: Option<f64>, resources: Option<&Resources>, faults: &mut Vec<Fault>) {
+pub(super) fn check(max_gpu_hours: Option<f64>, resources: Option<&Resources>, faults: &mut Vec<Fault>) {
     if max_gpu_hours.is_none() || count(resources) > 0 {
         return;
     }

@@ -17,14 +17,14 @@ use serde_json::Value;
 const MAX_GRID_POINTS: u64 = 10_000;
 
 /// The seed of a job that names none: FNV-1a of its name, so that the same name repeats the same run.
-pub fn seed_of_name(name: &str) -> u64 {
+pub(super) fn seed_of_name(name: &str) -> u64 {
     name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
     })
 }
 
 /// The job that a `spec` asks for; `None` if any fault was added.
-pub fn convert(name: &str, spec: &Value, default_seed: u64, faults: &mut Vec<Fault>) -> Option<Job> {
+pub(super) fn convert(name: &str, spec: &Value, default_seed: u64, faults: &mut Vec<Fault>) -> Option<Job> {
     let n_before = faults.len();
     let space = space(&spec["parameters"], faults);
     let objective = section::<ObjectiveSpec>(spec, "objective").and_then(|o| objective(&o, faults));
@@ -204,7 +204,7 @@ fn budget(spec: &BudgetSpec, faults: &mut Vec<Fault>) -> Option<Budget> {
 }
 
 /// A duration such as `1h30m`: more than nothing, at most a year.
-pub fn duration(path: &str, text: Option<&str>, faults: &mut Vec<Fault>) -> Option<SignedDuration> {
+pub(super) fn duration(path: &str, text: Option<&str>, faults: &mut Vec<Fault>) -> Option<SignedDuration> {
     let text = text?;
     let parsed = text.parse::<SignedDuration>().ok();
     let sound = parsed.filter(|d| d.is_positive() && *d <= SignedDuration::from_hours(24 * 366));

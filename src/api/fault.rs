@@ -28,7 +28,11 @@ impl fmt::Display for Fault {
 }
 
 /// The one of several alternatives that is set; a fault where none or several are.
-pub fn exactly_one<'a>(path: &str, kinds: &[(&'a str, bool)], faults: &mut Vec<Fault>) -> Option<&'a str> {
+pub(super) fn exactly_one<'a>(
+    path: &str,
+    kinds: &[(&'a str, bool)],
+    faults: &mut Vec<Fault>,
+) -> Option<&'a str> {
     let names: Vec<&str> = kinds.iter().map(|(name, _)| *name).collect();
     let set: Vec<&str> = kinds
         .iter()

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 /// Adds a fault for everything about the metrics that no manifest may ask for; gives what reads the trials' logs, where they
 /// are to be read.
-pub fn check_metrics(spec: &Value, faults: &mut Vec<Fault>) -> Option<LogMetrics> {
+pub(super) fn check_metrics(spec: &Value, faults: &mut Vec<Fault>) -> Option<LogMetrics> {
     let metrics: MetricsSpec = section(spec, "metrics")?;
     let kinds = [
         ("prometheus", metrics.prometheus.is_some()),

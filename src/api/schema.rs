@@ -6,18 +6,18 @@ use serde_json::{Map, Value};
 use std::fmt::Write;
 
 /// The schema of a type, with every part inlined, as Kubernetes wants it.
-pub fn schema_of<T: schemars::JsonSchema>() -> Value {
+pub(super) fn schema_of<T: schemars::JsonSchema>() -> Value {
     let settings = schemars::generate::SchemaSettings::openapi3().with(|s| s.inline_subschemas = true);
     settings.into_generator().into_root_schema_for::<T>().to_value()
 }
 
 /// A section, if it is there and of the right shape; the schema check says what is wrong with its shape.
-pub fn section<T: DeserializeOwned>(spec: &Value, key: &str) -> Option<T> {
+pub(super) fn section<T: DeserializeOwned>(spec: &Value, key: &str) -> Option<T> {
     serde_json::from_value(spec.get(key)?.clone()).ok()
 }
 
 /// Adds a fault for everything in `value` that the schema does not allow.
-pub fn check_against(schema: &Value, value: &Value, path: &str, faults: &mut Vec<Fault>) {
+pub(super) fn check_against(schema: &Value, value: &Value, path: &str, faults: &mut Vec<Fault>) {
     if value.is_null() && schema["nullable"] == Value::Bool(true) {
         return;
     }
@@ -240,7 +240,7 @@ fn first_sentence(text: &str) -> &str {
 }
 
 /// Path of a member: `spec.budget`, or `limits["nvidia.com/gpu"]` where the name is not a plain word.
-pub fn join(path: &str, key: &str) -> String {
+pub(super) fn join(path: &str, key: &str) -> String {
     let plain = key
         .chars()
         .all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')

@@ -23,7 +23,7 @@ const BERT_PARAMETERS: [(&str, bool); 8] = [
 const BERT_METRICS: [&str; 3] = ["f1", "accuracy", "loss"];
 
 /// Adds a fault for everything about the trial that no manifest may ask for.
-pub fn check_trial(
+pub(super) fn check_trial(
     trial: &TrialSpec,
     spec: &Value,
     space: Option<&SearchSpace>,

@@ -4,7 +4,7 @@ use super::fault::{Fault, exactly_one};
 use super::*;
 
 /// Adds a fault for each volume that no pod could have.
-pub fn check_volumes(trial: &TrialSpec, faults: &mut Vec<Fault>) {
+pub(super) fn check_volumes(trial: &TrialSpec, faults: &mut Vec<Fault>) {
     for (i, volume) in trial.volumes.iter().enumerate() {
         let path = format!("spec.trial.volumes[{i}]");
         let sources = [
@@ -63,7 +63,7 @@ fn writable(path: &str, name: &str, volumes: &[VolumeSpec], faults: &mut Vec<Fau
 }
 
 /// Adds a fault for everything that SageMaker's layout can't have.
-pub fn check_sagemaker(
+pub(super) fn check_sagemaker(
     spec: &SagemakerSpec,
     volumes: &[VolumeSpec],
     parameters: &[String],

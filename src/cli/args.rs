@@ -5,7 +5,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
 /// Exit code for input that is wrong.
-pub const BAD_INPUT: u8 = 2;
+pub(super) const BAD_INPUT: u8 = 2;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -20,13 +20,13 @@ Exit codes: 0 done, 1 the job failed, 2 wrong input, 130 or 143 interrupted (the
 /// Tunes hyperparameters on this machine: the same manifest as on Kubernetes, without a cluster.
 #[derive(Debug, Parser)]
 #[command(name = "tuning", version, after_help = EXAMPLES, max_term_width = 110)]
-pub struct Cli {
+pub(super) struct Cli {
     #[command(subcommand)]
     pub command: Command,
 }
 
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(super) enum Command {
     /// Run a job, or go on with it
     Run(RunArgs),
     /// Say everything that is wrong with a manifest
@@ -53,7 +53,7 @@ pub enum Command {
 
 /// A manifest and what this machine changes in it.
 #[derive(Debug, Args)]
-pub struct ManifestArgs {
+pub(super) struct ManifestArgs {
     /// The TuningJob, as YAML or JSON
     pub manifest: PathBuf,
     /// Folder of the checkpoint, instead of spec.trial.bert.model
@@ -72,7 +72,7 @@ pub struct ManifestArgs {
 The run lives in one folder: manifest.yaml, journal.jsonl, trials/NAME-0001/ (log, report, checkpoint), summary.json,
 plot.svg and plot.png. The first Ctrl-C lets trials write their checkpoints and stops, the second stops at once;
 the same command goes on where it was, also after a crash.")]
-pub struct RunArgs {
+pub(super) struct RunArgs {
     #[command(flatten)]
     pub manifest: ManifestArgs,
     /// Folder of the run [default: runs/NAME]
@@ -90,7 +90,7 @@ pub struct RunArgs {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum RunOutput {
+pub(super) enum RunOutput {
     /// A live table
     Live,
     /// A line for each event
@@ -100,7 +100,7 @@ pub enum RunOutput {
 }
 
 #[derive(Debug, Args)]
-pub struct ShowArgs {
+pub(super) struct ShowArgs {
     /// Folder of the run, or its name below runs/
     pub run: PathBuf,
     /// Text for people, or the summary as JSON
@@ -109,13 +109,13 @@ pub struct ShowArgs {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum TextOrJson {
+pub(super) enum TextOrJson {
     Text,
     Json,
 }
 
 #[derive(Debug, Args)]
-pub struct PlotArgs {
+pub(super) struct PlotArgs {
     /// Folder of the run, or its name below runs/
     pub run: PathBuf,
     /// Which parameter [default: the first]
@@ -127,7 +127,7 @@ pub struct PlotArgs {
 }
 
 #[derive(Debug, Args)]
-pub struct ExportArgs {
+pub(super) struct ExportArgs {
     /// Folder of the run, or its name below runs/
     pub run: PathBuf,
     /// The format
@@ -139,14 +139,14 @@ pub struct ExportArgs {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum ExportFormat {
+pub(super) enum ExportFormat {
     Csv,
     Json,
     Parquet,
 }
 
 #[derive(Debug, Args)]
-pub struct ExplainArgs {
+pub(super) struct ExplainArgs {
     /// The trial: mrpc-0007, or 7 with --run
     pub trial: String,
     /// Folder of the run, or its name below runs/ [default: by the trial's name]
@@ -155,7 +155,7 @@ pub struct ExplainArgs {
 }
 
 #[derive(Debug, Args)]
-pub struct ReplayArgs {
+pub(super) struct ReplayArgs {
     /// Folder of the run, or its name below runs/
     pub run: PathBuf,
     /// Text for people, or a JSON object for each proposal

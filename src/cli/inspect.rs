@@ -24,7 +24,7 @@ fn write_to(path: &Path, bytes: &[u8]) -> Done {
 }
 
 /// How a run stands.
-pub fn show(args: &ShowArgs) -> Done {
+pub(super) fn show(args: &ShowArgs) -> Done {
     let (_, ledger) = load(&find(&args.run))?;
     let view = present::view_of(&ledger, present::clock(&ledger));
     if args.output == TextOrJson::Json {
@@ -35,7 +35,7 @@ pub fn show(args: &ShowArgs) -> Done {
 }
 
 /// A parameter against the objective.
-pub fn plot(args: &PlotArgs) -> Done {
+pub(super) fn plot(args: &PlotArgs) -> Done {
     let (_, ledger) = load(&find(&args.run))?;
     let view = present::view_of(&ledger, present::clock(&ledger));
     let parameter = args.parameter.as_deref();
@@ -59,7 +59,7 @@ pub fn plot(args: &PlotArgs) -> Done {
 }
 
 /// Every trial as a row.
-pub fn export(args: &ExportArgs) -> Done {
+pub(super) fn export(args: &ExportArgs) -> Done {
     let (_, ledger) = load(&find(&args.run))?;
     let view = present::view_of(&ledger, present::clock(&ledger));
     let format = match args.format {
@@ -78,7 +78,7 @@ pub fn export(args: &ExportArgs) -> Done {
 }
 
 /// Why a trial is where it is.
-pub fn explain(args: &ExplainArgs) -> Done {
+pub(super) fn explain(args: &ExplainArgs) -> Done {
     let (job_name, number) = args.trial.rsplit_once('-').unwrap_or(("", &args.trial));
     let not_a_trial = || {
         format!(
@@ -108,7 +108,7 @@ pub fn explain(args: &ExplainArgs) -> Done {
 }
 
 /// Proposes every trial again.
-pub fn replay(args: &ReplayArgs) -> Done {
+pub(super) fn replay(args: &ReplayArgs) -> Done {
     let (events, ledger) = load(&find(&args.run))?;
     let replayed = local::replay(&events).map_err(|f| present::sentences(&f))?;
     let job = &ledger.snapshot.job;

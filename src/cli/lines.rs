@@ -6,7 +6,7 @@ use crate::view::numbers::{duration, escape, short};
 use std::io::{self, Write};
 
 /// One sentence for each event.
-pub struct Lines<W: Write> {
+pub(super) struct Lines<W: Write> {
     to: W,
 }
 
@@ -30,7 +30,7 @@ impl<W: Write> RunObserver for Lines<W> {
 }
 
 /// The events as the journal has them.
-pub struct JsonLines<W: Write> {
+pub(super) struct JsonLines<W: Write> {
     to: W,
 }
 
@@ -53,7 +53,7 @@ impl<W: Write> RunObserver for JsonLines<W> {
 }
 
 /// What a person is told of an event.
-pub fn sentences(event: &Event, ledger: &Ledger) -> Vec<String> {
+pub(super) fn sentences(event: &Event, ledger: &Ledger) -> Vec<String> {
     let job = &ledger.snapshot.job;
     let name = |index: &u32| job.trial_name(*index);
     match &event.what {

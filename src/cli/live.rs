@@ -17,7 +17,7 @@ const FRAME: Duration = Duration::from_millis(250);
 const HEIGHT: u16 = 24;
 
 /// The live table. It draws below what the terminal shows; at its end it makes room for the report, which has the table.
-pub struct Live {
+pub(super) struct Live {
     terminal: Terminal<CrosstermBackend<Stdout>>,
     drawn: Option<Instant>,
     /// Fitting a model takes longer than drawing: done when a trial ends, not for each picture.

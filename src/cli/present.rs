@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 const CURVE_POINTS: usize = 200;
 
 /// A run as it is shown at a time, with the recommended point.
-pub fn view_of(ledger: &Ledger, now: Timestamp) -> RunView {
+pub(super) fn view_of(ledger: &Ledger, now: Timestamp) -> RunView {
     let snapshot = ledger.at(now);
     RunView {
         name: snapshot.job.name.clone(),
@@ -34,14 +34,14 @@ fn notes(ledger: &Ledger) -> Vec<String> {
 }
 
 /// The run that a person means: a folder, or a name below `runs/`.
-pub fn find(run: &Path) -> RunDir {
+pub(super) fn find(run: &Path) -> RunDir {
     let named = Path::new("runs").join(run);
     let is_name = run.components().count() == 1 && !run.join("journal.jsonl").exists();
     RunDir::new(if is_name { named } else { run.to_owned() })
 }
 
 /// Reads a run's journal and folds it. The error is a sentence.
-pub fn load(run: &RunDir) -> Result<(Vec<Event>, Ledger), String> {
+pub(super) fn load(run: &RunDir) -> Result<(Vec<Event>, Ledger), String> {
     let here = run.root().display();
     if !run.journal().exists() {
         return Err(format!(
@@ -55,7 +55,7 @@ pub fn load(run: &RunDir) -> Result<(Vec<Event>, Ledger), String> {
 }
 
 /// Faults, a line each.
-pub fn sentences(faults: &[Fault]) -> String {
+pub(super) fn sentences(faults: &[Fault]) -> String {
     faults
         .iter()
         .map(ToString::to_string)
@@ -64,7 +64,7 @@ pub fn sentences(faults: &[Fault]) -> String {
 }
 
 /// Writes what a run leaves for others: summary.json, plot.svg and plot.png.
-pub fn leave_results(dir: &RunDir, view: &RunView) -> Result<(), String> {
+pub(super) fn leave_results(dir: &RunDir, view: &RunView) -> Result<(), String> {
     let put = |path: PathBuf, bytes: &[u8]| {
         write_whole(&path, bytes).map_err(|e: io::Error| format!("{}: {e}", path.display()))
     };
@@ -78,7 +78,7 @@ pub fn leave_results(dir: &RunDir, view: &RunView) -> Result<(), String> {
 }
 
 /// The time at which a run is shown: now while it is at work, else its last moment.
-pub fn clock(ledger: &Ledger) -> Timestamp {
+pub(super) fn clock(ledger: &Ledger) -> Timestamp {
     if ledger.is_at_work() {
         Timestamp::now()
     } else {
@@ -87,7 +87,7 @@ pub fn clock(ledger: &Ledger) -> Timestamp {
 }
 
 /// The plot of a parameter, by default the first with an order; `None` while no trial has a value. The error is a sentence.
-pub fn plot_of(view: &RunView, parameter: Option<&str>) -> Result<Option<Plot>, String> {
+pub(super) fn plot_of(view: &RunView, parameter: Option<&str>) -> Result<Option<Plot>, String> {
     let index = view::plotted_parameter(view, parameter)?;
     if view.snapshot.trials.iter().all(|t| t.value.is_none()) {
         return Ok(None);
@@ -104,7 +104,7 @@ pub fn plot_of(view: &RunView, parameter: Option<&str>) -> Result<Option<Plot>, 
 }
 
 /// Columns of the terminal, where standard output is one.
-pub fn width() -> Option<usize> {
+pub(super) fn width() -> Option<usize> {
     let (columns, _) = crossterm::terminal::size()
         .ok()
         .filter(|_| io::stdout().is_terminal())?;
@@ -112,7 +112,7 @@ pub fn width() -> Option<usize> {
 }
 
 /// The plot for the terminal; empty while there is nothing to plot.
-pub fn terminal_plot(view: &RunView, parameter: Option<&str>) -> Result<String, String> {
+pub(super) fn terminal_plot(view: &RunView, parameter: Option<&str>) -> Result<String, String> {
     let Some(plot) = plot_of(view, parameter)? else {
         return Ok(String::new());
     };

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// Checks a manifest and says what it found.
-pub fn validate(args: &ManifestArgs) -> Result<ExitCode, String> {
+pub(super) fn validate(args: &ManifestArgs) -> Result<ExitCode, String> {
     let checked = read(args)?;
     let job = &checked.job;
     let parameters: Vec<&str> = job.space.parameters().iter().map(|p| p.name()).collect();
@@ -69,7 +69,7 @@ fn read(args: &ManifestArgs) -> Result<Checked, String> {
 }
 
 /// Runs a job to its end, or until it is interrupted.
-pub fn run(args: &RunArgs) -> Result<ExitCode, String> {
+pub(super) fn run(args: &RunArgs) -> Result<ExitCode, String> {
     let checked = read(&args.manifest)?;
     let dir = args
         .run

@@ -8,7 +8,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 
 /// Requests as they arrive.
-pub struct Interrupts {
+pub(super) struct Interrupts {
     /// One for each signal.
     pub requests: mpsc::UnboundedReceiver<Interrupt>,
     last: Arc<AtomicI32>,

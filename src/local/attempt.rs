@@ -18,21 +18,21 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc::UnboundedSender;
 
 /// Something about one attempt.
-pub struct News {
+pub(super) struct News {
     pub trial: u32,
     pub attempt: u32,
     pub what: AttemptNews,
 }
 
 /// What it is.
-pub enum AttemptNews {
+pub(super) enum AttemptNews {
     Exited(Exit),
     Log(LogNews),
     Reading(TrialReading),
 }
 
 /// An attempt that is under way.
-pub struct Attempt {
+pub(super) struct Attempt {
     number: u32,
     pid: u32,
     objective: String,
@@ -45,7 +45,7 @@ pub struct Attempt {
 }
 
 /// Starts an attempt. The error is a sentence: the program could not be started at all.
-pub fn begin(
+pub(super) fn begin(
     session: &Session,
     trial: &Trial,
     client: reqwest::Client,

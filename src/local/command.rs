@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 /// A program to start.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Launch {
+pub(super) struct Launch {
     /// The program.
     pub program: PathBuf,
     /// Its arguments.
@@ -23,7 +23,7 @@ pub struct Launch {
 
 /// What a launch depends on beside the trial.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place<'a> {
+pub(super) struct Place<'a> {
     /// The trial's own folder.
     pub trial_dir: &'a Path,
     /// Where relative paths and programs of the manifest are looked for: the manifest's folder.
@@ -37,7 +37,7 @@ pub struct Place<'a> {
 }
 
 /// The program that runs this trial.
-pub fn launch(
+pub(super) fn launch(
     job: &Job,
     resource_name: Option<&str>,
     spec: &TrialSpec,

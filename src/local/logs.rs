@@ -14,7 +14,7 @@ const MAX_PIECE_BYTES: usize = 16 << 10;
 
 /// What was seen in the output.
 #[derive(Clone, Debug, PartialEq)]
-pub enum LogNews {
+pub(super) enum LogNews {
     /// One line gave these values.
     Metrics(Vec<(String, f64)>),
     /// The output came to its end; this was its last line that was not empty.
@@ -22,7 +22,7 @@ pub enum LogNews {
 }
 
 /// Reads output to its end: copies it to `path`, and tells what the definitions find.
-pub fn follow(
+pub(super) fn follow(
     mut output: impl Read,
     path: &Path,
     metrics: Option<LogMetrics>,

@@ -6,7 +6,7 @@ use crate::api::{self, Fault};
 use crate::space::SearchSpace;
 
 /// The finished trials of a run that are points of this space.
-pub fn observations(run: &RunDir, space: &SearchSpace, path: &str) -> Result<Vec<PriorRecord>, Fault> {
+pub(super) fn observations(run: &RunDir, space: &SearchSpace, path: &str) -> Result<Vec<PriorRecord>, Fault> {
     let fault = |message: String| Fault::new(path, message);
     let here = run.root().display();
     let events =

@@ -10,10 +10,10 @@ use std::time::{Duration, Instant};
 use tokio::process::{Child, Command};
 
 /// Time between the request to stop and the end by force.
-pub const GRACE: Duration = Duration::from_secs(30);
+pub(super) const GRACE: Duration = Duration::from_secs(30);
 
 /// Starts a program; both its outputs go into the one pipe that is returned.
-pub fn spawn(launch: &Launch) -> io::Result<(Child, PipeReader)> {
+pub(super) fn spawn(launch: &Launch) -> io::Result<(Child, PipeReader)> {
     let (reader, writer) = io::pipe()?;
     let mut command = Command::new(&launch.program);
     command
@@ -41,7 +41,7 @@ pub fn spawn(launch: &Launch) -> io::Result<(Child, PipeReader)> {
 }
 
 /// How a process ended.
-pub fn exit_of(status: io::Result<ExitStatus>) -> Exit {
+pub(super) fn exit_of(status: io::Result<ExitStatus>) -> Exit {
     match status {
         Ok(status) => match (status.code(), status.signal()) {
             (Some(code), _) => Exit::Code(code),
@@ -53,12 +53,12 @@ pub fn exit_of(status: io::Result<ExitStatus>) -> Exit {
 }
 
 /// Asks a whole group to stop.
-pub fn terminate(pid: u32) {
+pub(super) fn terminate(pid: u32) {
     signal_group(pid, Signal::TERM);
 }
 
 /// Ends a whole group by force.
-pub fn kill(pid: u32) {
+pub(super) fn kill(pid: u32) {
     signal_group(pid, Signal::KILL);
 }
 
@@ -80,7 +80,7 @@ fn group(pid: u32) -> Option<Pid> {
 /// Ends what an earlier runner left behind, if that process is still a trial of this name.
 ///
 /// The name in its environment tells it from a stranger that was given the same number since.
-pub fn end_leftover(pid: u32, trial_name: &str) {
+pub(super) fn end_leftover(pid: u32, trial_name: &str) {
     let is_ours = || leftover_is(pid, trial_name);
     if !is_ours() {
         return;

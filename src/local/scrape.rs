@@ -5,10 +5,10 @@ use crate::shell;
 use std::time::Duration;
 
 /// Time between two questions.
-pub const INTERVAL: Duration = Duration::from_secs(1);
+pub(super) const INTERVAL: Duration = Duration::from_secs(1);
 
 /// Asks once; `None` while the trial does not answer, or answers nothing that can be read.
-pub async fn scrape(
+pub(super) async fn scrape(
     client: &reqwest::Client,
     port: u16,
     path: &str,
@@ -24,7 +24,7 @@ pub async fn scrape(
 }
 
 /// A client that gives up soon and is never sent elsewhere.
-pub fn client() -> reqwest::Result<reqwest::Client> {
+pub(super) fn client() -> reqwest::Result<reqwest::Client> {
     // Built together with the operator, the client knows TLS, and then has to be told whose, though it never speaks it.
     #[cfg(feature = "operator")]
     let _ = rustls::crypto::ring::default_provider().install_default();
@@ -39,7 +39,7 @@ pub fn client() -> reqwest::Result<reqwest::Client> {
 
 /// A port that nothing listens on now. It lies below the range from which systems give ports to clients, so that none of
 /// their connections, this program's own among them, takes it before the trial does.
-pub fn free_port(index: u32) -> std::io::Result<u16> {
+pub(super) fn free_port(index: u32) -> std::io::Result<u16> {
     const FIRST: u32 = 20_000;
     const N: u32 = 12_000;
     let begin = std::process::id().wrapping_mul(7919).wrapping_add(index) % N;

@@ -40,7 +40,7 @@ fn counts_line(counts: &Counts, max_trials: u32) -> String {
 }
 
 /// `2 running, 9 succeeded, 1 failed`; empty without any trial.
-pub fn phases_line(counts: &Counts) -> String {
+pub(super) fn phases_line(counts: &Counts) -> String {
     let parts = [
         (counts.queued, "queued"),
         (counts.running, "running"),
