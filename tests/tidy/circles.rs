@@ -7,10 +7,6 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::source::{code, imports, paths, regex};
 
-/// Edges that close a circle and stand for now: from, to. One that closes none any more, or none but with others of these,
-/// has to go from here.
-pub const KNOWN: &[(&str, &str)] = &[];
-
 /// The text of each file, by its place in the crate: `space::point`, and `space` for `space/mod.rs`.
 type Tree = BTreeMap<String, Source>;
 
@@ -28,23 +24,10 @@ struct Source {
 /// Which file uses which.
 type Graph = BTreeMap<String, BTreeSet<String>>;
 
-/// A complaint for each circle that the known edges don't close, and for each known edge that closes none.
-pub fn circles<'a>(
-    files: impl IntoIterator<Item = (&'a str, String)>,
-    known: &[(&str, &str)],
-) -> Vec<String> {
-    let mut graph = graph(&tree(files));
-    let was_there: Vec<bool> = known
-        .iter()
-        .map(|(from, to)| graph.get_mut(*from).is_some_and(|used| used.remove(*to)))
-        .collect();
-    let opened = known
-        .iter()
-        .zip(was_there)
-        .filter(|((from, to), was_there)| !was_there || way(&graph, to, from).is_none());
-    let mut complaints: Vec<String> = opened
-        .map(|((from, to), _)| format!("take it from KNOWN: {from} -> {to} closes no circle"))
-        .collect();
+/// A complaint for each circle.
+pub fn circles<'a>(files: impl IntoIterator<Item = (&'a str, String)>) -> Vec<String> {
+    let graph = graph(&tree(files));
+    let mut complaints = vec![];
     let mut seen = BTreeSet::new();
     for file in graph.keys() {
         if let Some(circle) =
