@@ -1,11 +1,11 @@
 //! What came out, for programs: the contents of `summary.json`.
 
 use super::RunView;
+use crate::api::{Assignment, assignment};
 use crate::optimizer::Goal;
-use crate::space::{Point, SearchSpace, Value};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// A run in a few numbers. What is unknown is `null`; so is a number that JSON cannot write.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -45,16 +45,13 @@ pub struct ObjectiveSummary {
     pub goal: String,
 }
 
-/// Values of the parameters by name: numbers and words.
-pub type Parameters = BTreeMap<String, serde_json::Value>;
-
 /// The best observation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BestSummary {
     /// Name of the trial.
     pub trial: String,
     /// Its point.
-    pub parameters: Parameters,
+    pub parameters: Assignment,
     /// Its value.
     pub value: f64,
     /// Whether its model collapsed, as that of every other trial with a value: then the value says nothing.
@@ -66,7 +63,7 @@ pub struct BestSummary {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RecommendedSummary {
     /// The point.
-    pub parameters: Parameters,
+    pub parameters: Assignment,
     /// Posterior mean.
     pub mean: f64,
     /// Lower end of the interval.
@@ -119,12 +116,12 @@ pub fn summary(view: &RunView) -> Summary {
         .zip(view.best_trial())
         .map(|(best, trial)| BestSummary {
             trial: job.trial_name(best.index),
-            parameters: parameters(&job.space, &trial.point),
+            parameters: assignment(&job.space, &trial.point),
             value: best.value,
             collapsed: best.is_collapsed,
         });
     let recommended = view.recommendation.as_ref().map(|r| RecommendedSummary {
-        parameters: parameters(&job.space, &r.point),
+        parameters: assignment(&job.space, &r.point),
         mean: r.mean,
         low: r.low,
         high: r.high,
@@ -184,19 +181,5 @@ fn times(view: &RunView) -> TimesSummary {
         ended: last.filter(|_| view.status.ended.is_some()),
         active_seconds: view.snapshot.active.as_secs_f64(),
         trial_seconds: all.as_secs_f64(),
-    }
-}
-
-fn parameters(space: &SearchSpace, point: &Point) -> Parameters {
-    let pair = |(name, value): (&str, &Value)| (name.to_owned(), json(value));
-    space.assignment(point).map(pair).collect()
-}
-
-/// A parameter's value as JSON.
-pub(super) fn json(value: &Value) -> serde_json::Value {
-    match value {
-        Value::Double(x) => (*x).into(),
-        Value::Integer(x) => (*x).into(),
-        Value::Text(x) => x.as_str().into(),
     }
 }
