@@ -225,7 +225,7 @@ fn check_parameters(given: &Given, model: &Model, words: &Words, carried: &Carri
         };
         let found = (square(&model.weights.master(slot)) + unseen).sqrt();
         let expected = given.parity.after.params_l2[&slot.name];
-        let allowed = LENGTH * expected + carried.apart(&slot.name, slot.len());
+        let allowed = LENGTH * expected + carried.apart(&slot.name, slot.numel());
         assert!(
             (found - expected).abs() < allowed,
             "{}: length {found} is not {expected}",

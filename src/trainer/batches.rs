@@ -1,7 +1,7 @@
 //! Which pairs go into a step together, and the tensors of a batch.
 //!
 //! B: pairs in the batch. S: tokens of its longest pair. The others are padded to it, so pairs of similar length go
-//! together: an epoch's random order is cut into buckets of [`BUCKET`] batches, each bucket is sorted by length, and the
+//! together: an epoch's random order is cut into buckets of `BUCKET` batches, each bucket is sorted by length, and the
 //! batches are shuffled again.
 
 use super::random::{Purpose, Stream};
@@ -9,13 +9,13 @@ use super::tokens::Example;
 use tch::{Device, Kind, Tensor};
 
 /// Batches in a bucket.
-pub const BUCKET: usize = 8;
+const BUCKET: usize = 8;
 
 /// Score of a key that is only padding, before the softmax.
 const MASKED: f64 = -30_000.0;
 
 /// The batches of an epoch, each a list of places in `examples`; a function of `seed` and `epoch`.
-pub fn order(examples: &[Example], batch_size: usize, seed: u64, epoch: u64) -> Vec<Vec<usize>> {
+pub(super) fn order(examples: &[Example], batch_size: usize, seed: u64, epoch: u64) -> Vec<Vec<usize>> {
     let mut stream = Stream::new(seed, Purpose::Order, epoch);
     let mut places: Vec<usize> = (0..examples.len()).collect();
     stream.shuffle(&mut places);
@@ -72,17 +72,17 @@ impl Words {
 #[derive(Debug)]
 pub struct Batch {
     /// Rows of the word table, [B, S].
-    pub words: Tensor,
+    pub(super) words: Tensor,
     /// 0 or 1 for the sentence, [B, S].
-    pub types: Tensor,
+    pub(super) types: Tensor,
     /// 0 for a token, a large negative number for padding, [B, 1, 1, S] in the activations' kind.
-    pub mask: Tensor,
+    pub(super) mask: Tensor,
     /// 0 or 1, `[B]`.
-    pub labels: Tensor,
+    pub(super) labels: Tensor,
     /// B.
-    pub n_pairs: i64,
+    pub(super) n_pairs: i64,
     /// S.
-    pub length: i64,
+    pub(super) length: i64,
 }
 
 impl Batch {

@@ -12,10 +12,16 @@ use super::weights::{Dense, LayerLeaves, Leaves, Norm};
 use tch::{Kind, Tensor};
 
 /// Masks while training; `None` where the model only answers.
-pub type Masks<'a> = Option<&'a mut Dropout>;
+type Masks<'a> = Option<&'a mut Dropout>;
 
 /// The logits of a batch, [B, 2] in 32 bits.
-pub fn logits(leaves: &Leaves, config: &BertConfig, batch: &Batch, kind: Kind, mut masks: Masks) -> Tensor {
+pub(super) fn logits(
+    leaves: &Leaves,
+    config: &BertConfig,
+    batch: &Batch,
+    kind: Kind,
+    mut masks: Masks,
+) -> Tensor {
     let mut x = embed(leaves, config, batch, kind, masks.as_deref_mut());
     let (last, others) = leaves
         .layers
@@ -141,7 +147,7 @@ fn masked(x: Tensor, p: f64, masks: Masks) -> Tensor {
 }
 
 /// LayerNorm over the last dimension. On a CPU 16-bit rows go with 32-bit weights; a GPU wants one kind.
-pub fn layer_norm(x: &Tensor, norm: &Norm, epsilon: f64) -> Tensor {
+fn layer_norm(x: &Tensor, norm: &Norm, epsilon: f64) -> Tensor {
     let width = *x.size().last().unwrap_or(&0);
     let (weight, bias) = if x.device().is_cuda() {
         (norm.weight.to_kind(x.kind()), norm.bias.to_kind(x.kind()))
@@ -152,7 +158,7 @@ pub fn layer_norm(x: &Tensor, norm: &Norm, epsilon: f64) -> Tensor {
 }
 
 /// GELU: x Φ(x), or its tanh approximation, which differs by up to 5e-4.
-pub fn gelu(x: &Tensor, tanh: bool) -> Tensor {
+fn gelu(x: &Tensor, tanh: bool) -> Tensor {
     x.gelu(if tanh { "tanh" } else { "none" })
 }
 

@@ -10,29 +10,29 @@ pub struct BertConfig {
     /// Tokens in the vocabulary.
     pub n_tokens: i64,
     /// Longest sequence.
-    pub n_positions: i64,
+    pub(super) n_positions: i64,
     /// Segments: 2 for pairs.
-    pub n_types: i64,
+    pub(super) n_types: i64,
     /// Width of the residual stream.
     pub hidden: i64,
     /// Width of the feed-forward layer.
-    pub inner: i64,
+    pub(super) inner: i64,
     /// Attention heads in a layer; `hidden` is a multiple of it.
-    pub n_heads: i64,
+    pub(super) n_heads: i64,
     /// Layers.
-    pub n_layers: usize,
+    pub(super) n_layers: usize,
     /// Epsilon of every LayerNorm.
-    pub epsilon: f64,
+    pub(super) epsilon: f64,
     /// The activation is the tanh approximation of GELU rather than GELU.
-    pub tanh_gelu: bool,
+    pub(super) tanh_gelu: bool,
     /// Dropout after embeddings and dense layers, in [0, 1).
-    pub hidden_dropout: f64,
+    pub(super) hidden_dropout: f64,
     /// Dropout of attention probabilities, in [0, 1).
-    pub attention_dropout: f64,
+    pub(super) attention_dropout: f64,
     /// Dropout before the classifier, in [0, 1).
-    pub classifier_dropout: f64,
+    pub(super) classifier_dropout: f64,
     /// Standard deviation of new weights.
-    pub initializer_range: f64,
+    pub(super) initializer_range: f64,
 }
 
 /// config.json, as far as it matters here.
@@ -137,7 +137,7 @@ impl BertConfig {
     }
 
     /// Width of one attention head.
-    pub fn head(&self) -> i64 {
+    pub(super) fn head(&self) -> i64 {
         self.hidden / self.n_heads
     }
 }

@@ -40,7 +40,7 @@ impl CheckpointFile {
     ///
     /// # Errors
     /// It has another shape; the sentence names the tensor and both shapes.
-    pub fn find(&self, name: &str, shape: &[i64]) -> Result<Option<Tensor>> {
+    pub(super) fn find(&self, name: &str, shape: &[i64]) -> Result<Option<Tensor>> {
         let Some(tensor) = self.tensors.get(name) else {
             return Ok(None);
         };

@@ -34,57 +34,57 @@ Exit codes: 0 done; 3 diverged; 4 out of memory; 42 configuration; 43 checkpoint
 /// Fine-tunes BERT to judge sentence pairs, and reports F1, accuracy and loss.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "bert-trainer", version, after_help = EXAMPLES, max_term_width = 110, args_override_self = true)]
-pub struct Arguments {
+pub(super) struct Arguments {
     /// What is learned; mrpc: whether two sentences say the same
     #[arg(long, default_value = "mrpc", value_parser = ["mrpc"])]
-    pub task: String,
+    pub(super) task: String,
     /// Folder of the checkpoint
     #[arg(long, value_name = "DIR")]
     pub model: PathBuf,
     /// Folder of the data
     #[arg(long, value_name = "DIR")]
-    pub data: PathBuf,
+    pub(super) data: PathBuf,
     /// What a tuner may choose
     #[command(flatten)]
-    pub parameters: Parameters,
+    pub(super) parameters: Parameters,
     /// Arithmetic of the matrix products; auto: bf16 where the device has instructions for it, else fp32. The weights
     /// themselves stay in 32 bits
     #[arg(long, default_value = "auto", value_parser = ["auto", "bf16", "fp32"])]
-    pub precision: String,
+    pub(super) precision: String,
     /// Where to compute: cpu, cuda, cuda:N, or auto for a GPU if there is one
     #[arg(long, default_value = "auto")]
-    pub device: String,
+    pub(super) device: String,
     /// Threads to compute with
     #[arg(long, value_name = "N", env = "TUNING_THREADS", default_value_t = 1)]
-    pub threads: u32,
+    pub(super) threads: u32,
     /// Evaluate each N steps too; 0: after each epoch only
     #[arg(long, value_name = "N", default_value_t = 0)]
-    pub eval_every: u64,
+    pub(super) eval_every: u64,
     /// Say how far it is each N steps; 0: never
     #[arg(long, value_name = "N", default_value_t = 20)]
-    pub log_every: u64,
+    pub(super) log_every: u64,
     /// Save the state of the run each so many minutes; 0: only when told to stop. Without this flag, each half minute,
     /// or less often where that would take more than a hundredth of the time
     #[arg(long, value_name = "MINUTES")]
-    pub checkpoint_minutes: Option<f64>,
+    pub(super) checkpoint_minutes: Option<f64>,
     /// Folder for the state of the run, from which a later start resumes
     #[arg(long, value_name = "DIR", env = "TUNING_CHECKPOINT_DIR")]
-    pub checkpoint_dir: Option<PathBuf>,
+    pub(super) checkpoint_dir: Option<PathBuf>,
     /// Folder for report.json
     #[arg(long, value_name = "DIR", env = "TUNING_OUTPUT_DIR")]
-    pub output_dir: Option<PathBuf>,
+    pub(super) output_dir: Option<PathBuf>,
     /// Serve Prometheus metrics at /metrics of this port; 0: not at all
     #[arg(long, value_name = "PORT", env = "TUNING_METRICS_PORT", default_value_t = 0)]
-    pub metrics_port: u16,
+    pub(super) metrics_port: u16,
     /// JSON object of parameters, which win over the flags
     #[arg(long, value_name = "FILE", env = "TUNING_PARAMETERS_FILE")]
-    pub parameters_file: Option<PathBuf>,
+    pub(super) parameters_file: Option<PathBuf>,
     /// File for the report as Kubernetes reads it [default: /dev/termination-log where that exists]
     #[arg(long, value_name = "FILE", env = "TUNING_TERMINATION_MESSAGE")]
-    pub termination_message: Option<PathBuf>,
+    pub(super) termination_message: Option<PathBuf>,
     /// Name of the trial, for the log
     #[arg(long, value_name = "NAME", env = "TUNING_TRIAL", default_value = "trial")]
-    pub trial: String,
+    pub(super) trial: String,
 }
 
 /// Where Kubernetes reads a container's last words by default.
@@ -101,7 +101,7 @@ pub enum Precision {
 
 impl Precision {
     /// Element type of activations and working weights.
-    pub fn kind(self) -> Kind {
+    pub(super) fn kind(self) -> Kind {
         match self {
             Self::Bf16 => Kind::BFloat16,
             Self::Fp32 => Kind::Float,
@@ -110,7 +110,7 @@ impl Precision {
 
     /// What this becomes on `device`: a processor without bfloat16 instructions emulates each product, a hundred times
     /// slower than in 32 bits, so there bf16 becomes fp32, which is also the more exact.
-    pub fn on(self, device: Device) -> Self {
+    pub(super) fn on(self, device: Device) -> Self {
         if self == Self::Bf16 && device == Device::Cpu && !device::multiplies_bf16() {
             Self::Fp32
         } else {
@@ -118,16 +118,8 @@ impl Precision {
         }
     }
 
-    /// The sentence that goes with it.
-    fn note_on(self, device: Device) -> Option<&'static str> {
-        (self.on(device) != self).then_some(
-            "bf16 was asked for, but this processor has no instructions for it and would take a hundred times as long: \
-             computing in fp32, which is also more exact",
-        )
-    }
-
     /// As it is written on the command line.
-    pub fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Self::Bf16 => "bf16",
             Self::Fp32 => "fp32",
@@ -137,42 +129,40 @@ impl Precision {
 
 /// One trial's orders.
 #[derive(Clone, Debug)]
-pub struct Config {
+pub(super) struct Config {
     /// Name of the trial, for the log.
-    pub trial: String,
+    pub(super) trial: String,
     /// Folder of the checkpoint.
     pub model: PathBuf,
     /// Folder of the data.
-    pub data: PathBuf,
+    pub(super) data: PathBuf,
     /// What a tuner may choose.
-    pub parameters: Parameters,
+    pub(super) parameters: Parameters,
     /// Arithmetic of the matrix products, as the device can do it.
-    pub precision: Precision,
-    /// A sentence for the log, where that is not what was asked for.
-    pub precision_note: Option<&'static str>,
+    pub(super) precision: Precision,
     /// Where to compute.
-    pub device: Device,
+    pub(super) device: Device,
     /// Threads to compute with, at least 1.
-    pub threads: u32,
+    pub(super) threads: u32,
     /// Steps between evaluations; `None`: after each epoch only.
-    pub eval_every: Option<u64>,
+    pub(super) eval_every: Option<u64>,
     /// Steps between lines of progress; `None`: none.
-    pub log_every: Option<u64>,
+    pub(super) log_every: Option<u64>,
     /// When the state is saved.
-    pub saves: Saves,
+    pub(super) saves: Saves,
     /// Folder for the state.
-    pub checkpoint_dir: Option<PathBuf>,
+    pub(super) checkpoint_dir: Option<PathBuf>,
     /// Folder for the report.
-    pub output_dir: Option<PathBuf>,
+    pub(super) output_dir: Option<PathBuf>,
     /// Port of the metrics.
-    pub metrics_port: Option<u16>,
+    pub(super) metrics_port: Option<u16>,
     /// File for the report as Kubernetes reads it.
-    pub termination_message: Option<PathBuf>,
+    pub(super) termination_message: Option<PathBuf>,
 }
 
 /// When the state of a run is saved; in any case when it is told to stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Saves {
+pub(super) enum Saves {
     /// Then only.
     WhenStopped,
     /// Each so long.
@@ -183,10 +173,10 @@ pub enum Saves {
 
 impl Saves {
     /// Least time between two saves that nobody has asked for.
-    pub const MIN_INTERVAL: Duration = Duration::from_secs(30);
+    const MIN_INTERVAL: Duration = Duration::from_secs(30);
 
     /// Whether it is time, so long after the last save, which took so long.
-    pub fn are_due(self, since: Duration, took: Duration) -> bool {
+    pub(super) fn are_due(self, since: Duration, took: Duration) -> bool {
         match self {
             Self::WhenStopped => false,
             Self::Every(interval) => since >= interval,
@@ -200,7 +190,7 @@ impl Config {
     ///
     /// # Errors
     /// A parameter, device or folder that cannot be used.
-    pub fn new(arguments: Arguments, env: &[(String, String)]) -> Result<Self> {
+    pub(super) fn new(arguments: Arguments, env: &[(String, String)]) -> Result<Self> {
         let device = device::choose(&arguments.device)?;
         let asked = if arguments.precision == "fp32" {
             Precision::Fp32
@@ -233,8 +223,6 @@ impl Config {
                 .parameters
                 .overridden(arguments.parameters_file.as_deref(), env)?,
             precision: asked.on(device),
-            // Who leaves the choice open is not surprised by it.
-            precision_note: asked.note_on(device).filter(|_| arguments.precision == "bf16"),
             device,
             threads: arguments.threads,
             eval_every: (arguments.eval_every > 0).then_some(arguments.eval_every),

@@ -17,7 +17,7 @@ unsafe extern "C" {
 ///
 /// # Errors
 /// A name of another form (configuration), or a GPU that is not there (device).
-pub fn choose(name: &str) -> Result<Device> {
+pub(super) fn choose(name: &str) -> Result<Device> {
     let index = match name {
         "cpu" => return Ok(Device::Cpu),
         "auto" if n_gpus() == 0 => return Ok(Device::Cpu),

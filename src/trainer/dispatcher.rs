@@ -34,36 +34,36 @@ unsafe extern "C" {
 
 /// What a step of AdamW needs beside the tensors.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct AdamW {
+pub(super) struct AdamW {
     /// Learning rate of the step.
-    pub rate: f64,
+    pub(super) rate: f64,
     /// Decay of the mean and of the mean square.
-    pub betas: [f64; 2],
+    pub(super) betas: [f64; 2],
     /// Weight decay.
-    pub weight_decay: f64,
+    pub(super) weight_decay: f64,
     /// What keeps the denominator from zero.
-    pub epsilon: f64,
+    pub(super) epsilon: f64,
 }
 
 /// Which tensors a step of AdamW works on: all of one length, in 32 bits.
 #[derive(Debug)]
-pub struct State<'a> {
+pub(super) struct State<'a> {
     /// The parameters.
-    pub master: &'a Tensor,
+    pub(super) master: &'a Tensor,
     /// Their gradients.
-    pub gradient: &'a Tensor,
+    pub(super) gradient: &'a Tensor,
     /// Mean of the gradients.
-    pub mean: &'a Tensor,
+    pub(super) mean: &'a Tensor,
     /// Mean of their squares.
-    pub square: &'a Tensor,
+    pub(super) square: &'a Tensor,
     /// Number of this step, from 1: a scalar in 32 bits.
-    pub step: &'a Tensor,
+    pub(super) step: &'a Tensor,
     /// What the gradients are divided by first: a scalar in 32 bits.
-    pub divisor: &'a Tensor,
+    pub(super) divisor: &'a Tensor,
 }
 
 /// One step of AdamW in a single pass over memory. `false`: this libtorch cannot do it, and nothing has changed.
-pub fn fused_adamw(state: &State, adamw: &AdamW) -> bool {
+pub(super) fn fused_adamw(state: &State, adamw: &AdamW) -> bool {
     let Some(abi) = abi() else { return false };
     let AdamW {
         rate,

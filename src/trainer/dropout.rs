@@ -13,7 +13,7 @@ const BLOCK: usize = 4 * LANES;
 
 /// The masks of one step.
 #[derive(Debug)]
-pub struct Dropout {
+pub(super) struct Dropout {
     source: Source,
     kind: Kind,
 }
@@ -27,7 +27,7 @@ enum Source {
 
 impl Dropout {
     /// The masks of step `step` of a run with `seed`, in the kind of the activations.
-    pub fn new(seed: u64, step: u64, kind: Kind, device: Device) -> Self {
+    pub(super) fn new(seed: u64, step: u64, kind: Kind, device: Device) -> Self {
         let mut stream = Stream::new(seed, Purpose::Dropout, step);
         let source = if device == Device::Cpu {
             Source::Own(Box::new(Lanes::new(&mut stream)))
@@ -39,7 +39,7 @@ impl Dropout {
     }
 
     /// A mask of this shape: 1 / (1 - p) with the probability 1 - p, otherwise 0; `None` where `p` is 0.
-    pub fn mask(&mut self, p: f64, shape: &[i64]) -> Option<Tensor> {
+    pub(super) fn mask(&mut self, p: f64, shape: &[i64]) -> Option<Tensor> {
         if p == 0.0 {
             return None;
         }

@@ -13,20 +13,20 @@ const MAX_REQUEST_BYTES: u64 = 8 << 10;
 
 /// The metrics of a trial.
 #[derive(Clone, Debug)]
-pub struct Metrics {
+pub(super) struct Metrics {
     registry: Registry,
     metric: GaugeVec,
     /// Steps done.
-    pub step: IntGauge,
+    pub(super) step: IntGauge,
     metric_step: IntGauge,
     /// Steps of the whole trial.
-    pub total_steps: IntGauge,
+    pub(super) total_steps: IntGauge,
     /// Epochs done, with their fraction.
-    pub epoch: Gauge,
+    pub(super) epoch: Gauge,
     /// Pairs trained on per second.
-    pub samples_per_second: Gauge,
+    pub(super) samples_per_second: Gauge,
     /// Mean loss of the last steps.
-    pub train_loss: Gauge,
+    pub(super) train_loss: Gauge,
 }
 
 impl Metrics {
@@ -34,7 +34,7 @@ impl Metrics {
     ///
     /// # Errors
     /// Never in practice: the names are fixed and valid.
-    pub fn new() -> Result<Self> {
+    pub(super) fn new() -> Result<Self> {
         Self::register().map_err(|fault| Failure::Internal(fault.to_string()))
     }
 
@@ -68,7 +68,7 @@ impl Metrics {
     }
 
     /// Shows the scores of an evaluation after `step` training steps.
-    pub fn show(&self, step: u64, scores: &Scores) {
+    pub(super) fn show(&self, step: u64, scores: &Scores) {
         let named = [
             ("f1", scores.f1),
             ("accuracy", scores.accuracy),
@@ -83,7 +83,7 @@ impl Metrics {
     }
 
     /// The page, in the text format.
-    pub fn page(&self) -> Vec<u8> {
+    pub(super) fn page(&self) -> Vec<u8> {
         let mut page = Vec::new();
         // Writing to memory cannot fail, and an empty page says as much as no page.
         let _ = TextEncoder::new().encode(&self.registry.gather(), &mut page);
@@ -94,7 +94,7 @@ impl Metrics {
     ///
     /// # Errors
     /// The port is taken.
-    pub fn serve(&self, port: u16) -> Result<()> {
+    pub(super) fn serve(&self, port: u16) -> Result<()> {
         let listener = TcpListener::bind(("0.0.0.0", port)).map_err(|fault| {
             Failure::Port(format!(
                 "metrics port {port}: it cannot be used ({fault}); set TUNING_METRICS_PORT to a free port, or to 0 for no \

@@ -38,7 +38,7 @@ pub enum Failure {
 
 impl Failure {
     /// The exit code of the program, as the table in the module's head lists them.
-    pub fn code(&self) -> u8 {
+    pub(super) fn code(&self) -> u8 {
         match self {
             Self::Diverged(_) => 3,
             Self::OutOfMemory(_) => 4,
@@ -56,7 +56,7 @@ impl Failure {
     }
 
     /// A write that failed at `path`: no space is said as such, since the cure differs.
-    pub fn write(path: &Path, fault: &std::io::Error) -> Self {
+    pub(super) fn write(path: &Path, fault: &std::io::Error) -> Self {
         let cure = match fault.kind() {
             std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
                 "there is no space left; free some or choose a larger disk"
@@ -70,7 +70,7 @@ impl Failure {
     }
 
     /// What a panic said, as a failure: libtorch's lack of memory arrives this way.
-    pub fn from_panic(said: &str) -> Self {
+    pub(super) fn from_panic(said: &str) -> Self {
         if is_out_of_memory(said) {
             return Self::out_of_memory(said);
         }

@@ -24,7 +24,7 @@ const RECENT: usize = 20;
 ///
 /// # Errors
 /// Every [`Failure`] but a fault of the output folder, which the caller writes.
-pub fn fit(config: &Config, metrics: &Metrics, stop: &AtomicBool) -> Result<Report> {
+pub(super) fn fit(config: &Config, metrics: &Metrics, stop: &AtomicBool) -> Result<Report> {
     let mut run = Run::new(config, metrics, stop)?;
     run.resume()?;
     run.train()?;

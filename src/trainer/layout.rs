@@ -10,11 +10,11 @@ use super::bert_config::BertConfig;
 
 /// Elements in a row of the buffers, to which they are padded with zeros: norms are taken row by row, because one sum
 /// over ten million numbers of 32 bits is wrong in the fourth place.
-pub const ROW: i64 = 1024;
+pub(super) const ROW: i64 = 1024;
 
 /// Which of the two buffers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Group {
+pub(super) enum Group {
     /// Matrices and embeddings.
     Decayed = 0,
     /// Biases and LayerNorm weights.
@@ -27,22 +27,17 @@ pub struct Slot {
     /// Its name in a Hugging Face checkpoint, with the prefix `bert.` unless it belongs to the head.
     pub name: String,
     /// Its buffer.
-    pub group: Group,
+    pub(super) group: Group,
     /// Where it begins, in elements.
-    pub offset: i64,
+    pub(super) offset: i64,
     /// Its shape.
     pub shape: Vec<i64>,
 }
 
 impl Slot {
     /// Number of its elements.
-    pub fn len(&self) -> i64 {
+    pub fn numel(&self) -> i64 {
         self.shape.iter().product()
-    }
-
-    /// Whether it has no elements; no parameter of a BERT is so.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
     }
 }
 
@@ -52,9 +47,9 @@ pub struct Layout {
     /// The parameters, buffer by buffer in the order of their offsets.
     pub slots: Vec<Slot>,
     /// Length of each buffer, a multiple of [`ROW`].
-    pub sizes: [i64; 2],
+    pub(super) sizes: [i64; 2],
     /// Leading elements of each buffer that get a working copy: the encoder's matrices and their biases.
-    pub working: [i64; 2],
+    pub(super) working: [i64; 2],
 }
 
 impl Layout {
@@ -107,7 +102,7 @@ impl Layout {
             offset: *size,
             shape: shape.to_vec(),
         };
-        *size += slot.len();
+        *size += slot.numel();
         self.slots.push(slot);
     }
 
@@ -130,7 +125,7 @@ fn dense_parts(h: i64, inner: i64) -> [(&'static str, i64, i64); 6] {
 }
 
 /// Name of a parameter of a layer.
-pub fn layer_name(layer: usize, place: &str, part: &str) -> String {
+pub(super) fn layer_name(layer: usize, place: &str, part: &str) -> String {
     format!("bert.encoder.layer.{layer}.{place}.{part}")
 }
 
@@ -161,7 +156,7 @@ mod tests {
             let mut next = 0;
             for slot in layout.slots.iter().filter(|slot| slot.group == group) {
                 assert_eq!(slot.offset, next, "{}", slot.name);
-                next += slot.len();
+                next += slot.numel();
             }
             let size = layout.sizes[group as usize];
             assert!(size % ROW == 0 && size - next < ROW);

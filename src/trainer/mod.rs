@@ -24,27 +24,27 @@
 //! | 143 | told to stop by SIGTERM or SIGINT; the state was saved if there is a folder for it |
 
 pub mod batches;
-pub mod bert;
+mod bert;
 pub mod bert_config;
 pub mod checkpoint_files;
 pub mod config;
 pub mod device;
-pub mod dispatcher;
-pub mod dropout;
-pub mod endpoint;
-pub mod failure;
-pub mod fit;
+mod dispatcher;
+mod dropout;
+mod endpoint;
+mod failure;
+mod fit;
 pub mod glue;
 pub mod layout;
 pub mod model;
-pub mod optimizer;
-pub mod parameters;
-pub mod program;
+mod optimizer;
+mod parameters;
+mod program;
 pub mod random;
-pub mod report;
-pub mod resume;
+mod report;
+mod resume;
 pub mod schedule;
-pub mod scores;
+mod scores;
 pub mod tokens;
 pub mod weights;
 

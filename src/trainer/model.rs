@@ -100,7 +100,7 @@ impl Model {
     }
 
     /// Where the model computes.
-    pub fn device(&self) -> Device {
+    pub(super) fn device(&self) -> Device {
         self.device
     }
 }

@@ -14,11 +14,11 @@ const CLIP: f64 = 1.0;
 #[derive(Debug)]
 pub struct Optimizer {
     /// Means of the gradients, laid out as the master weights.
-    pub means: [Tensor; 2],
+    pub(super) means: [Tensor; 2],
     /// Means of their squares.
-    pub squares: [Tensor; 2],
+    pub(super) squares: [Tensor; 2],
     /// Updates done.
-    pub n_updates: u64,
+    pub(super) n_updates: u64,
     weight_decay: f64,
     /// Whether libtorch's fused step may be used; the plain operators do the same in ten passes over memory.
     fused: bool,
@@ -26,7 +26,7 @@ pub struct Optimizer {
 
 impl Optimizer {
     /// An optimizer that has seen no gradient yet.
-    pub fn new(weights: &Weights, weight_decay: f64) -> Self {
+    pub(super) fn new(weights: &Weights, weight_decay: f64) -> Self {
         let zeros = || weights.master_weights.each_ref().map(Tensor::zeros_like);
         Self {
             means: zeros(),
@@ -45,7 +45,7 @@ impl Optimizer {
 
     /// Clips the gradients of `weights`, takes one step with the learning rate `rate`, and returns the gradients' length
     /// before clipping.
-    pub fn step(&mut self, weights: &mut Weights, rate: f64) -> f64 {
+    pub(super) fn step(&mut self, weights: &mut Weights, rate: f64) -> f64 {
         self.n_updates += 1;
         no_grad(|| {
             let length = norm(&weights.gradients);

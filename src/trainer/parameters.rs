@@ -7,7 +7,7 @@ use serde_json::Value;
 use std::path::Path;
 
 /// Names that may be tuned.
-pub const NAMES: [&str; 8] = [
+const NAMES: [&str; 8] = [
     "learning_rate",
     "batch_size",
     "epochs",
@@ -19,35 +19,35 @@ pub const NAMES: [&str; 8] = [
 ];
 
 /// Prefix of the environment variables that carry a parameter.
-pub const PREFIX: &str = "TUNING_PARAM_";
+const PREFIX: &str = "TUNING_PARAM_";
 
 /// Everything about a trial that a tuner may choose. The help lists it in another order than a run's state and log do.
 #[derive(Args, Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Parameters {
+pub(super) struct Parameters {
     /// Highest learning rate of the schedule
     #[arg(long, value_name = "RATE", default_value_t = 5e-5, display_order = 6)]
-    pub learning_rate: f64,
+    pub(super) learning_rate: f64,
     /// Pairs in a training step
     #[arg(long, value_name = "N", default_value_t = 32, display_order = 4)]
-    pub batch_size: u32,
+    pub(super) batch_size: u32,
     /// Passes over the training data
     #[arg(long, value_name = "N", default_value_t = 3, display_order = 3)]
-    pub epochs: u32,
+    pub(super) epochs: u32,
     /// AdamW's weight decay; never on biases and LayerNorm weights
     #[arg(long, value_name = "W", default_value_t = 0.01, display_order = 7)]
-    pub weight_decay: f64,
+    pub(super) weight_decay: f64,
     /// Share of the steps in which the learning rate rises
     #[arg(long, value_name = "SHARE", default_value_t = 0.1, display_order = 8)]
-    pub warmup_ratio: f64,
+    pub(super) warmup_ratio: f64,
     /// Dropout everywhere in place of what config.json says
     #[arg(long, value_name = "P", display_order = 9)]
-    pub dropout: Option<f64>,
+    pub(super) dropout: Option<f64>,
     /// Tokens after which a pair is cut off
     #[arg(long, value_name = "N", default_value_t = 128, display_order = 5)]
-    pub max_length: u32,
+    pub(super) max_length: u32,
     /// Seed of the head, the order of the data and dropout
     #[arg(long, value_name = "N", default_value_t = 1, display_order = 10)]
-    pub seed: u64,
+    pub(super) seed: u64,
 }
 
 impl Parameters {
@@ -55,7 +55,7 @@ impl Parameters {
     ///
     /// # Errors
     /// A file that cannot be read or is no object, a name that is not in [`NAMES`], a value of the wrong kind.
-    pub fn overridden(mut self, file: Option<&Path>, env: &[(String, String)]) -> Result<Self> {
+    pub(super) fn overridden(mut self, file: Option<&Path>, env: &[(String, String)]) -> Result<Self> {
         if let Some(path) = file {
             for (name, value) in read_file(path)? {
                 self.set(&name, &as_text(&value), &path.display().to_string())?;
@@ -108,7 +108,7 @@ impl Parameters {
     ///
     /// # Errors
     /// Names the parameter, its value and its range.
-    pub fn checked(self) -> Result<Self> {
+    pub(super) fn checked(self) -> Result<Self> {
         let require = |holds: bool, name: &str, value: &dyn std::fmt::Display, range: &str| {
             let sentence = || format!("{name} is {value}; choose a value {range}");
             if holds {

@@ -12,39 +12,39 @@ const MAX_MESSAGE_BYTES: usize = 4096;
 
 /// One evaluation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Point {
+pub(super) struct Point {
     /// Steps done before it.
-    pub step: u64,
+    pub(super) step: u64,
     /// Whole epochs done before it.
-    pub epoch: u64,
+    pub(super) epoch: u64,
     /// The scores.
     #[serde(flatten)]
-    pub scores: Scores,
+    pub(super) scores: Scores,
 }
 
 /// The result of a trial.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Report {
+pub(super) struct Report {
     /// The last evaluation.
     #[serde(flatten)]
-    pub last: Point,
+    pub(super) last: Point,
     /// Mean loss of the last twenty steps.
-    pub train_loss: f64,
+    pub(super) train_loss: f64,
     /// Pairs trained on per second of training, evaluations left out.
-    pub samples_per_second: f64,
+    pub(super) samples_per_second: f64,
     /// Every evaluation.
-    pub curve: Vec<Point>,
+    pub(super) curve: Vec<Point>,
 }
 
 impl Report {
     /// The report as one line of JSON.
-    pub fn to_json(&self) -> String {
+    pub(super) fn to_json(&self) -> String {
         serde_json::to_string(self).unwrap_or_default()
     }
 
     /// The report in the 4096 bytes that Kubernetes keeps: where the curve is too long, every other point is left out,
     /// the last one never.
-    pub fn to_message(&self) -> String {
+    pub(super) fn to_message(&self) -> String {
         let mut short = self.clone();
         loop {
             let text = short.to_json();
@@ -66,7 +66,7 @@ impl Report {
 }
 
 /// Says one line to the log. Whoever closes the pipe of a long run does not end it.
-pub fn say(line: impl std::fmt::Display) {
+pub(super) fn say(line: impl std::fmt::Display) {
     let _ = writeln!(std::io::stdout(), "{line}");
 }
 
@@ -74,7 +74,7 @@ pub fn say(line: impl std::fmt::Display) {
 ///
 /// # Errors
 /// It cannot be written.
-pub fn write_whole(path: &Path, text: &str) -> Result<()> {
+pub(super) fn write_whole(path: &Path, text: &str) -> Result<()> {
     let aside = path.with_extension("new");
     let write = || {
         let mut file = File::create(&aside)?;
@@ -93,7 +93,7 @@ pub fn write_whole(path: &Path, text: &str) -> Result<()> {
 ///
 /// # Errors
 /// It cannot be written.
-pub fn write_message(path: &Path, text: &str) -> Result<()> {
+pub(super) fn write_message(path: &Path, text: &str) -> Result<()> {
     std::fs::write(path, text).map_err(|fault| Failure::write(path, &fault))
 }
 
@@ -101,7 +101,7 @@ pub fn write_message(path: &Path, text: &str) -> Result<()> {
 ///
 /// # Errors
 /// It cannot be made or written.
-pub fn prepare_folder(folder: &Path) -> Result<()> {
+pub(super) fn prepare_folder(folder: &Path) -> Result<()> {
     let probe = folder.join(".bert-trainer");
     std::fs::create_dir_all(folder)
         .and_then(|()| std::fs::write(&probe, "."))

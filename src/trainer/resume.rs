@@ -22,35 +22,35 @@ const BUFFERS: [&str; 6] = ["master.0", "master.1", "mean.0", "mean.1", "square.
 
 /// What makes two runs the same run: a state is of use to no other.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Identity {
+pub(super) struct Identity {
     /// The tuner's parameters, which set the course.
-    pub parameters: Parameters,
+    pub(super) parameters: Parameters,
     /// Arithmetic.
-    pub precision: String,
+    pub(super) precision: String,
     /// A digest of the tokens, the labels and the model's shape.
-    pub digest: String,
+    pub(super) digest: String,
 }
 
 /// How far a run has come.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Progress {
+pub(super) struct Progress {
     /// Whose progress it is.
-    pub identity: Identity,
+    pub(super) identity: Identity,
     /// Steps done.
-    pub step: u64,
+    pub(super) step: u64,
     /// Pairs trained on.
-    pub n_pairs: u64,
+    pub(super) n_pairs: u64,
     /// Seconds spent on steps.
-    pub seconds: f64,
+    pub(super) seconds: f64,
     /// Losses of the last steps, the newest last.
-    pub losses: Vec<f64>,
+    pub(super) losses: Vec<f64>,
     /// Evaluations so far.
-    pub curve: Vec<Point>,
+    pub(super) curve: Vec<Point>,
 }
 
 /// What was found in a folder.
 #[derive(Debug, PartialEq)]
-pub enum Found {
+pub(super) enum Found {
     /// No state.
     Nothing,
     /// A state that cannot be read; the sentence says why.
@@ -63,7 +63,7 @@ pub enum Found {
 ///
 /// # Errors
 /// It cannot be written; then the state that was there before is untouched.
-pub fn save(folder: &Path, model: &Model, progress: &Progress) -> Result<()> {
+pub(super) fn save(folder: &Path, model: &Model, progress: &Progress) -> Result<()> {
     let (path, aside) = (folder.join(FILE), folder.join(format!(".{FILE}.new")));
     let text = serde_json::to_string(progress).map_err(|fault| Failure::Internal(fault.to_string()))?;
     let tensors = buffers(model).map(|tensor| tensor.to_device(Device::Cpu));
@@ -89,7 +89,7 @@ pub fn save(folder: &Path, model: &Model, progress: &Progress) -> Result<()> {
 ///
 /// # Errors
 /// The state belongs to another run than `identity`.
-pub fn load(folder: &Path, model: &mut Model, identity: &Identity) -> Result<Found> {
+pub(super) fn load(folder: &Path, model: &mut Model, identity: &Identity) -> Result<Found> {
     let path = folder.join(FILE);
     let bytes = match std::fs::read(&path) {
         Ok(bytes) => bytes,
@@ -121,7 +121,7 @@ pub fn load(folder: &Path, model: &mut Model, identity: &Identity) -> Result<Fou
 }
 
 /// Removes the state: the report says all there is to say. A folder without a state is as good.
-pub fn forget(folder: &Path) {
+pub(super) fn forget(folder: &Path) {
     let _ = std::fs::remove_file(folder.join(FILE));
 }
 

@@ -28,7 +28,7 @@ impl Schedule {
     }
 
     /// Steps from the first to the last.
-    pub fn n_steps(&self) -> u64 {
+    pub(super) fn n_steps(&self) -> u64 {
         self.n_steps
     }
 }

@@ -13,22 +13,22 @@ const BATCH: usize = 64;
 
 /// What one pass over labelled pairs gives.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Scores {
+pub(super) struct Scores {
     /// F1 of the class 1, in [0, 1].
-    pub f1: f64,
+    pub(super) f1: f64,
     /// Share of right answers, in [0, 1].
-    pub accuracy: f64,
+    pub(super) accuracy: f64,
     /// Mean cross entropy, in nats.
-    pub loss: f64,
+    pub(super) loss: f64,
     /// F1 of the classifier that always answers the class that most pairs have.
-    pub majority_f1: f64,
+    pub(super) majority_f1: f64,
     /// Every pair got the same answer: whatever the F1, nothing was learned.
-    pub collapsed: bool,
+    pub(super) collapsed: bool,
 }
 
 impl Scores {
     /// Scores of `answers` against `labels`, both 0 or 1 and of one length; `loss` is taken as it is.
-    pub fn new(answers: &[i64], labels: &[i64], loss: f64) -> Self {
+    pub(super) fn new(answers: &[i64], labels: &[i64], loss: f64) -> Self {
         let count = |answer, label| {
             answers
                 .iter()
@@ -59,7 +59,7 @@ impl Scores {
 ///
 /// # Errors
 /// libtorch's predictions can't be read.
-pub fn evaluate(
+pub(super) fn evaluate(
     model: &Model,
     examples: &[Example],
     words: &Words,

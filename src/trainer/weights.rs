@@ -12,56 +12,56 @@ use tch::{Device, Kind, Tensor, no_grad};
 
 /// A dense map: `weight` `[out, in]`, `bias` `[out]`.
 #[derive(Debug)]
-pub struct Dense {
+pub(super) struct Dense {
     /// `[out, in]`
-    pub weight: Tensor,
+    pub(super) weight: Tensor,
     /// `[out]`
-    pub bias: Tensor,
+    pub(super) bias: Tensor,
 }
 
 /// LayerNorm's two vectors, `[H]` each.
 #[derive(Debug)]
-pub struct Norm {
+pub(super) struct Norm {
     /// `[H]`
-    pub weight: Tensor,
+    pub(super) weight: Tensor,
     /// `[H]`
-    pub bias: Tensor,
+    pub(super) bias: Tensor,
 }
 
 /// The leaves of one layer.
 #[derive(Debug)]
-pub struct LayerLeaves {
+pub(super) struct LayerLeaves {
     /// Query, key and value in one map, [3 H, H].
-    pub qkv: Dense,
+    pub(super) qkv: Dense,
     /// Output of the attention, [H, H].
-    pub attended: Dense,
+    pub(super) attended: Dense,
     /// After the attention.
-    pub attended_norm: Norm,
+    pub(super) attended_norm: Norm,
     /// Up into the feed-forward layer, [I, H].
-    pub up: Dense,
+    pub(super) up: Dense,
     /// Down again, [H, I].
-    pub down: Dense,
+    pub(super) down: Dense,
     /// After the feed-forward layer.
-    pub norm: Norm,
+    pub(super) norm: Norm,
 }
 
 /// The leaves of the model.
 #[derive(Debug)]
-pub struct Leaves {
+pub(super) struct Leaves {
     /// Word table, [V, H].
-    pub words: Tensor,
+    pub(super) words: Tensor,
     /// Position table, [positions, H].
-    pub positions: Tensor,
+    pub(super) positions: Tensor,
     /// Segment table, [types, H].
-    pub types: Tensor,
+    pub(super) types: Tensor,
     /// After the embeddings.
-    pub norm: Norm,
+    pub(super) norm: Norm,
     /// The layers.
-    pub layers: Vec<LayerLeaves>,
+    pub(super) layers: Vec<LayerLeaves>,
     /// The pooler, [H, H].
-    pub pooler: Dense,
+    pub(super) pooler: Dense,
     /// The head, [2, H].
-    pub classifier: Dense,
+    pub(super) classifier: Dense,
 }
 
 /// Every parameter of the model.
@@ -70,15 +70,15 @@ pub struct Weights {
     /// What lies where.
     pub layout: Layout,
     /// Both buffers in 32 bits.
-    pub master_weights: [Tensor; 2],
+    pub(super) master_weights: [Tensor; 2],
     /// Gradients in 32 bits, laid out alike.
-    pub gradients: [Tensor; 2],
+    pub(super) gradients: [Tensor; 2],
     /// Copies of the leading elements, where the model computes in another kind.
     working: Option<[Tensor; 2]>,
     /// The leaves in the order in which autograd is asked for them, and where their gradients go.
     asked: Vec<(Tensor, Tensor)>,
     /// The same leaves by what they are for.
-    pub leaves: Leaves,
+    pub(super) leaves: Leaves,
 }
 
 impl Weights {
@@ -87,7 +87,7 @@ impl Weights {
     ///
     /// # Errors
     /// A tensor is missing or has another shape than config.json says.
-    pub fn load(
+    pub(super) fn load(
         file: &CheckpointFile,
         config: &BertConfig,
         words: &[i64],
@@ -152,7 +152,7 @@ impl Weights {
     }
 
     /// Writes the gradient of `loss` to the gradient buffers.
-    pub fn differentiate(&mut self, loss: &Tensor) {
+    pub(super) fn differentiate(&mut self, loss: &Tensor) {
         let leaves: Vec<&Tensor> = self.asked.iter().map(|(leaf, _)| leaf).collect();
         let gradients = Tensor::run_backward(&[loss], &leaves, false, false);
         no_grad(|| {
@@ -185,7 +185,7 @@ impl Weights {
 }
 
 /// Length of a vector that lies in rows of [`ROW`], in both buffers together: a scalar in 32 bits.
-pub fn norm(buffers: &[Tensor; 2]) -> Tensor {
+pub(super) fn norm(buffers: &[Tensor; 2]) -> Tensor {
     let rows = buffers.each_ref().map(|buffer| {
         let rows = buffer.view([-1, ROW]);
         rows.norm_scalaropt_dim(2.0, [1], false)
@@ -195,7 +195,7 @@ pub fn norm(buffers: &[Tensor; 2]) -> Tensor {
 
 fn view(buffers: &[Tensor; 2], slot: &Slot) -> Tensor {
     buffers[slot.group as usize]
-        .narrow(0, slot.offset, slot.len())
+        .narrow(0, slot.offset, slot.numel())
         .view(slot.shape.as_slice())
 }
 
@@ -211,7 +211,7 @@ fn new_tensor(slot: &Slot, deviation: f64, seed: u64, number: u64) -> Tensor {
     } else {
         0.0
     };
-    let values: Vec<f32> = (0..slot.len())
+    let values: Vec<f32> = (0..slot.numel())
         .map(|_| (deviation * stream.gaussian()) as f32)
         .collect();
     Tensor::from_slice(&values).view(slot.shape.as_slice())
