@@ -24,7 +24,7 @@ const FINENESS: f64 = 32.0;
 const LN_SQRT_TAU: f64 = 0.918_938_533_204_672_7;
 
 /// Noisy expected improvement over the models of a posterior.
-pub struct NoisyEi<'a> {
+pub(super) struct NoisyEi<'a> {
     improvement: Improvement,
     places: Vec<Vec<f64>>,
     models: Vec<SampledModel<'a>>,
@@ -46,7 +46,12 @@ struct Sample {
 impl<'a> NoisyEi<'a> {
     /// Draws the samples. `counts[i]` says whether the best value may be sought at observation `i`; `room` is the number
     /// of places that will be added.
-    pub fn new(posterior: &'a Posterior, counts: &[bool], room: usize, random: &mut Random) -> Option<Self> {
+    pub(super) fn new(
+        posterior: &'a Posterior,
+        counts: &[bool],
+        room: usize,
+        random: &mut Random,
+    ) -> Option<Self> {
         let data = posterior.data;
         let mut places: Vec<Vec<f64>> = Vec::new();
         let mut rows = Vec::new();
@@ -73,7 +78,7 @@ impl<'a> NoisyEi<'a> {
     }
 
     /// Counts on a trial at this place: every sample draws what it may find.
-    pub fn add(&mut self, place: &[f64], random: &mut Random) {
+    pub(super) fn add(&mut self, place: &[f64], random: &mut Random) {
         for model in &mut self.models {
             model.add(place, &self.places, random);
         }
@@ -81,7 +86,7 @@ impl<'a> NoisyEi<'a> {
     }
 
     /// Logarithm of the expected improvement at some places.
-    pub fn log_values(&self, places: &[Vec<f64>]) -> Vec<f64> {
+    pub(super) fn log_values(&self, places: &[Vec<f64>]) -> Vec<f64> {
         let mut rows = Vec::new();
         in_lanes(places, |columns| {
             let mut logs: Vec<Lane> = Vec::new();

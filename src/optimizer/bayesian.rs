@@ -21,7 +21,7 @@ const EXPLOIT_SHARE: f64 = 1.0 / 6.0;
 const NINETY: f64 = 1.644_853_626_951_472_2;
 
 /// The next points; fewer only where every point of a discrete space has failed or is under way.
-pub fn suggest(request: &Request, limits: Limits) -> Vec<Proposal> {
+pub(super) fn suggest(request: &Request, limits: Limits) -> Vec<Proposal> {
     let data = TrainingData::of(request, limits);
     let has_prior = data.as_ref().is_some_and(|data| data.n_prior > 0);
     let n_startup = if has_prior {
@@ -203,7 +203,7 @@ impl View<'_> {
 /// The point to hand to the user: the highest mean less one standard deviation, so that a lucky value does not win. Where
 /// trials failed only points that succeeded are considered, since the edge of what works is not known; and so where there
 /// are more trials than the models take, since hyperparameters from a part of them may promise much of an untried place.
-pub fn recommend(request: &Request, limits: Limits) -> Option<Recommendation> {
+pub(super) fn recommend(request: &Request, limits: Limits) -> Option<Recommendation> {
     let own = Request {
         prior: &[],
         ..*request
@@ -234,7 +234,7 @@ pub fn recommend(request: &Request, limits: Limits) -> Option<Recommendation> {
 }
 
 /// Predictions at some points.
-pub fn predict(request: &Request, points: &[Point], limits: Limits) -> Option<Vec<Prediction>> {
+pub(super) fn predict(request: &Request, points: &[Point], limits: Limits) -> Option<Vec<Prediction>> {
     let own = Request {
         prior: &[],
         ..*request

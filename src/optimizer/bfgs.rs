@@ -19,11 +19,11 @@ const MAX_STEPS: usize = 40;
 const MAX_HALVINGS: usize = 10;
 
 /// A height and its gradient.
-pub type Slope = (f64, Vec<f64>);
+pub(super) type Slope = (f64, Vec<f64>);
 
 /// Climbs from `start`; `spread` is how far each coordinate may be expected to go. `None` if `f` has no value at the start;
 /// where it has none later, the step is shortened.
-pub fn bfgs(
+pub(super) fn bfgs(
     f: impl Fn(&[f64]) -> Option<Slope>,
     start: Vec<f64>,
     spread: &[f64],

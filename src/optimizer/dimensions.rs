@@ -10,7 +10,7 @@ const SAME: f64 = 1e-9;
 
 /// The dimensions of one space.
 #[derive(Clone, Debug)]
-pub struct Dimensions {
+pub(super) struct Dimensions {
     dimensions: Vec<Dimension>,
     /// Dimensions with more than one legal position.
     varying: Vec<usize>,
@@ -27,7 +27,7 @@ struct Dimension {
 
 impl Dimensions {
     /// The dimensions of a space.
-    pub fn of(space: &SearchSpace) -> Self {
+    pub(super) fn of(space: &SearchSpace) -> Self {
         let dimension = |p: &Parameter| {
             let levels = p.levels().filter(|n| *n <= MAX_LEVELS).unwrap_or(0);
             let position = |i| p.level(i).and_then(|value| p.to_unit(&value));
@@ -49,29 +49,29 @@ impl Dimensions {
     }
 
     /// Number of dimensions.
-    pub fn n(&self) -> usize {
+    pub(super) fn n(&self) -> usize {
         self.dimensions.len()
     }
 
     /// Number of dimensions that vary, but at least 1: what the size of the cube depends on.
-    pub fn n_varying(&self) -> usize {
+    pub(super) fn n_varying(&self) -> usize {
         self.varying.len().max(1)
     }
 
     /// The legal place in the middle.
-    pub fn centre(&self) -> Vec<f64> {
+    pub(super) fn centre(&self) -> Vec<f64> {
         let mut u = vec![0.5; self.n()];
         self.legalise(&mut u);
         u
     }
 
     /// Whether neighbouring positions of dimension `j` are alike.
-    pub fn is_ordered(&self, j: usize) -> bool {
+    pub(super) fn is_ordered(&self, j: usize) -> bool {
         self.dimensions[j].ordered
     }
 
     /// A uniform place to a legal one: every level of a dimension is equally likely.
-    pub fn legalise(&self, u: &mut [f64]) {
+    pub(super) fn legalise(&self, u: &mut [f64]) {
         for (x, dimension) in u.iter_mut().zip(&self.dimensions) {
             let n = dimension.positions.len();
             if n > 0 {
@@ -82,7 +82,7 @@ impl Dimensions {
     }
 
     /// A legal place by chance.
-    pub fn sample(&self, random: &mut Random) -> Vec<f64> {
+    pub(super) fn sample(&self, random: &mut Random) -> Vec<f64> {
         let mut u: Vec<f64> = (0..self.n()).map(|_| random.uniform()).collect();
         self.legalise(&mut u);
         u
@@ -90,7 +90,7 @@ impl Dimensions {
 
     /// A legal place near `anchor`: continuous dimensions move by a normal step of this size, ordered levels by one,
     /// unordered ones to any. In more than two dimensions about two of them move.
-    pub fn neighbour(&self, anchor: &[f64], step: f64, random: &mut Random) -> Vec<f64> {
+    pub(super) fn neighbour(&self, anchor: &[f64], step: f64, random: &mut Random) -> Vec<f64> {
         let d = self.varying.len();
         let always = random.below(d);
         let moves =
@@ -139,11 +139,11 @@ fn neighbouring_level(levels: &[f64], position: f64, random: &mut Random) -> f64
 }
 
 /// Whether two places are the same.
-pub fn same(a: &[f64], b: &[f64]) -> bool {
+pub(super) fn same(a: &[f64], b: &[f64]) -> bool {
     distance(a, b) <= SAME
 }
 
 /// Largest difference in any dimension.
-pub fn distance(a: &[f64], b: &[f64]) -> f64 {
+pub(super) fn distance(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(x, y)| (x - y).abs()).fold(0.0, f64::max)
 }

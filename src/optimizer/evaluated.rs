@@ -10,7 +10,7 @@ const SPARE: usize = 64;
 const MAX_LISTED: u64 = 4096;
 
 /// The points of a request's trials and of the proposals made so far.
-pub struct Evaluated {
+pub(super) struct Evaluated {
     all: Vec<Point>,
     /// Failed or under way: proposing one of these again would teach nothing.
     barred: Vec<Point>,
@@ -18,7 +18,7 @@ pub struct Evaluated {
 
 impl Evaluated {
     /// The points of the job's own trials.
-    pub fn of(request: &Request) -> Self {
+    pub(super) fn of(request: &Request) -> Self {
         let mut evaluated = Self {
             all: vec![],
             barred: vec![],
@@ -37,23 +37,23 @@ impl Evaluated {
     }
 
     /// Counts a proposal among the trials under way.
-    pub fn add(&mut self, point: Point) {
+    pub(super) fn add(&mut self, point: Point) {
         self.all.push(point.clone());
         self.barred.push(point);
     }
 
     /// Whether no trial has been there.
-    pub fn is_new(&self, point: &Point) -> bool {
+    pub(super) fn is_new(&self, point: &Point) -> bool {
         !self.all.contains(point)
     }
 
     /// Whether no trial has failed there or is under way there.
-    pub fn may_repeat(&self, point: &Point) -> bool {
+    pub(super) fn may_repeat(&self, point: &Point) -> bool {
         !self.barred.contains(point)
     }
 
     /// Whether a list of all points has one that no trial has been at; true of any space too large to list.
-    pub fn leaves_any(&self, space: &SearchSpace) -> bool {
+    pub(super) fn leaves_any(&self, space: &SearchSpace) -> bool {
         match listed(space) {
             Some(size) => (0..size).any(|number| self.is_new(&nth_level(space, number))),
             None => true,
@@ -64,7 +64,7 @@ impl Evaluated {
     ///
     /// Where a discrete space is (almost) used up, one of the points that are left; then one that succeeded. `None` if
     /// every point has failed or is under way.
-    pub fn next(&self, request: &Request, stream: impl Fn(usize) -> Vec<f64>) -> Option<Point> {
+    pub(super) fn next(&self, request: &Request, stream: impl Fn(usize) -> Vec<f64>) -> Option<Point> {
         let space = request.space;
         let point = |number: usize| space.from_unit(&stream(number));
         let last = self.all.len() + SPARE;
@@ -98,7 +98,7 @@ fn nth_level(space: &SearchSpace, number: u64) -> Point {
 
 /// The point with this number when all combinations are listed row by row: the last parameter changes fastest.
 /// A continuous parameter has `n_positions` evenly spaced places, its ends among them.
-pub fn nth(space: &SearchSpace, mut number: u64, n_positions: impl Fn(&Parameter) -> u64) -> Point {
+pub(super) fn nth(space: &SearchSpace, mut number: u64, n_positions: impl Fn(&Parameter) -> u64) -> Point {
     let mut values: Vec<Value> = Vec::new();
     for parameter in space.parameters().iter().rev() {
         let n = n_positions(parameter).max(1);

@@ -31,7 +31,7 @@ const TAYLOR: [f64; 12] = [
 
 /// `e^x` for `x <= 700`; below -700 it is the value at -700, which is as good as zero.
 #[inline(always)]
-pub fn exp(x: f64) -> f64 {
+pub(super) fn exp(x: f64) -> f64 {
     let x = if x < -700.0 { -700.0 } else { x };
     let rounded = x * LOG2_E + ROUNDER;
     let n = rounded - ROUNDER;

@@ -14,7 +14,7 @@ const STEEPNESS: f64 = 4.0;
 
 /// What is known of failures.
 #[derive(Clone, Debug)]
-pub struct Feasibility<'a> {
+pub(super) struct Feasibility<'a> {
     dimensions: &'a Dimensions,
     places: Vec<(Vec<f64>, bool)>,
     prior: f64,
@@ -23,7 +23,7 @@ pub struct Feasibility<'a> {
 
 impl<'a> Feasibility<'a> {
     /// From the places of all finished trials and whether they succeeded.
-    pub fn new(dimensions: &'a Dimensions, places: Vec<(Vec<f64>, bool)>) -> Self {
+    pub(super) fn new(dimensions: &'a Dimensions, places: Vec<(Vec<f64>, bool)>) -> Self {
         let n_ok = places.iter().filter(|(_, ok)| *ok).count();
         let prior = (n_ok as f64 + 1.0) / (places.len() as f64 + 1.0);
         Self {
@@ -35,17 +35,17 @@ impl<'a> Feasibility<'a> {
     }
 
     /// Whether any trial failed.
-    pub fn any_failed(&self) -> bool {
+    pub(super) fn any_failed(&self) -> bool {
         self.any_failed
     }
 
     /// Whether a trial failed at this very place.
-    pub fn failed_at(&self, place: &[f64]) -> bool {
+    fn failed_at(&self, place: &[f64]) -> bool {
         self.any_failed && self.places.iter().any(|(p, ok)| !ok && same(p, place))
     }
 
     /// Probability of success; 1 while nothing has failed.
-    pub fn probability(&self, place: &[f64]) -> f64 {
+    pub(super) fn probability(&self, place: &[f64]) -> f64 {
         if !self.any_failed {
             return 1.0;
         }
@@ -64,7 +64,7 @@ impl<'a> Feasibility<'a> {
     }
 
     /// Logarithm of the probability; minus infinity where a trial failed, since it would fail again.
-    pub fn log_probability(&self, place: &[f64]) -> f64 {
+    fn log_probability(&self, place: &[f64]) -> f64 {
         if self.failed_at(place) {
             f64::NEG_INFINITY
         } else {
@@ -75,7 +75,7 @@ impl<'a> Feasibility<'a> {
     /// A wall for a height: nothing where success is likelier than not, gentle where it is almost so, then steep, and minus
     /// infinity where a trial failed. The probability as a factor alone would not do: where all that is left elsewhere is a
     /// thousandth of what the model promises behind the edge, a chance of one in ten looks like a bargain for ever.
-    pub fn wall(&self, place: &[f64]) -> f64 {
+    fn wall(&self, place: &[f64]) -> f64 {
         self.wall_at(self.log_probability(place))
     }
 
@@ -89,13 +89,13 @@ impl<'a> Feasibility<'a> {
     }
 
     /// Means with the wall.
-    pub fn walled(&self, means: Vec<f64>, places: &[Vec<f64>]) -> Vec<f64> {
+    pub(super) fn walled(&self, means: Vec<f64>, places: &[Vec<f64>]) -> Vec<f64> {
         let means = means.into_iter().zip(places);
         means.map(|(mean, place)| mean + self.wall(place)).collect()
     }
 
     /// What is added to the logarithm of an improvement: that of the probability, and the wall.
-    pub fn log_penalty(&self, place: &[f64]) -> f64 {
+    pub(super) fn log_penalty(&self, place: &[f64]) -> f64 {
         let log_probability = self.log_probability(place);
         log_probability + self.wall_at(log_probability)
     }

@@ -14,7 +14,7 @@ use super::simd::{self, LANES, in_lanes};
 const MIN_WEIGHT: f64 = 0.02;
 
 /// One fitted Gaussian process.
-pub struct Model<'a> {
+pub(super) struct Model<'a> {
     /// Its kernel.
     pub kernel: Kernel,
     /// Its share in the average.
@@ -28,7 +28,7 @@ pub struct Model<'a> {
 }
 
 /// The average of the models.
-pub struct Posterior<'a> {
+pub(super) struct Posterior<'a> {
     /// Heaviest first.
     pub models: Vec<Model<'a>>,
     /// What they have learned from.
@@ -38,7 +38,7 @@ pub struct Posterior<'a> {
 impl<'a> Posterior<'a> {
     /// Learns hyperparameters from `fitted`, at least one value, and conditions the models on `data`; `None` if no
     /// covariance could be factored, which finite data do not cause.
-    pub fn fit(fitted: &Data, data: &'a Data, dimensions: &'a Dimensions) -> Option<Self> {
+    pub(super) fn fit(fitted: &Data, data: &'a Data, dimensions: &'a Dimensions) -> Option<Self> {
         let hyper_posterior = HyperparameterPosterior::new(fitted, dimensions);
         // What one kernel has learned of lengths and noise is near what the other will.
         let (matern, height) = hyper_posterior.maximum(Kernel::Matern52, &prior_medians(dimensions))?;
@@ -68,7 +68,7 @@ impl<'a> Posterior<'a> {
     }
 
     /// Means of the noise-free objective at some places, in model units.
-    pub fn means(&self, places: &[Vec<f64>]) -> Vec<f64> {
+    pub(super) fn means(&self, places: &[Vec<f64>]) -> Vec<f64> {
         in_lanes(places, |columns| {
             let mut sum = [0.0; LANES];
             for m in &self.models {
@@ -81,7 +81,7 @@ impl<'a> Posterior<'a> {
     }
 
     /// Mean and standard deviation of the noise-free objective, in model units: those of the mixture.
-    pub fn mean_and_sd(&self, place: &[f64]) -> (f64, f64) {
+    pub(super) fn mean_and_sd(&self, place: &[f64]) -> (f64, f64) {
         let parts: Vec<(f64, f64, f64)> = self
             .models
             .iter()
@@ -99,7 +99,7 @@ impl<'a> Posterior<'a> {
     }
 
     /// The models as a proposal's reasons.
-    pub fn why(&self) -> Vec<ModelWhy> {
+    pub(super) fn why(&self) -> Vec<ModelWhy> {
         let why = |m: &Model| ModelWhy {
             kernel: m.kernel.name(),
             weight: m.weight,
@@ -142,7 +142,7 @@ impl<'a> Model<'a> {
     }
 
     /// Noise variance.
-    pub fn noise(&self) -> f64 {
+    pub(super) fn noise(&self) -> f64 {
         libm::exp(self.hyper.ln_noise())
     }
 

@@ -61,7 +61,7 @@ struct Entry<'a> {
 }
 
 /// The next trials; fewer while a rung has to be completed first, none at the end of the last bracket.
-pub fn suggest(request: &Request, min_resource: u32, max_resource: u32, eta: u32) -> Vec<Proposal> {
+pub(super) fn suggest(request: &Request, min_resource: u32, max_resource: u32, eta: u32) -> Vec<Proposal> {
     let rungs = rungs(min_resource, max_resource, eta);
     let entries = entries(request);
     let filled = fill(&rungs, &entries);

@@ -10,7 +10,7 @@ use super::linalg::{Cholesky, dot};
 
 /// What a Gaussian process learns from.
 #[derive(Clone, Debug, Default)]
-pub struct Data {
+pub(super) struct Data {
     /// Where.
     pub places: Vec<Vec<f64>>,
     /// What was seen there, in model units.
@@ -23,7 +23,7 @@ pub struct Data {
 
 impl Data {
     /// The observations at these positions.
-    pub fn only(&self, rows: &[usize]) -> Self {
+    pub(super) fn only(&self, rows: &[usize]) -> Self {
         Self {
             places: rows.iter().map(|i| self.places[*i].clone()).collect(),
             values: rows.iter().map(|i| self.values[*i]).collect(),
@@ -35,27 +35,27 @@ impl Data {
 
 /// Logarithms of a kernel's hyperparameters.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Hyperparameters(Vec<f64>);
+pub(super) struct Hyperparameters(Vec<f64>);
 
 impl Hyperparameters {
     /// Logarithms of the length scales.
-    pub fn ln_lengths(&self) -> &[f64] {
+    pub(super) fn ln_lengths(&self) -> &[f64] {
         &self.0[..self.0.len() - 2]
     }
 
     /// Logarithm of the noise variance.
-    pub fn ln_noise(&self) -> f64 {
+    pub(super) fn ln_noise(&self) -> f64 {
         self.0[self.0.len() - 2]
     }
 
     /// Logarithm of the signal variance.
-    pub fn ln_signal(&self) -> f64 {
+    pub(super) fn ln_signal(&self) -> f64 {
         self.0[self.0.len() - 1]
     }
 }
 
 /// The posterior of hyperparameters, with all that does not depend on them computed once.
-pub struct HyperparameterPosterior<'a> {
+pub(super) struct HyperparameterPosterior<'a> {
     data: &'a Data,
     dimensions: &'a Dimensions,
     squares: Vec<f64>,
@@ -64,7 +64,7 @@ pub struct HyperparameterPosterior<'a> {
 
 impl<'a> HyperparameterPosterior<'a> {
     /// Prepares the data.
-    pub fn new(data: &'a Data, dimensions: &'a Dimensions) -> Self {
+    pub(super) fn new(data: &'a Data, dimensions: &'a Dimensions) -> Self {
         let (mut squares, mut trends) = (Vec::new(), Vec::new());
         for (i, a) in data.places.iter().enumerate() {
             for b in &data.places[..=i] {
@@ -86,7 +86,7 @@ impl<'a> HyperparameterPosterior<'a> {
     ///
     /// With `a = C^-1 y` the derivative of the likelihood with respect to any hyperparameter `t` is
     /// `tr((a a^T - C^-1) dC/dt) / 2` (Rasmussen and Williams 2006, eq. 5.9).
-    pub fn log_posterior(&self, kernel: Kernel, hyper: &Hyperparameters) -> Option<Slope> {
+    fn log_posterior(&self, kernel: Kernel, hyper: &Hyperparameters) -> Option<Slope> {
         let (d, n) = (self.dimensions.n(), self.data.values.len());
         let covariance = Covariance::new(kernel, hyper.ln_lengths(), hyper.ln_signal(), self.dimensions);
         let (signal, noise) = (covariance.signal, libm::exp(hyper.ln_noise()));
@@ -142,7 +142,7 @@ impl<'a> HyperparameterPosterior<'a> {
     }
 
     /// The likeliest hyperparameters and the logarithm of their posterior, climbing from `start`.
-    pub fn maximum(&self, kernel: Kernel, start: &Hyperparameters) -> Option<(Hyperparameters, f64)> {
+    pub(super) fn maximum(&self, kernel: Kernel, start: &Hyperparameters) -> Option<(Hyperparameters, f64)> {
         let d = self.dimensions.n();
         let mut bounds = vec![(LN_MIN_LENGTH, 5.0); d];
         bounds.extend([(LN_MIN_NOISE, 2.0), (-6.0, 6.0)]);
@@ -165,7 +165,7 @@ const LN_MIN_NOISE: f64 = -13.815_510_557_964_274;
 const LN_MIN_LENGTH: f64 = -3.506_557_897_319_982;
 
 /// The medians of the priors.
-pub fn prior_medians(dimensions: &Dimensions) -> Hyperparameters {
+pub(super) fn prior_medians(dimensions: &Dimensions) -> Hyperparameters {
     let ln_length = libm::log(0.5 * (dimensions.n_varying() as f64).sqrt());
     let mut all = vec![ln_length; dimensions.n()];
     all.extend([LN_NOISE, 0.0]);

@@ -41,7 +41,7 @@ const BEST: usize = 3;
 const LATEST: usize = 8;
 
 /// Positions of the observations that are kept, ascending; of `data` the first `n_prior` are of earlier jobs.
-pub fn kept(data: &Data, n_prior: usize, dimensions: &Dimensions, most: usize) -> Vec<usize> {
+pub(super) fn kept(data: &Data, n_prior: usize, dimensions: &Dimensions, most: usize) -> Vec<usize> {
     let n = data.values.len();
     if n <= most {
         return (0..n).collect();
@@ -59,7 +59,7 @@ pub fn kept(data: &Data, n_prior: usize, dimensions: &Dimensions, most: usize) -
 }
 
 /// Positions of the observations from which hyperparameters are learned, ascending.
-pub fn sampled(data: &Data, n_prior: usize, most: usize) -> Vec<usize> {
+pub(super) fn sampled(data: &Data, n_prior: usize, most: usize) -> Vec<usize> {
     let n = data.values.len();
     let n_own = n - n_prior;
     if n <= most {

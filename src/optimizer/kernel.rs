@@ -16,7 +16,7 @@ const TREND: f64 = 0.3;
 
 /// The shape of the correlation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kernel {
+pub(super) enum Kernel {
     /// Matern with smoothness 5/2.
     Matern52,
     /// Squared exponential.
@@ -25,7 +25,7 @@ pub enum Kernel {
 
 impl Kernel {
     /// Its name in a proposal's reasons.
-    pub fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Self::Matern52 => "matern52",
             Self::Rbf => "rbf",
@@ -34,7 +34,7 @@ impl Kernel {
 
     /// Correlation at a squared scaled distance.
     #[inline(always)]
-    pub fn correlation(self, r2: f64) -> f64 {
+    pub(super) fn correlation(self, r2: f64) -> f64 {
         match self {
             Self::Matern52 => {
                 let r = (5.0 * r2).sqrt();
@@ -53,7 +53,7 @@ impl Kernel {
     }
 
     /// The correlation and its derivative with respect to the squared distance.
-    pub fn correlation_and_slope(self, r2: f64) -> (f64, f64) {
+    pub(super) fn correlation_and_slope(self, r2: f64) -> (f64, f64) {
         match self {
             Self::Matern52 => {
                 let r = (5.0 * r2).sqrt();
@@ -70,7 +70,7 @@ impl Kernel {
 
 /// A kernel with its hyperparameters.
 #[derive(Clone, Debug)]
-pub struct Covariance<'a> {
+pub(super) struct Covariance<'a> {
     kernel: Kernel,
     /// `1 / l_j^2`.
     pub inverse_squares: Vec<f64>,
@@ -81,7 +81,12 @@ pub struct Covariance<'a> {
 
 impl<'a> Covariance<'a> {
     /// `ln_lengths` are the logarithms of the length scales, `ln_signal` that of the signal variance.
-    pub fn new(kernel: Kernel, ln_lengths: &[f64], ln_signal: f64, dimensions: &'a Dimensions) -> Self {
+    pub(super) fn new(
+        kernel: Kernel,
+        ln_lengths: &[f64],
+        ln_signal: f64,
+        dimensions: &'a Dimensions,
+    ) -> Self {
         let inverse_squares = ln_lengths.iter().map(|l| libm::exp(-2.0 * l)).collect();
         Self {
             kernel,
@@ -92,7 +97,7 @@ impl<'a> Covariance<'a> {
     }
 
     /// Covariance of two places.
-    pub fn of(&self, a: &[f64], b: &[f64]) -> f64 {
+    pub(super) fn of(&self, a: &[f64], b: &[f64]) -> f64 {
         let mut r2 = 0.0;
         for (j, weight) in self.inverse_squares.iter().enumerate() {
             r2 += weight * squared_difference(a[j], b[j], self.dimensions.is_ordered(j));
@@ -101,12 +106,12 @@ impl<'a> Covariance<'a> {
     }
 
     /// Variance at a place.
-    pub fn variance(&self, a: &[f64]) -> f64 {
+    pub(super) fn variance(&self, a: &[f64]) -> f64 {
         self.signal + trend(a, a, self.dimensions)
     }
 
     /// Variances at several places, given column by column.
-    pub fn variance_lanes(&self, columns: &[Lane]) -> Lane {
+    pub(super) fn variance_lanes(&self, columns: &[Lane]) -> Lane {
         let mut sum = [0.0; LANES];
         for (_, column) in columns
             .iter()
@@ -122,7 +127,7 @@ impl<'a> Covariance<'a> {
     }
 
     /// Covariances of several places, given column by column, with one.
-    pub fn lanes(&self, columns: &[Lane], b: &[f64]) -> Lane {
+    pub(super) fn lanes(&self, columns: &[Lane], b: &[f64]) -> Lane {
         let (mut r2, mut sum) = ([0.0; LANES], [0.0; LANES]);
         for (j, column) in columns.iter().enumerate() {
             let ordered = self.dimensions.is_ordered(j);
@@ -147,7 +152,7 @@ impl<'a> Covariance<'a> {
 }
 
 /// Squared difference along one dimension.
-pub fn squared_difference(a: f64, b: f64, ordered: bool) -> f64 {
+pub(super) fn squared_difference(a: f64, b: f64, ordered: bool) -> f64 {
     match (ordered, a == b) {
         (true, _) => (a - b) * (a - b),
         (false, true) => 0.0,
@@ -156,7 +161,7 @@ pub fn squared_difference(a: f64, b: f64, ordered: bool) -> f64 {
 }
 
 /// The quadratic trend's part of a covariance.
-pub fn trend(a: &[f64], b: &[f64], dimensions: &Dimensions) -> f64 {
+pub(super) fn trend(a: &[f64], b: &[f64], dimensions: &Dimensions) -> f64 {
     let mut sum = 0.0;
     for j in 0..a.len() {
         if dimensions.is_ordered(j) {

@@ -5,7 +5,7 @@
 
 /// Lower triangular `L` with `L L^T = A`, row-major with room for `capacity` rows.
 #[derive(Clone, Debug)]
-pub struct Cholesky {
+pub(super) struct Cholesky {
     rows: Vec<f64>,
     capacity: usize,
     n: usize,
@@ -13,7 +13,7 @@ pub struct Cholesky {
 
 impl Cholesky {
     /// An empty factor with room for `capacity` rows.
-    pub fn with_capacity(capacity: usize) -> Self {
+    pub(super) fn with_capacity(capacity: usize) -> Self {
         Self {
             rows: vec![0.0; capacity * capacity],
             capacity,
@@ -22,7 +22,7 @@ impl Cholesky {
     }
 
     /// Factors an `n` by `n` matrix, of which the lower triangle is read; `None` if it is not positive definite.
-    pub fn of(n: usize, capacity: usize, a: impl Fn(usize, usize) -> f64) -> Option<Self> {
+    pub(super) fn of(n: usize, capacity: usize, a: impl Fn(usize, usize) -> f64) -> Option<Self> {
         let mut factor = Self::with_capacity(capacity.max(n));
         let mut row = vec![0.0; n];
         for i in 0..n {
@@ -36,18 +36,18 @@ impl Cholesky {
     }
 
     /// Number of rows.
-    pub fn n(&self) -> usize {
+    pub(super) fn n(&self) -> usize {
         self.n
     }
 
     /// Row `i` of the factor, up to its diagonal.
-    pub fn row(&self, i: usize) -> &[f64] {
+    pub(super) fn row(&self, i: usize) -> &[f64] {
         &self.rows[i * self.capacity..=i * self.capacity + i]
     }
 
     /// Adds a row whose part left of the diagonal, `L^-1 a`, is already solved; `None` if nothing is left for the
     /// diagonal, which is then not added.
-    pub fn push(&mut self, solved: &[f64], diagonal: f64) -> Option<()> {
+    pub(super) fn push(&mut self, solved: &[f64], diagonal: f64) -> Option<()> {
         let left = diagonal - dot(solved, solved);
         // Below this the matrix is singular to working precision and the factor would be noise.
         if left <= 1e-14 || left.is_nan() || self.n == self.capacity {
@@ -61,7 +61,7 @@ impl Cholesky {
     }
 
     /// `L^-1 b` in place, for the first `b.len()` rows.
-    pub fn solve_lower(&self, b: &mut [f64]) {
+    pub(super) fn solve_lower(&self, b: &mut [f64]) {
         for i in 0..b.len() {
             let row = self.row(i);
             let (done, rest) = b.split_at_mut(i);
@@ -70,7 +70,7 @@ impl Cholesky {
     }
 
     /// `L^-T b` in place.
-    pub fn solve_upper(&self, b: &mut [f64]) {
+    pub(super) fn solve_upper(&self, b: &mut [f64]) {
         for i in (0..b.len()).rev() {
             let row = self.row(i);
             b[i] /= row[i];
@@ -82,7 +82,7 @@ impl Cholesky {
     }
 
     /// `A^-1 b`.
-    pub fn solve(&self, b: &[f64]) -> Vec<f64> {
+    pub(super) fn solve(&self, b: &[f64]) -> Vec<f64> {
         let mut x = b.to_vec();
         self.solve_lower(&mut x);
         self.solve_upper(&mut x);
@@ -90,7 +90,7 @@ impl Cholesky {
     }
 
     /// `A^-1`, of which the lower triangle is filled, row-major.
-    pub fn inverse(&self) -> Vec<f64> {
+    pub(super) fn inverse(&self) -> Vec<f64> {
         let n = self.n;
         // L^-1 row by row, then the sum over its rows k of their outer products: long runs of memory, no waiting.
         let mut lower = vec![0.0; n * n];
@@ -112,12 +112,12 @@ impl Cholesky {
     }
 
     /// `L z`.
-    pub fn times(&self, z: &[f64]) -> Vec<f64> {
+    pub(super) fn times(&self, z: &[f64]) -> Vec<f64> {
         (0..self.n).map(|i| dot(self.row(i), &z[..=i])).collect()
     }
 
     /// `ln det A`, halved.
-    pub fn half_log_det(&self) -> f64 {
+    pub(super) fn half_log_det(&self) -> f64 {
         (0..self.n).map(|i| libm::log(self.row(i)[i])).sum()
     }
 }
@@ -131,7 +131,7 @@ fn add_multiple(a: &mut [f64], x: f64, b: &[f64]) {
 
 /// Inner product over the shorter of both, in four running sums: the order is fixed, and the sums do not wait for each
 /// other.
-pub fn dot(a: &[f64], b: &[f64]) -> f64 {
+pub(super) fn dot(a: &[f64], b: &[f64]) -> f64 {
     let n = a.len().min(b.len());
     let (a, b) = (&a[..n], &b[..n]);
     let mut sums = [0.0; 4];

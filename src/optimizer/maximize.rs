@@ -11,7 +11,7 @@ const STEPS_PER_ROUND: usize = 16;
 
 /// The highest place found: uniform places, neighbours of the anchors and the anchors themselves, of which the best few
 /// that are apart climb by ever smaller steps. `None` if the function is nowhere above minus infinity.
-pub fn maximize(
+pub(super) fn maximize(
     dimensions: &Dimensions,
     anchors: &[Vec<f64>],
     random: &mut Random,

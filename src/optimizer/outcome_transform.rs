@@ -16,7 +16,7 @@ const MAX_VALUE: f64 = 1e100;
 
 /// The map from values to model units and back; strictly monotone both ways.
 #[derive(Clone, Debug)]
-pub struct OutcomeTransform {
+pub(super) struct OutcomeTransform {
     sign: f64,
     median: f64,
     softness: f64,
@@ -26,7 +26,7 @@ pub struct OutcomeTransform {
 
 impl OutcomeTransform {
     /// The transform that belongs to these values, of which there is at least one, and the values in model units.
-    pub fn fit(values: &[f64], goal: Goal) -> (Self, Vec<f64>) {
+    pub(super) fn fit(values: &[f64], goal: Goal) -> (Self, Vec<f64>) {
         let sign = if goal == Goal::Maximize { 1.0 } else { -1.0 };
         let mut sorted: Vec<f64> = values.iter().map(|v| sign * bounded(*v)).collect();
         sorted.sort_by(f64::total_cmp);
@@ -64,7 +64,7 @@ impl OutcomeTransform {
     }
 
     /// A value in model units.
-    pub fn to_model(&self, value: f64) -> f64 {
+    pub(super) fn to_model(&self, value: f64) -> f64 {
         let y = self.sign * bounded(value);
         let soft = if y < self.median {
             self.median - self.softness * libm::log1p((self.median - y) / self.softness)
@@ -75,7 +75,7 @@ impl OutcomeTransform {
     }
 
     /// The value that has these model units.
-    pub fn to_value(&self, z: f64) -> f64 {
+    pub(super) fn to_value(&self, z: f64) -> f64 {
         let soft = z * self.sd + self.mean;
         let y = if soft < self.median {
             // Far below all that was seen the exponential has no value: the bound stands for it.
@@ -87,7 +87,7 @@ impl OutcomeTransform {
     }
 
     /// The values between which `mean - width` and `mean + width` lie, the smaller first.
-    pub fn interval(&self, mean: f64, width: f64) -> (f64, f64) {
+    pub(super) fn interval(&self, mean: f64, width: f64) -> (f64, f64) {
         let (a, b) = (self.to_value(mean - width), self.to_value(mean + width));
         (a.min(b), a.max(b))
     }
@@ -98,7 +98,7 @@ fn bounded(value: f64) -> f64 {
 }
 
 /// The median of at least one value in ascending order.
-pub fn median_of_sorted(sorted: &[f64]) -> f64 {
+pub(super) fn median_of_sorted(sorted: &[f64]) -> f64 {
     let n = sorted.len();
     if n % 2 == 1 {
         sorted[n / 2]

@@ -2,14 +2,14 @@
 
 /// A stream of random numbers.
 #[derive(Clone, Debug)]
-pub struct Random {
+pub(super) struct Random {
     state: [u64; 4],
     spare: Option<f64>,
 }
 
 impl Random {
     /// The stream that belongs to these numbers, all of them in this order.
-    pub fn new(seeds: &[u64]) -> Self {
+    pub(super) fn new(seeds: &[u64]) -> Self {
         let mut mixed = 0x243f_6a88_85a3_08d3;
         for seed in seeds {
             mixed = split_mix(&mut (mixed ^ seed));
@@ -22,7 +22,7 @@ impl Random {
     }
 
     /// 64 random bits.
-    pub fn bits(&mut self) -> u64 {
+    pub(super) fn bits(&mut self) -> u64 {
         let [a, b, c, d] = &mut self.state;
         let out = b.wrapping_mul(5).rotate_left(7).wrapping_mul(9);
         let t = *b << 17;
@@ -36,17 +36,17 @@ impl Random {
     }
 
     /// Uniform in `[0, 1)`, a multiple of 2^-53.
-    pub fn uniform(&mut self) -> f64 {
+    pub(super) fn uniform(&mut self) -> f64 {
         (self.bits() >> 11) as f64 / (1u64 << 53) as f64
     }
 
     /// Uniform in `0..n`; the bias is below n / 2^64.
-    pub fn below(&mut self, n: usize) -> usize {
+    pub(super) fn below(&mut self, n: usize) -> usize {
         ((u128::from(self.bits()) * n as u128) >> 64) as usize
     }
 
     /// Standard normal (Box and Muller 1958).
-    pub fn normal(&mut self) -> f64 {
+    pub(super) fn normal(&mut self) -> f64 {
         if let Some(spare) = self.spare.take() {
             return spare;
         }

@@ -5,13 +5,13 @@
 use super::linalg::Cholesky;
 
 /// Places that are looked at together.
-pub const LANES: usize = 8;
+pub(super) const LANES: usize = 8;
 
 /// One number for each place.
-pub type Lane = [f64; LANES];
+pub(super) type Lane = [f64; LANES];
 
 /// Calls `f` with the places, eight at a time and column by column, and joins what it gives for each.
-pub fn in_lanes(places: &[Vec<f64>], mut f: impl FnMut(&[Lane]) -> Lane) -> Vec<f64> {
+pub(super) fn in_lanes(places: &[Vec<f64>], mut f: impl FnMut(&[Lane]) -> Lane) -> Vec<f64> {
     let mut all = Vec::with_capacity(places.len());
     let mut columns: Vec<Lane> = Vec::new();
     for chunk in places.chunks(LANES) {
@@ -25,14 +25,14 @@ pub fn in_lanes(places: &[Vec<f64>], mut f: impl FnMut(&[Lane]) -> Lane) -> Vec<
 }
 
 /// `sum += x row` in every lane.
-pub fn add_multiple(sum: &mut Lane, x: f64, row: &Lane) {
+pub(super) fn add_multiple(sum: &mut Lane, x: f64, row: &Lane) {
     for k in 0..LANES {
         sum[k] += x * row[k];
     }
 }
 
 /// `w . rows` in every lane.
-pub fn dot(w: &[f64], rows: &[Lane]) -> Lane {
+pub(super) fn dot(w: &[f64], rows: &[Lane]) -> Lane {
     let mut sum = [0.0; LANES];
     for (x, row) in w.iter().zip(rows) {
         add_multiple(&mut sum, *x, row);
@@ -41,7 +41,7 @@ pub fn dot(w: &[f64], rows: &[Lane]) -> Lane {
 }
 
 /// `|L^-1 rows|^2` in every lane; the rows are overwritten.
-pub fn solved_squares(factor: &Cholesky, rows: &mut [Lane]) -> Lane {
+pub(super) fn solved_squares(factor: &Cholesky, rows: &mut [Lane]) -> Lane {
     let mut squares = [0.0; LANES];
     for i in 0..rows.len() {
         let l = factor.row(i);

@@ -10,20 +10,20 @@ use crate::space::Parameter;
 const SOBOL_PERIOD: usize = 1 << 16;
 
 /// Uniform points.
-pub fn random(request: &Request) -> Vec<Proposal> {
+pub(super) fn random(request: &Request) -> Vec<Proposal> {
     let dimensions = Dimensions::of(request.space);
     stream(request, |number| random_place(&dimensions, request.seed, number))
 }
 
 /// Scrambled Sobol points (Sobol 1967, Owen 1995).
-pub fn sobol(request: &Request) -> Vec<Proposal> {
+pub(super) fn sobol(request: &Request) -> Vec<Proposal> {
     let dimensions = Dimensions::of(request.space);
     stream(request, |number| sobol_place(&dimensions, request.seed, number))
 }
 
 /// Every combination once, the last parameter fastest: the first ones that no trial has been at, none when all have been
 /// tried.
-pub fn grid(request: &Request, points_per_double: u32) -> Vec<Proposal> {
+pub(super) fn grid(request: &Request, points_per_double: u32) -> Vec<Proposal> {
     let n_positions = |p: &Parameter| {
         p.levels()
             .map_or(u64::from(points_per_double), |n| n as u64)
@@ -42,7 +42,7 @@ pub fn grid(request: &Request, points_per_double: u32) -> Vec<Proposal> {
 }
 
 /// The `number`-th start-up place of a model-based strategy: the centre, then Sobol points.
-pub fn startup_place(dimensions: &Dimensions, seed: u64, number: usize) -> Vec<f64> {
+pub(super) fn startup_place(dimensions: &Dimensions, seed: u64, number: usize) -> Vec<f64> {
     if number == 0 {
         return dimensions.centre();
     }
@@ -50,7 +50,7 @@ pub fn startup_place(dimensions: &Dimensions, seed: u64, number: usize) -> Vec<f
 }
 
 /// The `number`-th of the uniform places that belong to this seed.
-pub fn random_place(dimensions: &Dimensions, seed: u64, number: usize) -> Vec<f64> {
+pub(super) fn random_place(dimensions: &Dimensions, seed: u64, number: usize) -> Vec<f64> {
     dimensions.sample(&mut Random::new(&[seed, number as u64]))
 }
 

@@ -12,7 +12,7 @@ use super::{Goal, Observation, Request};
 const MAX_PRIOR: usize = 40;
 
 /// What the model learns from, in its own terms.
-pub struct TrainingData {
+pub(super) struct TrainingData {
     /// The dimensions of the space.
     pub dimensions: Dimensions,
     /// Places and values that the model keeps, earlier jobs' first.
@@ -33,7 +33,7 @@ pub struct TrainingData {
 
 impl TrainingData {
     /// `None` while there are not enough values for a model.
-    pub fn of(request: &Request, limits: Limits) -> Option<Self> {
+    pub(super) fn of(request: &Request, limits: Limits) -> Option<Self> {
         let dimensions = Dimensions::of(request.space);
         let own = measured(request, request.history);
         let prior = best_of(measured(request, request.prior), request.goal);
@@ -73,34 +73,34 @@ impl TrainingData {
     }
 
     /// Whether the models saw all there is at every step.
-    pub fn is_whole(&self) -> bool {
+    pub(super) fn is_whole(&self) -> bool {
         self.fitted.is_none()
     }
 
     /// The models, fitted and conditioned.
-    pub fn posterior(&self) -> Option<Posterior<'_>> {
+    pub(super) fn posterior(&self) -> Option<Posterior<'_>> {
         let fitted = self.fitted.as_ref().unwrap_or(&self.data);
         Posterior::fit(fitted, &self.data, &self.dimensions)
     }
 
     /// How likely trials succeed.
-    pub fn feasibility(&self) -> Feasibility<'_> {
+    pub(super) fn feasibility(&self) -> Feasibility<'_> {
         Feasibility::new(&self.dimensions, self.finished.clone())
     }
 
     /// At which observations the best value may be sought: at this job's, where there are any.
-    pub fn eligible_for_best(&self) -> Vec<bool> {
+    pub(super) fn eligible_for_best(&self) -> Vec<bool> {
         let n = self.data.values.len();
         (0..n).map(|i| i >= self.n_prior || self.n_prior == n).collect()
     }
 
     /// Whether a finished trial was at this place.
-    pub fn was_evaluated(&self, place: &[f64]) -> bool {
+    pub(super) fn was_evaluated(&self, place: &[f64]) -> bool {
         self.finished.iter().any(|(p, _)| same(p, place))
     }
 
     /// Places of trials of this job that ran to their end and gave a value, as far as they are kept.
-    pub fn final_places(&self) -> impl Iterator<Item = &Vec<f64>> {
+    pub(super) fn final_places(&self) -> impl Iterator<Item = &Vec<f64>> {
         let all = self
             .data
             .places
@@ -111,7 +111,7 @@ impl TrainingData {
     }
 
     /// The observed places with the highest rating, apart from each other.
-    pub fn anchors(&self, rate: impl Fn(&[Vec<f64>]) -> Vec<f64>) -> Vec<Vec<f64>> {
+    pub(super) fn anchors(&self, rate: impl Fn(&[Vec<f64>]) -> Vec<f64>) -> Vec<Vec<f64>> {
         let mut rated: Vec<(&Vec<f64>, f64)> = self.data.places.iter().zip(rate(&self.data.places)).collect();
         rated.sort_by(|a, b| b.1.total_cmp(&a.1));
         let mut anchors: Vec<Vec<f64>> = Vec::new();

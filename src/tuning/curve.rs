@@ -1,7 +1,7 @@
 //! A trial's learning curve: the objective by ascending step, of bounded length.
 
 /// Most points that are remembered of one trial.
-pub const MAX_CURVE_POINTS: usize = 10_000;
+const MAX_CURVE_POINTS: usize = 10_000;
 
 /// The objective at one step.
 #[derive(Clone, Copy, Debug, PartialEq)]

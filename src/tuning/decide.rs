@@ -3,10 +3,11 @@
 //! Level-triggered: the plan follows from what is, not from what happened. Carrying out a plan and deciding again ends in
 //! an empty plan, so a shell may decide as often as it likes, and a shell that died half-way just decides again.
 
+use super::early_stopping::lags_behind;
+use super::retry::may_start;
 use super::stopping::{check_end, judged};
 use super::{
-    Action, Counts, EndReason, Ended, MedianStop, Phase, Plan, Snapshot, StopReason, Trial, lags_behind,
-    may_start, propose, status,
+    Action, Counts, EndReason, Ended, MedianStop, Phase, Plan, Snapshot, StopReason, Trial, propose, status,
 };
 use crate::optimizer::Proposal;
 use jiff::{SignedDuration, Timestamp};

@@ -9,19 +9,24 @@ use crate::optimizer::Goal;
 
 /// A trial that the median rule gives up, with the numbers that were compared.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct LaggingBehind {
+pub(super) struct LaggingBehind {
     /// The step that was judged: the last reported.
-    pub step: u64,
+    pub(super) step: u64,
     /// The best value that the trial has shown up to that step.
-    pub best: f64,
+    pub(super) best: f64,
     /// The median of the others' running averages.
-    pub median: f64,
+    pub(super) median: f64,
     /// How many others were compared.
-    pub n_others: usize,
+    pub(super) n_others: usize,
 }
 
 /// Judges the last reported step of a running trial against the trials that completed.
-pub fn lags_behind(job: &Job, rule: &MedianStop, trial: &Trial, trials: &[Trial]) -> Option<LaggingBehind> {
+pub(super) fn lags_behind(
+    job: &Job,
+    rule: &MedianStop,
+    trial: &Trial,
+    trials: &[Trial],
+) -> Option<LaggingBehind> {
     let step = trial.last()?.step;
     if trial.phase != Phase::Running || step < rule.start_step {
         return None;
@@ -47,7 +52,7 @@ pub fn lags_behind(job: &Job, rule: &MedianStop, trial: &Trial, trials: &[Trial]
 
 impl LaggingBehind {
     /// The comparison as a sentence.
-    pub fn sentence(&self, job: &Job) -> String {
+    pub(super) fn sentence(&self, job: &Job) -> String {
         let side = match job.objective.goal {
             Goal::Maximize => "below",
             Goal::Minimize => "above",

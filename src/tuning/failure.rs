@@ -4,15 +4,15 @@ use super::Failure;
 
 /// What a shell saw of the end of a trial.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Ending {
+pub(super) struct Ending {
     /// How its process ended.
-    pub exit: Exit,
+    pub(super) exit: Exit,
     /// The final value of the objective, if the trial said one; it may be NaN.
-    pub value: Option<f64>,
+    pub(super) value: Option<f64>,
     /// The trial's own last sentence about its failure, if it left one.
-    pub last_words: Option<String>,
+    pub(super) last_words: Option<String>,
     /// Name of the objective and where it was looked for, for the message when it is missing.
-    pub looked_for: String,
+    pub(super) looked_for: String,
 }
 
 /// How a process ended.
@@ -30,7 +30,7 @@ pub enum Exit {
 
 /// What that makes of the trial, or of the job.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Verdict {
+pub(super) enum Verdict {
     /// The trial has a value.
     Succeeded(f64),
     /// The trial failed; the optimizer learns to stay away.
@@ -42,18 +42,18 @@ pub enum Verdict {
 }
 
 /// Exit codes by which a trial says that its configuration or data is bad.
-pub const BAD_CONFIGURATION: std::ops::RangeInclusive<i32> = 42..=49;
+const BAD_CONFIGURATION: std::ops::RangeInclusive<i32> = 42..=49;
 /// The one among them by which it says that its device is not there or does not work: that is the node's fault.
-pub const BROKEN_DEVICE: i32 = 48;
+const BROKEN_DEVICE: i32 = 48;
 /// Exit code by which a trial says that its loss is no longer a number.
-pub const DIVERGED: i32 = 3;
+const DIVERGED: i32 = 3;
 /// Exit code by which a trial says that the device has no memory left.
-pub const OUT_OF_MEMORY: i32 = 4;
+const OUT_OF_MEMORY: i32 = 4;
 
 const SIGKILL: i32 = 9;
 
 /// Judges the end of a trial that nobody had asked to stop.
-pub fn judge(ending: &Ending) -> Verdict {
+pub(super) fn judge(ending: &Ending) -> Verdict {
     let said = |fallback: String| ending.last_words.clone().unwrap_or(fallback);
     match ending.exit {
         Exit::Code(0) => match ending.value {

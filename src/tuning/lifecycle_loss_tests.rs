@@ -1,7 +1,8 @@
 //! Attempts that the platform took away, or that a node would not run.
 
-use super::super::super::{AttemptState, Exit, Interruption, StopReason, may_start};
+use super::super::super::{AttemptState, Exit, Interruption, StopReason};
 use super::*;
+use crate::tuning::retry::may_start;
 
 #[test]
 fn finished_while_it_was_taken_away_it_counts_and_interrupted_it_runs_again() {

@@ -27,14 +27,13 @@ pub use attempt::{AttemptState, Exited, FinalReport, Interruption, Reported, Run
 pub use counts::Counts;
 pub use curve::CurvePoint;
 pub use decide::{decide, decide_with};
-pub use early_stopping::{LaggingBehind, lags_behind};
-pub use failure::{Ending, Exit, Verdict, judge};
+pub use failure::Exit;
 pub use job::{Budget, Job, MedianStop, Objective, Retry};
 pub use lifecycle::Transition;
 pub use plan::{Action, Plan, StopReason};
 pub use propose::{Question, history, propose, recommend, with_request};
-pub use retry::{may_start, stuck};
-pub use sentence::{MAX_SENTENCE_CHARS, sentence};
+pub use retry::stuck;
+pub use sentence::sentence;
 pub use snapshot::{EndReason, Ended, Snapshot};
 pub use status::{Best, Status, status};
 pub use stopping::{ALL_COLLAPSED, reopens};

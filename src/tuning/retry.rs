@@ -9,14 +9,14 @@ use jiff::{SignedDuration, Timestamp};
 
 impl Retry {
     /// The pause after this many lost attempts in a row; `None`: it is not tried again.
-    pub fn pause_after(&self, n_lost: u32) -> Option<SignedDuration> {
+    pub(super) fn pause_after(&self, n_lost: u32) -> Option<SignedDuration> {
         let doublings = n_lost.saturating_sub(1).min(16);
         (n_lost < self.max_tries).then(|| self.pause * (1 << doublings))
     }
 }
 
 /// Whether a queued trial may be started now.
-pub fn may_start(job: &Job, trial: &Trial, now: Timestamp) -> bool {
+pub(super) fn may_start(job: &Job, trial: &Trial, now: Timestamp) -> bool {
     let is_due = trial.not_before.is_none_or(|time| time <= now);
     trial.phase == Phase::Queued && is_due && stuck(job, trial).is_none()
 }

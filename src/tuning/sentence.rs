@@ -1,7 +1,7 @@
 //! A program's own words, fit for statuses, events and tables.
 
 /// Longest sentence that is kept, in characters.
-pub const MAX_SENTENCE_CHARS: usize = 600;
+const MAX_SENTENCE_CHARS: usize = 600;
 
 /// Words on one line, without control characters, of bounded length; of a longer text the end, which says what went wrong.
 pub fn sentence(text: &str) -> String {

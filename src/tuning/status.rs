@@ -43,7 +43,7 @@ pub fn status(snapshot: &Snapshot, now: Timestamp) -> Status {
 /// The best value of the trials that succeeded; of equals, the first. Those that collapsed are behind all others.
 ///
 /// Early-stopped trials do not compete: their last value is not that of a whole run.
-pub fn best(snapshot: &Snapshot) -> Option<Best> {
+pub(super) fn best(snapshot: &Snapshot) -> Option<Best> {
     let objective = &snapshot.job.objective;
     let values = snapshot.trials.iter().filter_map(observed);
     values.reduce(|a, b| if b.beats(a, objective) { b } else { a })
@@ -71,7 +71,7 @@ impl Best {
 }
 
 /// GPUs times hours that all trials held so far.
-pub fn gpu_hours(snapshot: &Snapshot, now: Timestamp) -> f64 {
+pub(super) fn gpu_hours(snapshot: &Snapshot, now: Timestamp) -> f64 {
     let hours = |t: &Trial| t.duration(now).as_secs_f64() / 3600.0;
     snapshot.trials.iter().map(hours).sum::<f64>() * f64::from(snapshot.job.gpus_per_trial)
 }
