@@ -56,7 +56,7 @@ pub struct Why {
 
 impl Why {
     /// A point that a person chose: there are no numbers.
-    pub fn manual() -> Self {
+    pub(crate) fn manual() -> Self {
         Self {
             role: Role::Manual,
             mean: None,

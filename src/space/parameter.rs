@@ -34,7 +34,7 @@ impl Parameter {
     }
 
     /// Number of different values; `None` where they form a continuum.
-    pub fn levels(&self) -> Option<usize> {
+    pub(crate) fn levels(&self) -> Option<usize> {
         match &self.domain {
             Domain::Double { .. } => None,
             Domain::Integer { min, max, step, .. } => {
@@ -46,7 +46,7 @@ impl Parameter {
     }
 
     /// Whether neighbouring values are alike: false for categorical parameters only.
-    pub fn ordered(&self) -> bool {
+    pub(crate) fn ordered(&self) -> bool {
         !matches!(self.domain, Domain::Categorical { .. })
     }
 

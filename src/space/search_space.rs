@@ -26,7 +26,7 @@ impl SearchSpace {
     }
 
     /// Number of columns of the unit cube.
-    pub fn dimension(&self) -> usize {
+    pub(crate) fn dimension(&self) -> usize {
         self.parameters.len()
     }
 
@@ -61,7 +61,7 @@ impl SearchSpace {
     }
 
     /// Whether no parameter is continuous.
-    pub fn is_discrete(&self) -> bool {
+    pub(crate) fn is_discrete(&self) -> bool {
         self.parameters.iter().all(|p| p.levels().is_some())
     }
 

@@ -59,7 +59,7 @@ impl Counts {
     /// New trials that the budget allows at this moment.
     ///
     /// A queued trial holds its place: it is started again before anything new is tried.
-    pub fn affordable(&self, budget: &Budget) -> u32 {
+    pub(super) fn affordable(&self, budget: &Budget) -> u32 {
         let places = budget.parallel.saturating_sub(self.active());
         let left = budget.max_trials.saturating_sub(self.spent());
         places.min(left)

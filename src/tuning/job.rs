@@ -92,7 +92,7 @@ pub struct MedianStop {
 
 impl Objective {
     /// Whether `a` is strictly better than `b`.
-    pub fn better(&self, a: f64, b: f64) -> bool {
+    pub(super) fn better(&self, a: f64, b: f64) -> bool {
         match self.goal {
             Goal::Maximize => a > b,
             Goal::Minimize => a < b,
@@ -102,12 +102,12 @@ impl Objective {
 
 impl Job {
     /// The name of the trial with this index, such as `mrpc-0007`.
-    pub fn trial_name(&self, index: u32) -> String {
+    pub(crate) fn trial_name(&self, index: u32) -> String {
         format!("{}-{index:04}", self.name)
     }
 
     /// The name of a trial: the job's own for its index, or a person's.
-    pub fn name_of(&self, trial: &super::Trial) -> String {
+    pub(crate) fn name_of(&self, trial: &super::Trial) -> String {
         trial.name.clone().unwrap_or_else(|| self.trial_name(trial.index))
     }
 }

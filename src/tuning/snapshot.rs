@@ -90,7 +90,7 @@ impl EndReason {
     }
 
     /// Whether something outside of the budget is wrong, and the job may go on once a person has mended it.
-    pub fn waits_to_be_mended(self) -> bool {
+    pub(crate) fn waits_to_be_mended(self) -> bool {
         matches!(self, Self::BadConfiguration | Self::MetricMissing)
     }
 

@@ -200,7 +200,7 @@ impl Trial {
     ///
     /// An F1 of 0.8122 on MRPC is what answering yes to everything scores. To tell so is the part of the program, by a metric
     /// [`COLLAPSED`] of 1 (or `true` in its final report); whoever says nothing has not collapsed.
-    pub fn is_collapsed(&self) -> bool {
+    pub(crate) fn is_collapsed(&self) -> bool {
         self.metrics.get(COLLAPSED) == Some(&1.0)
     }
 
