@@ -100,6 +100,7 @@ fn median(values: &[f64]) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tuning::fixtures::{job, trial};
 
     #[test]
     fn the_median_is_a_median_and_not_a_mean() {
@@ -119,5 +120,29 @@ mod tests {
     fn nobody_lags_behind_by_rounding() {
         let curve = [1, 2, 3].map(|step| CurvePoint { step, value: 0.8 });
         assert_eq!(running_average(&curve, 3), Some(0.8));
+    }
+
+    #[test]
+    fn who_is_strictly_below_the_median_lags_behind_once_enough_have_completed() {
+        let rule = MedianStop {
+            min_completed: 2,
+            start_step: 2,
+            shadow: false,
+        };
+        let with_curve = |phase, value| {
+            let mut trial = trial(1, 0.5);
+            trial.phase = phase;
+            trial.curve = [1, 2].map(|step| CurvePoint { step, value }).to_vec();
+            trial
+        };
+        let completed = [0.7, 0.9].map(|value| with_curve(Phase::Succeeded, value));
+        let lags = |value, others: &[Trial]| {
+            lags_behind(&job(), &rule, &with_curve(Phase::Running, value), others).is_some()
+        };
+        assert!(lags(0.79, &completed) && !lags(0.8, &completed));
+        assert!(!lags(0.1, &completed[..1]), "one is not enough");
+        let mut early = with_curve(Phase::Running, 0.1);
+        early.curve.truncate(1);
+        assert_eq!(lags_behind(&job(), &rule, &early, &completed), None);
     }
 }

@@ -75,3 +75,30 @@ pub(super) fn gpu_hours(snapshot: &Snapshot, now: Timestamp) -> f64 {
     let hours = |t: &Trial| t.duration(now).as_secs_f64() / 3600.0;
     snapshot.trials.iter().map(hours).sum::<f64>() * f64::from(snapshot.job.gpus_per_trial)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tuning::fixtures::{at, finished, job};
+    use jiff::SignedDuration;
+
+    #[test]
+    fn of_equals_the_first_is_the_best_and_who_was_stopped_early_does_not_compete() {
+        let ends = [
+            (Phase::EarlyStopped, Some(0.9)),
+            (Phase::Succeeded, Some(0.8)),
+            (Phase::Succeeded, Some(0.8)),
+        ];
+        assert_eq!(best(&finished(job(), &ends)).unwrap().index, 2);
+        assert_eq!(best(&finished(job(), &ends[..1])), None);
+    }
+
+    #[test]
+    fn every_gpu_of_a_trial_counts_for_as_long_as_it_ran() {
+        let mut snapshot = finished(job(), &[(Phase::Succeeded, Some(0.8)), (Phase::Running, None)]);
+        snapshot.job.gpus_per_trial = 2;
+        snapshot.trials[0].ran = SignedDuration::from_hours(1);
+        snapshot.trials[1].attempt_started = Some(at(0));
+        assert_eq!(gpu_hours(&snapshot, at(1800)), 3.0);
+    }
+}
