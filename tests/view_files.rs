@@ -19,12 +19,12 @@ fn keep(name: &str, bytes: &[u8]) {
 
 fn plot(view: &RunView, parameter: usize) -> Plot {
     let points = view::slice(view, parameter, 200);
-    let beliefs = if parameter == 0 {
-        run::beliefs(&points)
+    let predictions = if parameter == 0 {
+        run::predictions(&points)
     } else {
         vec![]
     };
-    Plot::new(view, parameter, &points, &beliefs).unwrap()
+    Plot::new(view, parameter, &points, &predictions).unwrap()
 }
 
 /// A run with a parameter of every kind; all its trials succeeded but the last two.

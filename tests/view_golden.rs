@@ -22,7 +22,7 @@ fn golden(name: &str, text: &str) {
 
 fn plot(view: &RunView) -> Plot {
     let points = view::slice(view, 0, 200);
-    Plot::new(view, 0, &points, &run::beliefs(&points)).unwrap()
+    Plot::new(view, 0, &points, &run::predictions(&points)).unwrap()
 }
 
 fn screen(view: &RunView, width: u16, height: u16) -> String {

@@ -221,8 +221,8 @@ pub fn done() -> RunView {
     view
 }
 
-/// An invented belief: a parabola around the best learning rate, wide where nothing was tried.
-pub fn beliefs(points: &[Point]) -> Vec<Prediction> {
+/// Invented predictions: a parabola around the best learning rate, wide where nothing was tried.
+pub fn predictions(points: &[Point]) -> Vec<Prediction> {
     let at = |p: &Point| {
         let Value::Double(rate) = p.0[0] else { panic!() };
         let d = (rate / 6.5e-5).log10();

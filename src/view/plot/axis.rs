@@ -167,7 +167,7 @@ fn inside(x: f64, low: f64, high: f64) -> bool {
 ///
 /// All values are shown, unless one lies so far off that nothing else could be read: farther from the median than twenty
 /// times the spread of the middle half *and* than the median is from zero. A model that collapsed is thus kept.
-pub(super) fn objective(label: &str, values: &[f64], beliefs: &[f64]) -> (Axis, usize) {
+pub(super) fn objective(label: &str, values: &[f64], predictions: &[f64]) -> (Axis, usize) {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
     let quantile = |q: f64| sorted[((sorted.len() - 1) as f64 * q).round() as usize];
@@ -186,10 +186,10 @@ pub(super) fn objective(label: &str, values: &[f64], beliefs: &[f64]) -> (Axis, 
             });
         (ends.0 <= ends.1).then_some(ends)
     };
-    let (mut low, mut high) = range(&kept).or(range(beliefs)).unwrap_or((0.0, 1.0));
-    // The belief may ask for half as much room again, not for more: it grows wide where nothing was tried.
+    let (mut low, mut high) = range(&kept).or(range(predictions)).unwrap_or((0.0, 1.0));
+    // The prediction may ask for half as much room again, not for more: it grows wide where nothing was tried.
     let more = 0.5 * (high - low);
-    if let Some((a, b)) = range(beliefs).filter(|_| !kept.is_empty() && more > 0.0) {
+    if let Some((a, b)) = range(predictions).filter(|_| !kept.is_empty() && more > 0.0) {
         (low, high) = (low.min(a.max(low - more)), high.max(b.min(high + more)));
     }
     let room = if high > low {

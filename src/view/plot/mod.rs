@@ -1,4 +1,4 @@
-//! One parameter against the objective: observations, belief, best and recommended.
+//! One parameter against the objective: observations, prediction, best and recommended.
 //!
 //! [`Plot`] holds what is to be drawn, in the coordinates of its axes; `canvas.rs` draws it over plotters' backends as
 //! SVG or PNG, `terminal.rs` as characters.
@@ -29,7 +29,7 @@ pub struct Plot {
     observations: Vec<Mark>,
     /// Places of trials that have no value: failed ones, and those that still run.
     without_value: Vec<(f64, Kind)>,
-    /// Place, mean, lower and upper end of the belief, by ascending place.
+    /// Place, mean, lower and upper end of the prediction, by ascending place.
     curve: Vec<[f64; 4]>,
     best: Option<(f64, f64)>,
     /// Place, mean, lower and upper end.
@@ -92,7 +92,7 @@ pub fn plotted_parameter(view: &RunView, name: Option<&str>) -> Result<usize, St
     })
 }
 
-/// Points along one parameter (by its place in the space), at which to ask the optimizer for its belief. The other
+/// Points along one parameter (by its place in the space), at which to ask the optimizer for its predictions. The other
 /// parameters stay where the recommended point has them, or the best observation, or the middle.
 pub fn slice(view: &RunView, parameter: usize, n: usize) -> Vec<Point> {
     let space = &view.snapshot.job.space;
@@ -121,9 +121,14 @@ pub fn slice(view: &RunView, parameter: usize, n: usize) -> Vec<Point> {
 }
 
 impl Plot {
-    /// Prepares a plot of one parameter, by its place in the space. `beliefs` are the optimizer's at [`slice()`]'s points,
+    /// Prepares a plot of one parameter, by its place in the space. `predictions` are the optimizer's at [`slice()`]'s points,
     /// or empty where there is no model. `None` if the space has no such parameter.
-    pub fn new(view: &RunView, parameter: usize, points: &[Point], beliefs: &[Prediction]) -> Option<Self> {
+    pub fn new(
+        view: &RunView,
+        parameter: usize,
+        points: &[Point],
+        predictions: &[Prediction],
+    ) -> Option<Self> {
         let chosen = view.snapshot.job.space.parameters().get(parameter)?;
         let at = |point: &Point| axis::place(chosen.domain(), point.0.get(parameter)?);
         let seen: Vec<(f64, Kind, Option<f64>)> = view
@@ -137,7 +142,7 @@ impl Plot {
             .collect();
         let curve: Vec<[f64; 4]> = points
             .iter()
-            .zip(beliefs)
+            .zip(predictions)
             .filter_map(|(p, b)| Some([at(p)?, b.mean, b.low, b.high]))
             .filter(|c| c.iter().all(|v| v.is_finite()))
             .collect();
@@ -146,13 +151,13 @@ impl Plot {
             .as_ref()
             .and_then(|r| Some([at(&r.point)?, r.mean, r.low, r.high]));
         let values: Vec<f64> = seen.iter().filter_map(|s| s.2).collect();
-        let beliefs: Vec<f64> = curve
+        let predictions: Vec<f64> = curve
             .iter()
             .chain(&recommended)
             .flat_map(|c| c[1..].iter().copied())
             .collect();
         let metric = escape(view.metric());
-        let (y, n_beyond) = axis::objective(&metric, &values, &beliefs);
+        let (y, n_beyond) = axis::objective(&metric, &values, &predictions);
         let observations = seen
             .iter()
             .filter_map(|&(x, kind, value)| Some(Mark { x, y: value?, kind }));

@@ -32,7 +32,7 @@ pub(super) fn picture<DB: DrawingBackend>(canvas: &Canvas<DB>, plot: &Plot) -> D
     canvas.area.fill(&WHITE)?;
     canvas.text(&plot.title, (LEFT, 24.0), 21.0, INK, Anchor::Left)?;
     axes(canvas, plot)?;
-    belief(canvas, plot)?;
+    prediction(canvas, plot)?;
     recommended(canvas, plot)?;
     for mark in &plot.observations {
         symbol(canvas, place(plot, mark.x, mark.y), mark.kind)?;
@@ -95,7 +95,7 @@ fn axes<DB: DrawingBackend>(canvas: &Canvas<DB>, plot: &Plot) -> Drawn<DB> {
 }
 
 /// The 90 % band and the mean. Where they leave the axis they follow its end.
-fn belief<DB: DrawingBackend>(canvas: &Canvas<DB>, plot: &Plot) -> Drawn<DB> {
+fn prediction<DB: DrawingBackend>(canvas: &Canvas<DB>, plot: &Plot) -> Drawn<DB> {
     if plot.curve.len() < 2 {
         return Ok(());
     }

@@ -40,7 +40,7 @@ pub(in crate::view) fn paint(plot: &Plot, width: u16, height: u16) -> Buffer {
     };
     x_axis(&mut buffer, plot, data);
     y_axis(&mut buffer, plot, heights);
-    belief(&mut buffer, plot, heights);
+    prediction(&mut buffer, plot, heights);
     for (x, kind) in &plot.without_value {
         put(
             &mut buffer,
@@ -136,7 +136,7 @@ fn y_axis(buffer: &mut Buffer, plot: &Plot, heights: Rect) {
     }
 }
 
-fn belief(buffer: &mut Buffer, plot: &Plot, data: Rect) {
+fn prediction(buffer: &mut Buffer, plot: &Plot, data: Rect) {
     if plot.curve.len() < 2 {
         return;
     }
