@@ -1,7 +1,7 @@
 //! How many trials an operator gets through, and how soon the next one follows: `make bench-operator`.
 //!
-//! Arguments: how many TuningJobs (1000), and how many seconds a pod runs (0: all that the machine can do is asked of it;
-//! 200 TuningJobs of 20 s are ten Jobs per second).
+//! Arguments: how many TuningJobs (1000), how many seconds a pod runs (0: all that the machine can do is asked of it;
+//! 200 TuningJobs of 20 s are ten Jobs per second), and how often they come and go (1).
 //!
 //! A real API server and Job controller; the pods are played: each succeeds when its time is over. The operator is the
 //! release build, a process of its own. Prints Jobs per second, the time from the moment at which this program tells the API
@@ -31,7 +31,7 @@ use tuning_operator::api::{Trial, TuningJob};
 
 const TRIALS: u32 = 5;
 /// Time after which something must be wrong.
-const LONGEST: Duration = Duration::from_secs(1800);
+const MAX_WAIT: Duration = Duration::from_secs(1800);
 
 /// What the watches have seen.
 #[derive(Default)]
@@ -54,15 +54,41 @@ fn main() {
     let seconds: u64 = arguments
         .get(1)
         .map_or(0, |n| n.parse().expect("a number of seconds"));
-    block_on(measure(n_jobs, Duration::from_secs(seconds)));
+    let rounds: usize = arguments
+        .get(2)
+        .map_or(1, |n| n.parse().expect("a number of rounds"));
+    block_on(measure(n_jobs, Duration::from_secs(seconds), rounds));
 }
 
-async fn measure(n_jobs: usize, pods_run: Duration) {
+async fn measure(n_jobs: usize, pods_run: Duration, rounds: usize) {
     let space = Space::new("bench").await;
     let seen = Arc::new(Mutex::new(Seen::default()));
     tokio::spawn(play(space.pods(), pods_run, seen.clone()));
     tokio::spawn(watch_trials(space.trials(), seen.clone()));
     let operator = Process::start(&space);
+    let all = n_jobs * TRIALS as usize;
+    for round in 1..rounds {
+        load(&space, &seen, n_jobs, round * all).await;
+        delete_all(&space, &operator).await;
+    }
+    let begin = Instant::now();
+    load(&space, &seen, n_jobs, rounds * all).await;
+    report(&seen.lock().unwrap(), all, begin.elapsed(), &operator);
+    drop(operator);
+    let operator = start_anew(&space, n_jobs).await;
+    delete_all(&space, &operator).await;
+    let fresh = Process::start(&space);
+    while fresh.page("/readyz").await.is_none_or(|(ok, _)| !ok) {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    println!(
+        "an operator that is started with nothing to do: {:.0} MiB",
+        fresh.mib()
+    );
+}
+
+/// Creates TuningJobs and waits until so many trials have ended in all.
+async fn load(space: &Space, seen: &Mutex<Seen>, n_jobs: usize, all: usize) {
     let begin = Instant::now();
     let jobs = space.jobs();
     futures::stream::iter(0..n_jobs)
@@ -79,7 +105,6 @@ async fn measure(n_jobs: usize, pods_run: Duration) {
         "{n_jobs} TuningJobs of {TRIALS} trials were created in {:.1} s",
         begin.elapsed().as_secs_f64()
     );
-    let all = n_jobs * TRIALS as usize;
     let mut told = Instant::now();
     loop {
         tokio::time::sleep(Duration::from_millis(200)).await;
@@ -88,8 +113,8 @@ async fn measure(n_jobs: usize, pods_run: Duration) {
             break;
         }
         assert!(
-            begin.elapsed() < LONGEST,
-            "{n} of {all} trials have ended after {LONGEST:?}"
+            begin.elapsed() < MAX_WAIT,
+            "{n} of {all} trials have ended after {MAX_WAIT:?}"
         );
         if told.elapsed() > Duration::from_secs(15) {
             println!(
@@ -99,10 +124,6 @@ async fn measure(n_jobs: usize, pods_run: Duration) {
             told = Instant::now();
         }
     }
-    report(&seen.lock().unwrap(), all, begin.elapsed(), &operator);
-    drop(operator);
-    let operator = start_anew(&space, n_jobs).await;
-    delete_all(&space, &operator).await;
 }
 
 /// How long until an operator that is just started has looked at every TuningJob once.
@@ -111,7 +132,7 @@ async fn start_anew(space: &Space, n_jobs: usize) -> Process {
     let operator = Process::start(space);
     let (mut ready, mut passes) = (None, 0.0);
     while passes < n_jobs as f64 {
-        assert!(begin.elapsed() < LONGEST, "{passes} of {n_jobs} were looked at");
+        assert!(begin.elapsed() < MAX_WAIT, "{passes} of {n_jobs} were looked at");
         tokio::time::sleep(Duration::from_millis(20)).await;
         if operator.page("/readyz").await.is_some_and(|(ok, _)| ok) {
             ready.get_or_insert_with(|| begin.elapsed());
@@ -155,11 +176,11 @@ async fn delete_all(space: &Space, operator: &Process) {
             .is_ok_and(|l| l.items.is_empty())
     };
     while !gone().await {
-        assert!(begin.elapsed() < LONGEST, "they are never gone");
+        assert!(begin.elapsed() < MAX_WAIT, "they are never gone");
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
-    // Pods that are gone are remembered for five minutes, and memory is given back every minute.
-    tokio::time::sleep(Duration::from_secs(370)).await;
+    // The news of the last deletions, and memory is given back every minute.
+    tokio::time::sleep(Duration::from_secs(75)).await;
     let page = operator
         .page("/metrics")
         .await
@@ -177,14 +198,6 @@ async fn delete_all(space: &Space, operator: &Process) {
         operator.mib(),
         value("tuning_operator_scrapers"),
         value("tuning_operator_woken"),
-    );
-    let fresh = Process::start(space);
-    while fresh.page("/readyz").await.is_none_or(|(ok, _)| !ok) {
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-    println!(
-        "an operator that is started with nothing to do: {:.0} MiB",
-        fresh.mib()
     );
 }
 

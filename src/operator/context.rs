@@ -1,6 +1,6 @@
 //! What every reconciliation works with.
 
-use super::cluster::{Cluster, job_resource};
+use super::cluster::Cluster;
 use super::events::Events;
 use super::health::Health;
 use super::scrapers::Scrapers;
@@ -11,8 +11,7 @@ use super::thinker::Thinker;
 use super::warnings::Warnings;
 use crate::shell::lock;
 use kube::api::DynamicObject;
-use kube::runtime::reflector::ObjectRef;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
@@ -54,11 +53,7 @@ impl Context {
     /// A job as the watch last told, unless that is older than what the operator itself has written: then the watch is
     /// about to bring news, and whatever were decided now would be a conflict.
     pub fn job_now(&self, owner: &Owner) -> Option<Arc<DynamicObject>> {
-        let reference = ObjectRef::new_with(&owner.1, job_resource()).within(&owner.0);
-        let Some(job) = self.stores.jobs.get(&reference) else {
-            self.forget(owner);
-            return None;
-        };
+        let job = self.stores.job(owner)?;
         let versions = lock(&self.versions);
         let is_old = version(&job)
             .zip(versions.get(owner))
@@ -70,6 +65,16 @@ impl Context {
     pub fn remember_write(&self, owner: &Owner, job: &DynamicObject) {
         let mut versions = lock(&self.versions);
         versions.extend(version(job).map(|v| (owner.clone(), v)));
+    }
+
+    /// Forgets the jobs that are gone. No pass does: there is none over a job that is not there.
+    pub fn forget_gone(&self) {
+        let mut known: HashSet<Owner> = lock(&self.versions).keys().cloned().collect();
+        known.extend(lock(&self.failures).keys().cloned());
+        known.extend(self.thinker.owners());
+        known.extend(self.scrapers.owners());
+        let gone = known.iter().filter(|owner| self.stores.job(owner).is_none());
+        gone.for_each(|owner| self.forget(owner));
     }
 
     fn forget(&self, owner: &Owner) {

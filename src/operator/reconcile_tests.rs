@@ -11,6 +11,7 @@ use crate::operator::stores::Stores;
 use crate::operator::telemetry::Telemetry;
 use crate::operator::thinker::Thinker;
 use crate::operator::wake::Wake;
+use crate::shell::lock;
 use http::{Method, Request, Response};
 use kube::Client;
 use kube::client::Body;
@@ -346,4 +347,21 @@ async fn without_the_right_to_read_events_a_trial_that_waits_says_less_and_holds
     reconcile(job(status), context).await.unwrap();
     let log = api.log.lock().unwrap();
     assert!(log.iter().any(|line| line.contains("/events")), "{log:?}");
+}
+
+#[tokio::test]
+async fn a_job_that_is_gone_is_forgotten_and_no_other() {
+    let context = context(&Api::default(), Fence::default());
+    let [here, gone] = ["job", "gone"].map(|name| ("team".to_owned(), name.to_owned()));
+    let checked = check(&job(Value::Null), &context.settings).unwrap();
+    for owner in [&here, &gone] {
+        context.remember_write(owner, &job(Value::Null));
+        *lock(&context.failures).entry(owner.clone()).or_default() += 1;
+        let question = Question::next(&Snapshot::new(checked.job.clone()), 1);
+        context.thinker.next(owner, question).await.unwrap();
+    }
+    context.forget_gone();
+    assert_eq!(context.thinker.owners(), [here.clone()]);
+    assert_eq!(lock(&context.versions).keys().collect::<Vec<_>>(), [&here]);
+    assert_eq!(lock(&context.failures).keys().collect::<Vec<_>>(), [&here]);
 }

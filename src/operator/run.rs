@@ -38,8 +38,8 @@ use tokio::sync::{Semaphore, oneshot};
 
 /// Longest time that one reconciliation may take.
 const MAX_PASS: Duration = Duration::from_secs(60);
-/// Time after which memory that a burst of jobs has left behind is given back.
-const BETWEEN_TRIMS: Duration = Duration::from_secs(60);
+/// Time after which what is known of jobs that are gone is forgotten, and their memory given back.
+const BETWEEN_TIDYINGS: Duration = Duration::from_secs(60);
 /// Longest wait after repeated failures.
 const MAX_BACKOFF: Duration = Duration::from_secs(300);
 
@@ -71,9 +71,11 @@ pub async fn run(
             leadership = lease::elected(connect.clone(), candidate, &fence) => Some(leadership?),
         },
     };
-    let _trims = AbortOnDrop(tokio::spawn(async {
+    let tidied = context.clone();
+    let _tidies = AbortOnDrop(tokio::spawn(async move {
         loop {
-            tokio::time::sleep(BETWEEN_TRIMS).await;
+            tokio::time::sleep(BETWEEN_TIDYINGS).await;
+            tidied.forget_gone();
             memory::give_back();
         }
     }));

@@ -4,7 +4,7 @@
 //! somebody else's afterwards. What was heard stays until the pass over its job needs it no more.
 
 use super::attempt_state;
-use super::cluster::{Cluster, job_resource};
+use super::cluster::Cluster;
 use super::endpoint::{self, Endpoint};
 use super::follow_log::{LogReader, PodLog};
 use super::prometheus_server::{NoAnswer, PrometheusServer, RangeQuery};
@@ -18,7 +18,6 @@ use crate::metrics::{CurveRecorder, LogMetrics, TrialReading};
 use crate::shell::lock;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
-use kube::runtime::reflector::ObjectRef;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
@@ -178,10 +177,9 @@ impl Scrapers {
     /// The pod, for as long as it runs and its job is there.
     fn running(&self, who: &TrialPod) -> Option<Arc<Pod>> {
         let pod = self.stores.pods.get(&who.owner, &who.name)?;
-        let job = ObjectRef::new_with(&who.owner.1, job_resource()).within(&who.owner.0);
         let runs = !attempt_state::has_exited(&pod) && !attempt_state::is_over(&pod);
         let is_same = pod.metadata.uid.as_ref() == Some(&who.uid);
-        (is_same && runs && self.stores.jobs.get(&job).is_some()).then_some(pod)
+        (is_same && runs && self.stores.job(&who.owner).is_some()).then_some(pod)
     }
 
     /// Reads the log of a pod that has ended to its end, from where it was followed to. What can't be read has told what was
@@ -219,6 +217,11 @@ impl Scrapers {
         };
         self.pods().insert(who.uid.clone(), ended);
         heard
+    }
+
+    /// The jobs of whose pods something is remembered.
+    pub fn owners(&self) -> Vec<Owner> {
+        self.pods().values().map(|f| f.owner.clone()).collect()
     }
 
     /// Follows this pod no more, and forgets what it has told.

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::metrics;
+use crate::operator::cluster::job_resource;
 use crate::operator::fence::Fence;
 use futures::StreamExt;
 use k8s_openapi::api::core::v1::PodStatus;

@@ -1,12 +1,13 @@
 //! Copies of what is in the cluster, by the TuningJob that it belongs to.
 
 use super::attempt_state;
+use super::cluster::job_resource;
 use super::slim::Slim;
 use crate::shell::lock;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::DynamicObject;
-use kube::runtime::reflector::Store;
+use kube::runtime::reflector::{ObjectRef, Store};
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -36,6 +37,12 @@ impl Stores {
             pods: Index::default(),
             departed: Departed::default(),
         }
+    }
+
+    /// A TuningJob, if it is there.
+    pub fn job(&self, owner: &Owner) -> Option<Arc<DynamicObject>> {
+        let reference = ObjectRef::new_with(&owner.1, job_resource()).within(&owner.0);
+        self.jobs.get(&reference)
     }
 }
 

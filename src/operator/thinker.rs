@@ -76,6 +76,11 @@ impl Thinker {
             .await
     }
 
+    /// The jobs of which something is remembered.
+    pub fn owners(&self) -> Vec<Owner> {
+        lock(&self.memory).keys().cloned().collect()
+    }
+
     /// Remembers nothing of a job any more.
     pub fn forget(&self, owner: &Owner) {
         lock(&self.memory).remove(owner);
