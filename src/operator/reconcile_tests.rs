@@ -361,7 +361,7 @@ async fn a_job_that_is_gone_is_forgotten_and_no_other() {
         context.thinker.next(owner, question).await.unwrap();
     }
     context.forget_gone();
-    assert_eq!(context.thinker.owners(), [here.clone()]);
+    assert_eq!(context.thinker.owners(), std::slice::from_ref(&here));
     assert_eq!(lock(&context.versions).keys().collect::<Vec<_>>(), [&here]);
     assert_eq!(lock(&context.failures).keys().collect::<Vec<_>>(), [&here]);
 }
