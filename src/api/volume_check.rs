@@ -107,3 +107,63 @@ pub(super) fn check_sagemaker(
 fn is_inside(path: &str) -> bool {
     !path.starts_with('/') && path.split('/').all(|part| part != "..")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    /// What is wrong with the volumes of a trial.
+    fn faults(trial: Value) -> Vec<String> {
+        let trial: TrialSpec = serde_json::from_value(trial).unwrap();
+        let mut faults = Vec::new();
+        check_volumes(&trial, &mut faults);
+        if let Some(sagemaker) = &trial.sagemaker {
+            check_sagemaker(sagemaker, &trial.volumes, &["lr".to_owned()], &mut faults);
+        }
+        faults.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn a_volume_that_no_pod_could_have_is_refused_at_its_place() {
+        let disk = json!({"name": "disk", "emptyDir": {}, "mountPath": "/disk"});
+        let data = json!({"name": "data", "configMap": {"name": "c"}, "mountPath": "/data"});
+        let nowhere = json!({"name": "disk", "emptyDir": {}});
+        for (trial, says) in [
+            (
+                json!({"volumes": [disk, disk]}),
+                "spec.trial.volumes[1].name: \"disk\" is the name of an earlier volume",
+            ),
+            (
+                json!({"volumes": [nowhere]}),
+                "spec.trial.volumes[0].mountPath: is missing",
+            ),
+            (
+                json!({"checkpointVolume": "disk"}),
+                "spec.trial.checkpointVolume: \"disk\" is no volume",
+            ),
+            (
+                json!({"volumes": [data], "checkpointVolume": "data"}),
+                "spec.trial.checkpointVolume: \"data\" can't be written to",
+            ),
+            (
+                json!({"sagemaker": {"image": "i", "hyperparameters": {"lr": "1"}}}),
+                "spec.trial.sagemaker.hyperparameters.lr: is a parameter of the job",
+            ),
+            (
+                json!({"volumes": [disk], "sagemaker": {"image": "i", "channels": [{"name": "train", "volume": "disk", "subPath": "a/../.."}]}}),
+                "spec.trial.sagemaker.channels[0].subPath: \"a/../..\" must be a folder inside the volume",
+            ),
+        ] {
+            let faults = faults(trial);
+            assert!(
+                faults.len() == 1 && faults[0].starts_with(says),
+                "{says}: {faults:#?}"
+            );
+        }
+        assert_eq!(
+            faults(json!({"volumes": [nowhere], "checkpointVolume": "disk"})),
+            Vec::<String>::new()
+        );
+    }
+}
