@@ -28,7 +28,7 @@ pub struct LogReader {
     place: LogPlace,
     lines: Lines,
     metrics: LogMetrics,
-    listener: CurveRecorder,
+    recorder: CurveRecorder,
     objective: String,
     heard: ReportedMetrics,
 }
@@ -40,7 +40,7 @@ impl LogReader {
             place: LogPlace::default(),
             lines: Lines::default(),
             metrics,
-            listener: CurveRecorder::new(objective),
+            recorder: CurveRecorder::new(objective),
             objective: objective.to_owned(),
             heard: ReportedMetrics::default(),
         }
@@ -52,12 +52,12 @@ impl LogReader {
             place,
             lines,
             metrics,
-            listener,
+            recorder,
             ..
         } = self;
         let mut is_news = false;
         place.feed(piece, |part| match part {
-            Part::Text(text) => lines.feed(text, |line| is_news |= read(line, metrics, listener)),
+            Part::Text(text) => lines.feed(text, |line| is_news |= read(line, metrics, recorder)),
             Part::Loss => lines.forget(),
         });
         self.note(is_news)
@@ -68,27 +68,27 @@ impl LogReader {
         let Self {
             lines,
             metrics,
-            listener,
+            recorder,
             ..
         } = self;
         let mut is_news = false;
-        lines.finish(|line| is_news |= read(line, metrics, listener));
+        lines.finish(|line| is_news |= read(line, metrics, recorder));
         self.note(is_news);
     }
 
     fn note(&mut self, is_news: bool) -> bool {
         if is_news {
-            self.heard.metrics.clone_from(&self.listener.metrics);
-            keep_points(&mut self.heard.points, self.listener.take_news(), &self.objective);
+            self.heard.metrics.clone_from(&self.recorder.metrics);
+            keep_points(&mut self.heard.points, self.recorder.take_news(), &self.objective);
         }
         is_news
     }
 }
 
-fn read(line: &str, metrics: &LogMetrics, listener: &mut CurveRecorder) -> bool {
+fn read(line: &str, metrics: &LogMetrics, recorder: &mut CurveRecorder) -> bool {
     let found = metrics.feed(line);
     let is_news = !found.is_empty();
-    listener.line(found);
+    recorder.line(found);
     is_news
 }
 

@@ -255,12 +255,12 @@ impl Scrapers {
         objective: &str,
         heard: &Mutex<ReportedMetrics>,
     ) {
-        let mut listener = CurveRecorder::new(objective);
+        let mut recorder = CurveRecorder::new(objective);
         let mut patience = Patience::new(self.interval);
         while let Some(pod) = self.running(who) {
             let answer = match &source {
                 MetricsSource::Endpoint(endpoint) => {
-                    self.ask_pod(endpoint, &pod, &mut listener, objective).await
+                    self.ask_pod(endpoint, &pod, &mut recorder, objective).await
                 }
                 MetricsSource::Server(query) => self.ask_about(query, objective).await,
                 MetricsSource::Log(_) => return,
@@ -300,7 +300,7 @@ impl Scrapers {
         &self,
         endpoint: &Endpoint,
         pod: &Pod,
-        listener: &mut CurveRecorder,
+        recorder: &mut CurveRecorder,
         objective: &str,
     ) -> Result<News, Trouble> {
         // The pod's own address, never one that a user wrote.
@@ -310,14 +310,14 @@ impl Scrapers {
             sentence: "its pod has no address".into(),
         };
         let page = endpoint.page(&self.http, ip.ok_or_else(nowhere)?).await?;
-        listener.page(TrialReading::of(&page, &[objective]));
+        recorder.page(TrialReading::of(&page, &[objective]));
         let mut points = Vec::new();
-        keep_points(&mut points, listener.take_news(), objective);
+        keep_points(&mut points, recorder.take_news(), objective);
         Ok(News::More(ReportedMetrics {
-            metrics: listener.metrics.clone(),
+            metrics: recorder.metrics.clone(),
             points,
-            step: listener.progress.step,
-            total_steps: listener.progress.total_steps,
+            step: recorder.progress.step,
+            total_steps: recorder.progress.total_steps,
             trouble: None,
         }))
     }

@@ -1,0 +1,68 @@
+//! Unit tests of `propose`.
+
+use super::*;
+use crate::optimizer::Strategy;
+use crate::space::Value;
+use crate::tuning::fixtures::{at, finished, job};
+use crate::tuning::stopping::check_end;
+use crate::tuning::{ALL_COLLAPSED, COLLAPSED, status};
+
+/// Trials that succeeded, at these places with these values; whether their models collapsed.
+fn snapshot(trials: &[(f64, f64, bool)]) -> Snapshot {
+    let mut job = job();
+    job.strategy = Strategy::Bayesian;
+    job.objective.target = Some(0.81);
+    job.budget.max_trials = trials.len() as u32;
+    let ends: Vec<_> = trials
+        .iter()
+        .map(|(_, value, _)| (Phase::Succeeded, Some(*value)))
+        .collect();
+    let mut snapshot = finished(job, &ends);
+    for (trial, (x, _, collapsed)) in snapshot.trials.iter_mut().zip(trials) {
+        trial.point.0 = vec![Value::Double(*x)];
+        trial.metrics = [(COLLAPSED.to_owned(), f64::from(u8::from(*collapsed)))].into();
+    }
+    snapshot
+}
+
+#[test]
+fn a_collapsed_trial_is_neither_the_best_nor_recommended() {
+    let snapshot = snapshot(&[
+        (0.1, 0.7, false),
+        (0.2, 0.75, false),
+        (0.3, 0.74, false),
+        (0.8, 0.8122, true),
+        (0.9, 0.8122, true),
+    ]);
+    let best = status(&snapshot, at(0)).best.unwrap();
+    assert_eq!((best.index, best.is_collapsed), (2, false));
+    let point = recommend(&snapshot).unwrap().point;
+    assert!(
+        matches!(point.0[0], Value::Double(x) if (0.1..=0.3).contains(&x)),
+        "{point:?}"
+    );
+    assert_eq!(
+        history(&snapshot.trials)[3].outcome,
+        Outcome::Value(0.8122),
+        "it is learned from"
+    );
+    let end = check_end(&snapshot, at(0)).unwrap();
+    assert_eq!(
+        end.message, "all 5 trials are done",
+        "a collapsed trial reaches no target"
+    );
+}
+
+#[test]
+fn where_all_collapsed_the_end_says_so() {
+    let snapshot = snapshot(&[(0.2, 0.8122, true), (0.8, 0.8122, true)]);
+    let best = status(&snapshot, at(0)).best.unwrap();
+    assert_eq!((best.index, best.is_collapsed), (1, true));
+    assert!(recommend(&snapshot).is_some());
+    let end = check_end(&snapshot, at(0)).unwrap();
+    assert!(
+        end.reason.is_success() && end.message.ends_with(ALL_COLLAPSED),
+        "{}",
+        end.message
+    );
+}
