@@ -7,11 +7,14 @@ TORCH := scripts/with-libtorch cargo
 # The trainer is built apart from the rest, so that nothing else ever links libtorch.
 TRAINER := --no-default-features --features trainer
 OPERATOR := --no-default-features --features operator
+# Those that take longest first.
+OPERATOR_TESTS := operator_crash operator_cluster operator_waiting operator_spec operator_cleanup operator_leftovers operator_endings \
+	operator_lease operator_scraping crds troubleshooting
 
 export CARGO_TERM_COLOR ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test test-operator lint fmt bench-operator bench-optimizer bench-trainer clean images cluster-up cluster-down e2e \
+.PHONY: help setup build demo test test-operator test-trainer lint fmt bench-operator bench-optimizer bench-trainer clean images cluster-up cluster-down e2e \
 	lint-fmt lint-clippy lint-core lint-doc lint-deny
 
 help: ## this list
@@ -30,17 +33,19 @@ demo: setup ## tune a learning rate on this machine, 12 minutes on two cores; FU
 	@$(STAGE) "build bert-trainer" $(TORCH) build --release --locked $(TRAINER) --bin bert-trainer
 	@FULL="$(FULL)" DATA="$(DATA)" scripts/demo
 
+# The operator's tests mostly wait, and the trainer's compute: side by side they take as long as the longer ones.
 test: setup ## every test: the core and the local runner, the operator, the trainer
 	@$(STAGE) "tests: core and local" $(CARGO) test --locked
-	@$(MAKE) --no-print-directory test-operator
-	@$(STAGE) "tests: trainer" $(TORCH) test --locked $(TRAINER)
+	@$(MAKE) --no-print-directory -j2 test-operator test-trainer
 
 # A real control plane, built from Go modules into the cache: ten minutes on two cores, once.
 test-operator: ## the operator on a real API server
 	@$(STAGE) "Kubernetes" tests/cluster/build control
-	@$(STAGE) "tests: operator" $(CARGO) test --locked $(OPERATOR) --lib --test crds --test operator_cluster \
-		--test operator_cleanup --test operator_crash --test operator_endings --test operator_waiting --test operator_leftovers \
-		--test troubleshooting --test operator_lease --test operator_scraping --test operator_spec
+	@$(STAGE) "tests: operator alone" $(CARGO) test --locked $(OPERATOR) --lib
+	@$(STAGE) "tests: operator" scripts/test-programs 3 $(OPERATOR_TESTS) -- --locked $(OPERATOR)
+
+test-trainer: setup ## the trainer
+	@$(STAGE) "tests: trainer" $(TORCH) test --locked $(TRAINER)
 
 images: setup ## both images, with docker or buildah
 	@scripts/images
