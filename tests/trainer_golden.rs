@@ -15,6 +15,7 @@ use tuning_operator::trainer::checkpoint_files::CheckpointFile;
 use tuning_operator::trainer::config::Precision;
 use tuning_operator::trainer::model::{Model, Setting};
 use tuning_operator::trainer::schedule::Schedule;
+use tuning_operator::trainer::task::{self, Label};
 use tuning_operator::trainer::tokens::Example;
 
 // The longest sum has 64 terms. With every weight moved by 8 u, eight times over, the first logits moved by up to 3e-6, the
@@ -63,7 +64,7 @@ impl Answer {
         let example = |row: usize| Example {
             ids: self.ids[row].clone(),
             types: self.types[row].clone(),
-            label: self.labels[row],
+            label: Label::Class(self.labels[row]),
         };
         let examples: Vec<Example> = (0..self.labels.len()).map(example).collect();
         Batch::new(&examples.iter().collect::<Vec<_>>(), words, kind, Device::Cpu)
@@ -91,6 +92,7 @@ fn model(golden: &Golden, precision: Precision) -> (Model, Words) {
     let config = BertConfig::parse(&golden.config.to_string()).unwrap();
     let words = Words::all(config.n_tokens);
     let setting = Setting {
+        task: task::find("mrpc").unwrap(),
         words: words.kept(),
         precision,
         device: Device::Cpu,

@@ -19,8 +19,8 @@ use tuning_operator::trainer::bert_config::BertConfig;
 use tuning_operator::trainer::checkpoint_files::CheckpointFile;
 use tuning_operator::trainer::config::Precision;
 use tuning_operator::trainer::device::multiplies_bf16;
-use tuning_operator::trainer::glue;
 use tuning_operator::trainer::model::{Model, Setting};
+use tuning_operator::trainer::task::{self, Label, Row};
 use tuning_operator::trainer::tokens::{Example, Tokens};
 
 // The longest sum has 1,536 terms. With every weight moved by 40 u, three times over, losses moved by up to 2e-7, which
@@ -75,7 +75,7 @@ impl ParityStep {
             Example {
                 ids: self.input_ids[row][..n].to_vec(),
                 types: self.token_type_ids[row][..n].to_vec(),
-                label: self.labels[row],
+                label: Label::Class(self.labels[row]),
             }
         };
         (0..self.labels.len()).map(example).collect()
@@ -134,6 +134,7 @@ impl Given {
         let train: Vec<Example> = self.parity.steps.iter().flat_map(ParityStep::examples).collect();
         let words = Words::of(&[&train, dev], config.n_tokens);
         let setting = Setting {
+            task: task::find("mrpc").unwrap(),
             words: words.kept(),
             precision,
             device: Device::Cpu,
@@ -156,14 +157,14 @@ impl Given {
     }
 
     fn pairs(&self, file: &str) -> Option<Vec<Example>> {
-        let pairs = glue::read(&self.mrpc.as_ref()?.join(file)).unwrap();
         let tokens = self.tokens();
-        Some(
-            pairs
-                .iter()
-                .map(|pair| tokens.encode(&pair.first, &pair.second, pair.label).unwrap())
-                .collect(),
-        )
+        let rows = self.rows(file)?;
+        Some(rows.iter().map(|row| tokens.encode(row).unwrap()).collect())
+    }
+
+    fn rows(&self, file: &str) -> Option<Vec<Row>> {
+        let task = task::find("mrpc").unwrap();
+        Some(task.read(&self.mrpc.as_ref()?.join(file)).unwrap())
     }
 
     /// Trains through the twenty steps; returns the worst differences of loss and of gradient norm (relative), and what
@@ -299,11 +300,7 @@ fn a_word_list_alone_gives_the_same_tokens() {
     std::fs::copy(given.checkpoint.join("vocab.txt"), folder.join("vocab.txt")).unwrap();
     let tokens = Tokens::read(&folder, 30_522, given.parity.hyper.max_len).unwrap();
     std::fs::remove_dir_all(&folder).unwrap();
-    let pairs = glue::read(&given.mrpc.as_ref().unwrap().join("train.tsv")).unwrap();
-    for (pair, expected) in pairs.iter().zip(&train) {
-        assert_eq!(
-            &tokens.encode(&pair.first, &pair.second, pair.label).unwrap(),
-            expected
-        );
+    for (row, expected) in given.rows("train.tsv").unwrap().iter().zip(&train) {
+        assert_eq!(&tokens.encode(row).unwrap(), expected);
     }
 }

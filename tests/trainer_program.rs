@@ -68,7 +68,7 @@ fn a_collapsed_trial_is_called_so() {
     assert_eq!(tiny.report()["collapsed"], true);
     assert_eq!(tiny.report()["f1"], tiny.report()["majority_f1"]);
     assert!(
-        log.contains("collapsed: all 16 pairs get the same answer"),
+        log.contains("collapsed: all 16 examples get the same answer"),
         "{log}"
     );
 }
@@ -180,14 +180,14 @@ fn data_that_cannot_be_used_and_output_that_cannot_be_written_are_refused() {
         (44, "train.tsv: it cannot be read", |t| {
             std::fs::remove_file(t.dir.join("data/train.tsv")).unwrap()
         }),
-        (44, "dev.tsv: it has no pairs", |t| t.write("data/dev.tsv", "")),
+        (44, "dev.tsv: it has no examples", |t| t.write("data/dev.tsv", "")),
         (44, "train.tsv:50: it has 3 columns", |t| {
             t.write("data/train.tsv", &(t.read("data/train.tsv") + "1\t2\tonly\n"));
         }),
         (44, "train.tsv:2: the label is \"2\"", |t| {
             t.edit("data/train.tsv", "\n0\t", "\n2\t")
         }),
-        (44, "train.tsv:1: the header", |t| {
+        (44, "train.tsv:1: the first line must name", |t| {
             t.edit("data/train.tsv", "Quality", "Label")
         }),
         (46, "out", |t| {

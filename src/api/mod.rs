@@ -18,6 +18,7 @@ mod record;
 mod schema;
 mod spec;
 mod status;
+mod task;
 mod trial_check;
 mod trial_object;
 mod trial_spec;
@@ -33,6 +34,7 @@ pub use prior::{prior_observations, prior_value};
 pub use record::{Assignment, ProposalRecord, RoleRecord, assignment, point};
 pub use spec::*;
 pub use status::{BestRecord, PriorObservation, RecommendedRecord, TrialCounts, TuningJobStatus};
+pub use task::Task;
 pub use trial_object::*;
 pub use trial_spec::*;
 

@@ -19,9 +19,6 @@ const BERT_PARAMETERS: [(&str, bool); 8] = [
     ("seed", true),
 ];
 
-/// Metrics that the built-in fine-tuner reports.
-const BERT_METRICS: [&str; 3] = ["f1", "accuracy", "loss"];
-
 /// Adds a fault for everything about the trial that no manifest may ask for.
 pub(super) fn check_trial(
     trial: &TrialSpec,
@@ -106,10 +103,12 @@ fn check_bert(
         let message = format!("{:?} is not what bert can ration: epochs", hyperband.resource);
         faults.push(Fault::new("spec.strategy.hyperband.resource", message));
     }
-    if !metric.is_empty() && !BERT_METRICS.contains(&metric) {
+    let reported = bert.task.metrics();
+    if !metric.is_empty() && !reported.contains(&metric) {
         let message = format!(
-            "{metric:?} is not reported by bert, which reports {}",
-            BERT_METRICS.join(", ")
+            "{metric:?} is not reported by bert, which reports {} for {}",
+            reported.join(", "),
+            bert.task.word()
         );
         faults.push(Fault::new("spec.objective.metric", message));
     }

@@ -1,6 +1,7 @@
 //! What a trial runs.
 
 use super::pod_spec::{Affinity, EnvVar, Resources, SecretName, TolerationSpec, VolumeSpec};
+use super::task::Task;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -130,14 +131,6 @@ fn max_length() -> u32 {
 
 fn one() -> u32 {
     1
-}
-
-/// What the fine-tuner learns.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Task {
-    /// Whether two sentences say the same (GLUE MRPC).
-    Mrpc,
 }
 
 /// Arithmetic of the matrix products.

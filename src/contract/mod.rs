@@ -4,7 +4,7 @@
 //! one JSON object.
 #![deny(clippy::disallowed_methods)]
 
-use crate::api::{self, Assignment, BertSpec, Precision, SagemakerSpec, Task};
+use crate::api::{self, Assignment, BertSpec, Precision, SagemakerSpec};
 use crate::metrics::TrialReport;
 use crate::tuning::{CurvePoint, FinalReport, Job, Trial};
 use std::collections::BTreeMap;
@@ -97,9 +97,6 @@ pub fn final_report(report: TrialReport, objective: &str) -> FinalReport {
 
 /// The arguments of the built-in fine-tuner; `path` says where a folder of the manifest is for the trial.
 pub fn bert_arguments(bert: &BertSpec, path: impl Fn(&str) -> String) -> Vec<String> {
-    let task = match bert.task {
-        Task::Mrpc => "mrpc",
-    };
     let precision = match bert.precision {
         Precision::Auto => "auto",
         Precision::Bf16 => "bf16",
@@ -107,7 +104,7 @@ pub fn bert_arguments(bert: &BertSpec, path: impl Fn(&str) -> String) -> Vec<Str
     };
     let mut arguments = Vec::new();
     let mut flag = |name: &str, value: String| arguments.extend([format!("--{name}"), value]);
-    flag("task", task.into());
+    flag("task", bert.task.word().into());
     flag("model", path(&bert.model));
     flag("data", path(&bert.data));
     flag("epochs", bert.epochs.to_string());

@@ -5,6 +5,7 @@
 //! batches are shuffled again.
 
 use super::random::{Purpose, Stream};
+use super::task::Label;
 use super::tokens::Example;
 use tch::{Device, Kind, Tensor};
 
@@ -77,7 +78,7 @@ pub struct Batch {
     pub(super) types: Tensor,
     /// 0 for a token, a large negative number for padding, [B, 1, 1, S] in the activations' kind.
     pub(super) mask: Tensor,
-    /// 0 or 1, `[B]`.
+    /// Classes as whole numbers, or scores, `[B]`.
     pub(super) labels: Tensor,
     /// B.
     pub(super) n_pairs: i64,
@@ -102,7 +103,6 @@ impl Batch {
                 mask[at + i] = 0.0;
             }
         }
-        let labels: Vec<i64> = examples.iter().map(|example| i64::from(example.label)).collect();
         let (n_pairs, length) = (examples.len() as i64, length as i64);
         let table = |values: &[i64]| {
             Tensor::from_slice(values)
@@ -116,11 +116,20 @@ impl Batch {
                 .view([n_pairs, 1, 1, length])
                 .to_device(device)
                 .to_kind(kind),
-            labels: Tensor::from_slice(&labels).to_device(device),
+            labels: labels(examples).to_device(device),
             n_pairs,
             length,
         }
     }
+}
+
+/// A task has labels of one kind.
+fn labels(examples: &[&Example]) -> Tensor {
+    let values: Vec<f64> = examples.iter().map(|example| example.label.value()).collect();
+    let are_classes = examples
+        .iter()
+        .all(|example| matches!(example.label, Label::Class(_)));
+    Tensor::from_slice(&values).to_kind(if are_classes { Kind::Int64 } else { Kind::Float })
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ fn examples(lengths: impl IntoIterator<Item = usize>) -> Vec<Example> {
     let example = |n| Example {
         ids: vec![5; n],
         types: vec![0; n],
-        label: 1,
+        label: Label::Class(1),
     };
     lengths.into_iter().map(example).collect()
 }
@@ -49,12 +49,12 @@ fn short_pairs_are_padded_and_masked() {
     let pair = Example {
         ids: vec![2, 7, 3],
         types: vec![0, 0, 1],
-        label: 1,
+        label: Label::Class(1),
     };
     let short = Example {
         ids: vec![7],
         types: vec![0],
-        label: 0,
+        label: Label::Class(0),
     };
     let words = Words::of(&[&[pair.clone(), short.clone()]], 9);
     assert_eq!(words.kept(), [2, 3, 7]);

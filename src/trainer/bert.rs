@@ -116,7 +116,7 @@ fn finish(
     layer_norm(&added(&x, out, config, masks), &layer.norm, config.epsilon)
 }
 
-/// The pooler and the head, in 32 bits: [B, 2].
+/// The pooler and the head, in 32 bits: [B, n].
 fn classify(leaves: &Leaves, config: &BertConfig, first: &Tensor, masks: Masks) -> Tensor {
     let pooled = dense(&first.to_kind(Kind::Float), &leaves.pooler).tanh();
     let mask = masks.and_then(|masks| masks.mask(config.classifier_dropout, &pooled.size()));

@@ -3,8 +3,10 @@
 
 use super::device;
 use super::parameters::Parameters;
+use super::task::{self, Task};
 use super::{Failure, Result};
 use clap::Parser;
+use clap::builder::{PossibleValue, PossibleValuesParser};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tch::{Device, Kind};
@@ -25,18 +27,18 @@ Parameters that may be tuned, as TUNING_PARAM_NAME or in the JSON file $TUNING_P
   learning_rate batch_size epochs weight_decay warmup_ratio dropout max_length seed
 
 The checkpoint folder is Hugging Face's: config.json; tokenizer.json or vocab.txt; model.safetensors or
-pytorch_model.bin. The data folder is GLUE's: train.tsv and dev.tsv with the columns Quality, #1 ID, #2 ID,
-#1 String, #2 String.
+pytorch_model.bin. The data folder is that of GLUE's task: train.tsv and dev.tsv, for mnli train.tsv, dev_matched.tsv and
+dev_mismatched.tsv, with the columns as they are published.
 
 Exit codes: 0 done; 3 diverged; 4 out of memory; 42 configuration; 43 checkpoint folder; 44 data; 45 vocabulary;
 46 output; 47 metrics port; 48 device; 49 state of another run; 70 fault of the trainer; 143 told to stop.";
 
-/// Fine-tunes BERT to judge sentence pairs, and reports F1, accuracy and loss.
+/// Fine-tunes BERT on a task of GLUE, and reports what GLUE measures.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "bert-trainer", version, after_help = EXAMPLES, max_term_width = 110, args_override_self = true)]
 pub(super) struct Arguments {
-    /// What is learned; mrpc: whether two sentences say the same
-    #[arg(long, default_value = "mrpc", value_parser = ["mrpc"])]
+    /// What is learned
+    #[arg(long, default_value = "mrpc", value_parser = tasks())]
     pub(super) task: String,
     /// Folder of the checkpoint
     #[arg(long, value_name = "DIR")]
@@ -87,6 +89,12 @@ pub(super) struct Arguments {
     pub(super) trial: String,
 }
 
+/// The tasks by name, with what each is for the help.
+fn tasks() -> PossibleValuesParser {
+    let named = task::all().map(|task| PossibleValue::new(task.name()).help(task.about()));
+    PossibleValuesParser::new(named)
+}
+
 /// Where Kubernetes reads a container's last words by default.
 const TERMINATION_LOG: &str = "/dev/termination-log";
 
@@ -130,6 +138,8 @@ impl Precision {
 /// One trial's orders.
 #[derive(Clone, Debug)]
 pub(super) struct Config {
+    /// What is learned.
+    pub(super) task: &'static dyn Task,
     /// Name of the trial, for the log.
     pub(super) trial: String,
     /// Folder of the checkpoint.
@@ -215,7 +225,11 @@ impl Config {
             );
             return Err(Failure::Configuration(sentence));
         }
+        let task = task::find(&arguments.task).ok_or_else(|| {
+            Failure::Configuration(format!("--task is {:?}, which is no task", arguments.task))
+        })?;
         Ok(Self {
+            task,
             trial: arguments.trial,
             model: folder(arguments.model, "--model", Failure::Model)?,
             data: folder(arguments.data, "--data", Failure::Data)?,

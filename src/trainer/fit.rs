@@ -5,12 +5,12 @@ use super::bert_config::BertConfig;
 use super::checkpoint_files::CheckpointFile;
 use super::config::Config;
 use super::endpoint::Metrics;
-use super::glue;
 use super::model::{Model, Setting};
 use super::report::{Point, Report, say};
 use super::resume::{self, Found, Identity, Progress};
 use super::schedule::Schedule;
-use super::scores::evaluate;
+use super::scores::{Scores, evaluate};
+use super::task::{Label, Task};
 use super::tokens::{Example, Tokens};
 use super::{Failure, Result};
 use std::path::Path;
@@ -36,7 +36,8 @@ struct Run<'a> {
     metrics: &'a Metrics,
     stop: &'a AtomicBool,
     train: Vec<Example>,
-    dev: Vec<Example>,
+    /// Sets to evaluate on, in the order of the task's files.
+    dev: Vec<Vec<Example>>,
     words: Words,
     model: Model,
     schedule: Schedule,
@@ -64,15 +65,20 @@ impl<'a> Run<'a> {
             bert_config.n_tokens,
             parameters.max_length as usize,
         )?;
-        let train = examples(&config.data.join("train.tsv"), &tokens)?;
-        let dev = examples(&config.data.join("dev.tsv"), &tokens)?;
-        let words = Words::of(&[&train, &dev], bert_config.n_tokens);
+        let task = config.task;
+        let read = |file: &str| examples(task, &config.data.join(file), &tokens);
+        let train = read("train.tsv")?;
+        let dev = task.dev_files().iter().map(|(file, _)| read(file));
+        let dev: Vec<Vec<Example>> = dev.collect::<Result<_>>()?;
+        let sets: Vec<&[Example]> = std::iter::once(&train).chain(&dev).map(Vec::as_slice).collect();
+        let words = Words::of(&sets, bert_config.n_tokens);
         let identity = Identity {
             parameters: parameters.clone(),
             precision: config.precision.name().into(),
-            digest: digest(&bert_config, &[&train, &dev]),
+            digest: digest(task, &bert_config, &sets),
         };
         let setting = Setting {
+            task,
             words: words.kept(),
             precision: config.precision,
             device: config.device,
@@ -112,10 +118,11 @@ impl<'a> Run<'a> {
     /// Says what is about to happen, and takes up what a stopped run left behind.
     fn resume(&mut self) -> Result<()> {
         say(format_args!(
-            "{}: {} training pairs, {} to evaluate on, {} steps; {}, {:?}, {} thread(s); {}",
+            "{}: {}: {} training examples, {} to evaluate on, {} steps; {}, {:?}, {} thread(s); {}",
             self.config.trial,
+            self.config.task.name(),
             self.train.len(),
-            self.dev.len(),
+            self.dev.iter().map(Vec::len).sum::<usize>(),
             self.schedule.n_steps(),
             self.progress.identity.precision,
             self.config.device,
@@ -212,7 +219,7 @@ impl<'a> Run<'a> {
     }
 
     fn evaluate(&mut self) -> Result<()> {
-        let Some(scores) = evaluate(&self.model, &self.dev, &self.words, self.stop)? else {
+        let Some(scores) = self.scores()? else {
             return Err(self.stopped());
         };
         if !scores.loss.is_finite() {
@@ -226,23 +233,37 @@ impl<'a> Run<'a> {
         self.progress.curve.push(Point {
             step: self.progress.step,
             epoch,
-            scores,
+            scores: scores.clone(),
         });
         self.metrics.show(self.progress.step, &scores);
+        let named = scores.named().map(|(name, value)| format!("{name}={value:.4}"));
+        let named = named.collect::<Vec<_>>().join(" ");
         say(format_args!(
-            "evaluation: step={} epoch={epoch} f1={:.4} accuracy={:.4} loss={:.4} majority_f1={:.4}",
-            self.progress.step, scores.f1, scores.accuracy, scores.loss, scores.majority_f1
+            "evaluation: step={} epoch={epoch} {named}",
+            self.progress.step
         ));
         if scores.collapsed {
+            let n = self.dev.iter().map(Vec::len).sum::<usize>();
             say(format_args!(
-                "collapsed: all {} pairs get the same answer, so the F1 of {:.4} says nothing; always answering the most \
-                 frequent class scores {:.4}",
-                self.dev.len(),
-                scores.f1,
-                scores.majority_f1
+                "collapsed: all {n} examples get the same answer, so these numbers say nothing"
             ));
         }
         Ok(())
+    }
+
+    /// On all sets; `None` once it was told to stop.
+    fn scores(&self) -> Result<Option<Scores>> {
+        let mut all: Option<Scores> = None;
+        for (set, (_, suffix)) in self.dev.iter().zip(self.config.task.dev_files()) {
+            let Some(scores) = evaluate(&self.model, set, &self.words, self.stop)? else {
+                return Ok(None);
+            };
+            all = Some(match all {
+                None => scores,
+                Some(first) => first.with(scores, suffix),
+            });
+        }
+        Ok(all)
     }
 
     fn save(&mut self) -> Result<()> {
@@ -315,16 +336,13 @@ impl<'a> Run<'a> {
     }
 }
 
-fn examples(path: &Path, tokens: &Tokens) -> Result<Vec<Example>> {
-    let pairs = glue::read(path)?;
-    pairs
-        .iter()
-        .map(|pair| tokens.encode(&pair.first, &pair.second, pair.label))
-        .collect()
+fn examples(task: &dyn Task, path: &Path, tokens: &Tokens) -> Result<Vec<Example>> {
+    let rows = task.read(path)?;
+    rows.iter().map(|row| tokens.encode(row)).collect()
 }
 
 /// FNV-1a over everything that a resumed run must find again.
-fn digest(bert_config: &BertConfig, parts: &[&[Example]]) -> String {
+fn digest(task: &dyn Task, bert_config: &BertConfig, parts: &[&[Example]]) -> String {
     let mut digest = 0xcbf2_9ce4_8422_2325_u64;
     let mut take = |byte: u8| digest = (digest ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
     // States are older than the type's name: one that was written for this run must still be one of this run.
@@ -337,7 +355,14 @@ fn digest(bert_config: &BertConfig, parts: &[&[Example]]) -> String {
             .flat_map(|id| id.to_le_bytes())
             .for_each(&mut take);
         example.types.iter().copied().for_each(&mut take);
-        take(example.label);
+        match example.label {
+            Label::Class(class) => take(class),
+            Label::Score(score) => score.to_le_bytes().into_iter().for_each(&mut take),
+        }
+    }
+    // States are older than other tasks.
+    if task.name() != "mrpc" {
+        task.name().bytes().for_each(&mut take);
     }
     format!("{digest:016x}")
 }
@@ -356,6 +381,7 @@ fn clock(time: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::trainer::task;
 
     #[test]
     fn a_clock_reads_as_people_say_it() {
@@ -368,7 +394,11 @@ mod tests {
         let config = r#"{"model_type": "bert", "vocab_size": 50, "hidden_size": 32, "intermediate_size": 64,
             "num_attention_heads": 4, "num_hidden_layers": 2}"#;
         assert_eq!(
-            digest(&BertConfig::parse(config).unwrap(), &[]),
+            digest(
+                task::find("mrpc").unwrap(),
+                &BertConfig::parse(config).unwrap(),
+                &[]
+            ),
             "c272305032eb61e3"
         );
     }

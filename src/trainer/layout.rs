@@ -53,8 +53,8 @@ pub struct Layout {
 }
 
 impl Layout {
-    /// The places for a BERT of this kind with `n_words` rows in its word table and two classes.
-    pub fn new(config: &BertConfig, n_words: i64) -> Self {
+    /// The places for a BERT of this kind with `n_words` rows in its word table and `n_outputs` of the head.
+    pub fn new(config: &BertConfig, n_words: i64, n_outputs: i64) -> Self {
         let mut layout = Self {
             slots: Vec::new(),
             sizes: [0; 2],
@@ -86,7 +86,7 @@ impl Layout {
                 }
             }
         }
-        for (name, n_out) in [("bert.pooler.dense", h), ("classifier", 2)] {
+        for (name, n_out) in [("bert.pooler.dense", h), ("classifier", n_outputs)] {
             layout.push(Group::Decayed, format!("{name}.weight"), &[n_out, h]);
             layout.push(Group::Undecayed, format!("{name}.bias"), &[n_out]);
         }
@@ -138,7 +138,7 @@ mod tests {
             r#"{"model_type": "bert", "vocab_size": 50, "hidden_size": 32, "intermediate_size": 64,
                 "num_attention_heads": 4, "num_hidden_layers": 2, "max_position_embeddings": 16}"#,
         );
-        Layout::new(&config.unwrap(), 50)
+        Layout::new(&config.unwrap(), 50, 2)
     }
 
     #[test]

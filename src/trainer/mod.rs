@@ -1,8 +1,8 @@
-//! One trial: fine-tunes BERT on sentence pairs and says how well it went.
+//! One trial: fine-tunes BERT on a task of GLUE and says how well it went.
 //!
-//! In reading order: what was asked for (`parameters`, `config`), what it is given (`bert_config`, `tokens`, `glue`, `batches`,
+//! In reading order: what was asked for (`parameters`, `config`), what it is given (`task`, `glue`, `bert_config`, `tokens`, `batches`,
 //! `checkpoint_files`), the arithmetic (`layout`, `weights`, `bert`, `dropout`, `dispatcher`, `optimizer`, `model`), the run
-//! (`schedule`, `scores`, `resume`, `fit`) and what is said about it (`endpoint`, `report`, `failure`). Only this module names
+//! (`schedule`, `measures`, `scores`, `resume`, `fit`) and what is said about it (`endpoint`, `report`, `failure`). Only this module names
 //! `tch`, and it knows nothing of the rest of the crate.
 //!
 //! The program ends with one of these codes:
@@ -36,6 +36,7 @@ mod failure;
 mod fit;
 pub mod glue;
 pub mod layout;
+mod measures;
 pub mod model;
 mod optimizer;
 mod parameters;
@@ -45,6 +46,7 @@ mod report;
 mod resume;
 pub mod schedule;
 mod scores;
+pub mod task;
 pub mod tokens;
 pub mod weights;
 

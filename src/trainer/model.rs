@@ -8,23 +8,26 @@ use super::checkpoint_files::CheckpointFile;
 use super::config::Precision;
 use super::dropout::Dropout;
 use super::optimizer::Optimizer;
+use super::task::Task;
 use super::weights::Weights;
-use tch::{Device, Kind, Tensor, no_grad};
+use tch::{Device, Kind, Reduction, Tensor, no_grad};
 
 /// What a step says of itself.
 #[derive(Debug)]
 pub struct StepResult {
-    /// Mean cross entropy before the update, in nats.
+    /// Mean loss before the update; of classes the cross entropy in nats.
     pub loss: f64,
     /// Length of the gradient before clipping.
     pub gradient_norm: f64,
-    /// Logits before the update, [B, 2].
+    /// Outputs of the head before the update, [B, n].
     pub logits: Tensor,
 }
 
 /// Weights, optimizer and how they compute.
 #[derive(Debug)]
 pub struct Model {
+    /// What it learns.
+    pub(super) task: &'static dyn Task,
     /// The parameters.
     pub weights: Weights,
     /// The optimizer's state.
@@ -38,6 +41,8 @@ pub struct Model {
 /// What a model depends on beside its checkpoint.
 #[derive(Clone, Copy, Debug)]
 pub struct Setting<'a> {
+    /// What is learned.
+    pub task: &'static dyn Task,
     /// Rows of the word table that are kept, ascending.
     pub words: &'a [i64],
     /// Arithmetic.
@@ -57,9 +62,10 @@ impl Model {
     /// A tensor is missing or has another shape than config.json says.
     pub fn load(file: &CheckpointFile, config: BertConfig, setting: &Setting) -> Result<Self> {
         let kind = setting.precision.kind();
-        let weights = Weights::load(file, &config, setting.words, setting.seed, kind, setting.device)?;
+        let weights = Weights::load(file, &config, setting)?;
         let optimizer = Optimizer::new(&weights, setting.weight_decay);
         Ok(Self {
+            task: setting.task,
             weights,
             optimizer,
             config,
@@ -79,7 +85,7 @@ impl Model {
             self.kind,
             Some(&mut dropout),
         );
-        let loss = logits.cross_entropy_for_logits(&batch.labels);
+        let loss = self.task.loss(&logits, &batch.labels, Reduction::Mean);
         self.weights.differentiate(&loss);
         let gradient_norm = self.optimizer.step(&mut self.weights, rate);
         StepResult {
@@ -89,7 +95,7 @@ impl Model {
         }
     }
 
-    /// The logits of a batch without dropout, [B, 2].
+    /// The outputs of the head for a batch without dropout, [B, n].
     pub fn predict(&self, batch: &Batch) -> Tensor {
         no_grad(|| bert::logits(&self.weights.leaves, &self.config, batch, self.kind, None))
     }

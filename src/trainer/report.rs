@@ -114,17 +114,16 @@ mod tests {
     use super::*;
 
     fn report(n_points: u64) -> Report {
+        let metrics = [("f1", 0.87), ("accuracy", 0.81), ("majority_f1", 0.8122)];
         let scores = Scores {
-            f1: 0.87,
-            accuracy: 0.81,
             loss: 0.4,
-            majority_f1: 0.8122,
             collapsed: false,
+            metrics: metrics.map(|(name, value)| (name.to_owned(), value)).into(),
         };
         let point = |step| Point {
             step,
             epoch: step / 115,
-            scores,
+            scores: scores.clone(),
         };
         let curve: Vec<Point> = (1..=n_points).map(|i| point(i * 5)).collect();
         Report {

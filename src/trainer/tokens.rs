@@ -1,5 +1,6 @@
-//! From two sentences to token ids: `[CLS] first [SEP] second [SEP]`.
+//! From one sentence or two to token ids: `[CLS] first [SEP]`, and `second [SEP]` where there is one.
 
+use super::task::{Label, Row};
 use super::{Failure, Result};
 use std::path::Path;
 use tokenizers::models::wordpiece::WordPiece;
@@ -8,18 +9,18 @@ use tokenizers::pre_tokenizers::bert::BertPreTokenizer;
 use tokenizers::processors::bert::BertProcessing;
 use tokenizers::{Tokenizer, TruncationParams};
 
-/// One pair as the model sees it; all but `label` have one entry per token.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// One example as the model sees it; all but `label` have one entry per token.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Example {
     /// Token ids, below the vocabulary's size.
     pub ids: Vec<u32>,
     /// 0 for tokens of the first sentence, 1 for those of the second.
     pub types: Vec<u8>,
-    /// 1 or 0.
-    pub label: u8,
+    /// What is right.
+    pub label: Label,
 }
 
-/// A tokenizer that cuts pairs off at a given length.
+/// A tokenizer that cuts examples off at a given length.
 pub struct Tokens {
     tokenizer: Tokenizer,
     n_tokens: i64,
@@ -61,15 +62,17 @@ impl Tokens {
         })
     }
 
-    /// The tokens of a pair.
+    /// The tokens of an example; of two sentences the longer one loses tokens first.
     ///
     /// # Errors
     /// A token's id lies beyond the embedding table.
-    pub fn encode(&self, first: &str, second: &str, label: u8) -> Result<Example> {
-        let encoding = self
-            .tokenizer
-            .encode((first, second), true)
-            .map_err(|fault| unreadable(Path::new(&self.source), &fault.to_string()))?;
+    pub fn encode(&self, row: &Row) -> Result<Example> {
+        let first = row.first.as_str();
+        let encoded = match row.second.as_deref() {
+            Some(second) => self.tokenizer.encode((first, second), true),
+            None => self.tokenizer.encode(first, true),
+        };
+        let encoding = encoded.map_err(|fault| unreadable(Path::new(&self.source), &fault.to_string()))?;
         let ids = encoding.get_ids().to_vec();
         if let Some(place) = ids.iter().position(|id| i64::from(*id) >= self.n_tokens) {
             return Err(Failure::Vocabulary(format!(
@@ -86,7 +89,11 @@ impl Tokens {
             .iter()
             .map(|id| u8::from(*id > 0))
             .collect();
-        Ok(Example { ids, types, label })
+        Ok(Example {
+            ids,
+            types,
+            label: row.label,
+        })
     }
 }
 

@@ -6,9 +6,10 @@
 use super::bert_config::BertConfig;
 use super::checkpoint_files::CheckpointFile;
 use super::layout::{Group, Layout, ROW, Slot, layer_name};
+use super::model::Setting;
 use super::random::{Purpose, Stream};
 use super::{Failure, Result};
-use tch::{Device, Kind, Tensor, no_grad};
+use tch::{Kind, Tensor, no_grad};
 
 /// A dense map: `weight` `[out, in]`, `bias` `[out]`.
 #[derive(Debug)]
@@ -60,7 +61,7 @@ pub(super) struct Leaves {
     pub(super) layers: Vec<LayerLeaves>,
     /// The pooler, [H, H].
     pub(super) pooler: Dense,
-    /// The head, [2, H].
+    /// The head, [n, H].
     pub(super) classifier: Dense,
 }
 
@@ -87,15 +88,9 @@ impl Weights {
     ///
     /// # Errors
     /// A tensor is missing or has another shape than config.json says.
-    pub(super) fn load(
-        file: &CheckpointFile,
-        config: &BertConfig,
-        words: &[i64],
-        seed: u64,
-        kind: Kind,
-        device: Device,
-    ) -> Result<Self> {
-        let layout = Layout::new(config, words.len() as i64);
+    pub(super) fn load(file: &CheckpointFile, config: &BertConfig, setting: &Setting) -> Result<Self> {
+        let (words, device) = (setting.words, setting.device);
+        let layout = Layout::new(config, words.len() as i64, setting.task.n_outputs());
         let buffers = layout
             .sizes
             .map(|size| Tensor::zeros([size], (Kind::Float, device)));
@@ -104,7 +99,7 @@ impl Weights {
                 let table = file.get(&slot.name, &[config.n_tokens, config.hidden])?;
                 table.index_select(0, &Tensor::from_slice(words))
             } else if is_head(slot) {
-                let drawn = || new_tensor(slot, config.initializer_range, seed, number);
+                let drawn = || new_tensor(slot, config.initializer_range, setting.seed, number);
                 file.find(&slot.name, &slot.shape)?.unwrap_or_else(drawn)
             } else {
                 file.get(&slot.name, &slot.shape)?
@@ -118,7 +113,7 @@ impl Weights {
             }
             view(&buffers, slot).copy_(&tensor);
         }
-        Ok(Self::new(layout, buffers, config, kind))
+        Ok(Self::new(layout, buffers, config, setting.precision.kind()))
     }
 
     fn new(layout: Layout, master_weights: [Tensor; 2], config: &BertConfig, kind: Kind) -> Self {
