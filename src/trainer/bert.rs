@@ -1,4 +1,4 @@
-//! BERT for sentence pairs: from token rows to two logits.
+//! BERT with a head over its first token: from token rows to outputs.
 //!
 //! B: pairs. S: tokens of a pair, padded. H: width of the residual stream. A: heads. D = H / A.
 //!
