@@ -3,7 +3,6 @@
 #![cfg(feature = "trainer")]
 
 #[path = "fixtures/trainer/tiny.rs"]
-#[allow(dead_code, reason = "trainer_program.rs uses the rest")]
 mod tiny;
 
 use serde_json::Value;

@@ -1,19 +1,18 @@
 //! The run: steps, evaluations and saves, from the first or from where a stopped run left off.
 
-use super::batches::{self, Batch, Words};
+use super::batches::{self, Batch};
 use super::bert_config::BertConfig;
 use super::checkpoint_files::CheckpointFile;
 use super::config::Config;
+use super::data::Data;
 use super::endpoint::Metrics;
 use super::model::{Model, Setting};
 use super::report::{Point, Report, say};
 use super::resume::{self, Found, Identity, Progress};
 use super::schedule::Schedule;
 use super::scores::{Scores, evaluate};
-use super::task::{Label, Task};
-use super::tokens::{Example, Tokens};
+use super::tokens::Example;
 use super::{Failure, Result};
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -35,10 +34,7 @@ struct Run<'a> {
     config: &'a Config,
     metrics: &'a Metrics,
     stop: &'a AtomicBool,
-    train: Vec<Example>,
-    /// Sets to evaluate on, in the order of the task's files.
-    dev: Vec<Vec<Example>>,
-    words: Words,
+    data: Data,
     model: Model,
     schedule: Schedule,
     steps_per_epoch: u64,
@@ -60,33 +56,22 @@ impl<'a> Run<'a> {
                 parameters.max_length, bert_config.n_positions
             )));
         }
-        let tokens = Tokens::read(
-            &config.model,
-            bert_config.n_tokens,
-            parameters.max_length as usize,
-        )?;
-        let task = config.task;
-        let read = |file: &str| examples(task, &config.data.join(file), &tokens);
-        let train = read("train.tsv")?;
-        let dev = task.dev_files().iter().map(|(file, _)| read(file));
-        let dev: Vec<Vec<Example>> = dev.collect::<Result<_>>()?;
-        let sets: Vec<&[Example]> = std::iter::once(&train).chain(&dev).map(Vec::as_slice).collect();
-        let words = Words::of(&sets, bert_config.n_tokens);
+        let data = Data::read(config, &bert_config)?;
         let identity = Identity {
             parameters: parameters.clone(),
             precision: config.precision.name().into(),
-            digest: digest(task, &bert_config, &sets),
+            digest: data.digest.clone(),
         };
         let setting = Setting {
-            task,
-            words: words.kept(),
+            task: config.task,
+            words: data.words.kept(),
             precision: config.precision,
             device: config.device,
             weight_decay: parameters.weight_decay,
             seed: parameters.seed,
         };
         let model = Model::load(&CheckpointFile::read(&config.model)?, bert_config, &setting)?;
-        let steps_per_epoch = train.len().div_ceil(parameters.batch_size as usize) as u64;
+        let steps_per_epoch = data.train.len().div_ceil(parameters.batch_size as usize) as u64;
         let n_steps = steps_per_epoch * u64::from(parameters.epochs);
         metrics.total_steps.set(n_steps as i64);
         let schedule = Schedule::new(parameters.learning_rate, parameters.warmup_ratio, n_steps);
@@ -103,9 +88,7 @@ impl<'a> Run<'a> {
             config,
             metrics,
             stop,
-            train,
-            dev,
-            words,
+            data,
             model,
             schedule,
             steps_per_epoch,
@@ -121,8 +104,8 @@ impl<'a> Run<'a> {
             "{}: {}: {} training examples, {} to evaluate on, {} steps; {}, {:?}, {} thread(s); {}",
             self.config.trial,
             self.config.task.name(),
-            self.train.len(),
-            self.dev.iter().map(Vec::len).sum::<usize>(),
+            self.data.train.len(),
+            self.data.n_dev(),
             self.schedule.n_steps(),
             self.progress.identity.precision,
             self.config.device,
@@ -168,7 +151,10 @@ impl<'a> Run<'a> {
             if epoch_order.0 != epoch {
                 let parameters = &self.config.parameters;
                 let size = parameters.batch_size as usize;
-                epoch_order = (epoch, batches::order(&self.train, size, parameters.seed, epoch));
+                epoch_order = (
+                    epoch,
+                    batches::order(&self.data.train, size, parameters.seed, epoch),
+                );
             }
             self.step(&epoch_order.1[(step % self.steps_per_epoch) as usize])?;
             if self.config.saves.are_due(self.saved.elapsed(), self.save_took) {
@@ -180,8 +166,8 @@ impl<'a> Run<'a> {
     /// One training step on the pairs at `places`.
     fn step(&mut self, places: &[usize]) -> Result<()> {
         let begun = Instant::now();
-        let pairs: Vec<&Example> = places.iter().map(|place| &self.train[*place]).collect();
-        let batch = Batch::new(&pairs, &self.words, self.model.kind(), self.model.device());
+        let pairs: Vec<&Example> = places.iter().map(|place| &self.data.train[*place]).collect();
+        let batch = Batch::new(&pairs, &self.data.words, self.model.kind(), self.model.device());
         let number = self.progress.step;
         let rate = self.schedule.rate(number);
         let step = self.model.train(&batch, rate, number);
@@ -243,7 +229,7 @@ impl<'a> Run<'a> {
             self.progress.step
         ));
         if scores.collapsed {
-            let n = self.dev.iter().map(Vec::len).sum::<usize>();
+            let n = self.data.n_dev();
             say(format_args!(
                 "collapsed: all {n} examples get the same answer, so these numbers say nothing"
             ));
@@ -254,8 +240,8 @@ impl<'a> Run<'a> {
     /// On all sets; `None` once it was told to stop.
     fn scores(&self) -> Result<Option<Scores>> {
         let mut all: Option<Scores> = None;
-        for (set, (_, suffix)) in self.dev.iter().zip(self.config.task.dev_files()) {
-            let Some(scores) = evaluate(&self.model, set, &self.words, self.stop)? else {
+        for (set, (_, suffix)) in self.data.dev.iter().zip(self.config.task.dev_files()) {
+            let Some(scores) = evaluate(&self.model, set, &self.data.words, self.stop)? else {
                 return Ok(None);
             };
             all = Some(match all {
@@ -336,37 +322,6 @@ impl<'a> Run<'a> {
     }
 }
 
-fn examples(task: &dyn Task, path: &Path, tokens: &Tokens) -> Result<Vec<Example>> {
-    let rows = task.read(path)?;
-    rows.iter().map(|row| tokens.encode(row)).collect()
-}
-
-/// FNV-1a over everything that a resumed run must find again.
-fn digest(task: &dyn Task, bert_config: &BertConfig, parts: &[&[Example]]) -> String {
-    let mut digest = 0xcbf2_9ce4_8422_2325_u64;
-    let mut take = |byte: u8| digest = (digest ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-    // States are older than the type's name: one that was written for this run must still be one of this run.
-    let text = format!("{bert_config:?}").replacen("BertConfig", "Shape", 1);
-    text.bytes().for_each(&mut take);
-    for example in parts.iter().flat_map(|part| part.iter()) {
-        example
-            .ids
-            .iter()
-            .flat_map(|id| id.to_le_bytes())
-            .for_each(&mut take);
-        example.types.iter().copied().for_each(&mut take);
-        match example.label {
-            Label::Class(class) => take(class),
-            Label::Score(score) => score.to_le_bytes().into_iter().for_each(&mut take),
-        }
-    }
-    // States are older than other tasks.
-    if task.name() != "mrpc" {
-        task.name().bytes().for_each(&mut take);
-    }
-    format!("{digest:016x}")
-}
-
 /// Minutes and seconds, with hours where there are any.
 fn clock(time: Duration) -> String {
     let seconds = time.as_secs();
@@ -381,25 +336,10 @@ fn clock(time: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trainer::task;
 
     #[test]
     fn a_clock_reads_as_people_say_it() {
         assert_eq!(clock(Duration::from_secs(185)), "3m05s");
         assert_eq!(clock(Duration::from_secs(3_725)), "1h02m05s");
-    }
-
-    #[test]
-    fn states_of_earlier_versions_are_known_again() {
-        let config = r#"{"model_type": "bert", "vocab_size": 50, "hidden_size": 32, "intermediate_size": 64,
-            "num_attention_heads": 4, "num_hidden_layers": 2}"#;
-        assert_eq!(
-            digest(
-                task::find("mrpc").unwrap(),
-                &BertConfig::parse(config).unwrap(),
-                &[]
-            ),
-            "c272305032eb61e3"
-        );
     }
 }

@@ -39,10 +39,12 @@ fn every_task_reads_the_files_that_glue_publishes() {
     }
 }
 
-#[test]
-fn a_bad_line_is_named_by_its_number_and_told_in_short() {
+/// Task, text, and the line and a part of the sentence that name what is wrong.
+type BadFile = (&'static str, String, Option<usize>, &'static str);
+
+fn bad_files() -> [BadFile; 12] {
     let sst2 = "sentence\tlabel\n";
-    for (name, text, line, part) in [
+    [
         (
             "mrpc",
             format!("{MRPC}1\t1\t2\ta\tb\n1\t1\t2\ta\n"),
@@ -74,7 +76,6 @@ fn a_bad_line_is_named_by_its_number_and_told_in_short() {
             "and so on",
         ),
         ("cola", "a\t2\t\tb\n".into(), Some(1), "\"2\", and only 0 and 1"),
-        ("cola", "a\tb\n".into(), Some(1), "2 columns where 4 belong"),
         (
             "stsb",
             "sentence1\tsentence2\tscore\na\tb\t5.1\n".into(),
@@ -101,7 +102,12 @@ fn a_bad_line_is_named_by_its_number_and_told_in_short() {
             None,
             "no examples",
         ),
-    ] {
+    ]
+}
+
+#[test]
+fn a_bad_line_is_named_by_its_number_and_told_in_short() {
+    for (name, text, line, part) in bad_files() {
         let fault = rows(name, &text).unwrap_err();
         assert_eq!(fault.line, line, "{name}: {}", fault.sentence);
         assert!(fault.sentence.contains(part), "{name}: {}", fault.sentence);

@@ -1,6 +1,6 @@
 //! One trial: fine-tunes BERT on a task of GLUE and says how well it went.
 //!
-//! In reading order: what was asked for (`parameters`, `config`), what it is given (`task`, `glue`, `bert_config`, `tokens`, `batches`,
+//! In reading order: what was asked for (`parameters`, `config`), what it is given (`task`, `glue`, `bert_config`, `tokens`, `batches`, `data`,
 //! `checkpoint_files`), the arithmetic (`layout`, `weights`, `bert`, `dropout`, `dispatcher`, `optimizer`, `model`), the run
 //! (`schedule`, `measures`, `scores`, `resume`, `fit`) and what is said about it (`endpoint`, `report`, `failure`). Only this module names
 //! `tch`, and it knows nothing of the rest of the crate.
@@ -28,6 +28,7 @@ mod bert;
 pub mod bert_config;
 pub mod checkpoint_files;
 pub mod config;
+mod data;
 pub mod device;
 mod dispatcher;
 mod dropout;
