@@ -13,9 +13,11 @@ use tuning_operator::trainer::batches::{Batch, Words};
 use tuning_operator::trainer::bert_config::BertConfig;
 use tuning_operator::trainer::checkpoint_files::CheckpointFile;
 use tuning_operator::trainer::config::Precision;
-use tuning_operator::trainer::model::{Model, Setting};
+use tuning_operator::trainer::model::Model;
 use tuning_operator::trainer::schedule::Schedule;
-use tuning_operator::trainer::task::{self, Label};
+use tuning_operator::trainer::setting::Setting;
+use tuning_operator::trainer::task::Label;
+use tuning_operator::trainer::tasks;
 use tuning_operator::trainer::tokens::Example;
 
 // The longest sum has 64 terms. With every weight moved by 8 u, eight times over, the first logits moved by up to 3e-6, the
@@ -92,7 +94,7 @@ fn model(golden: &Golden, precision: Precision) -> (Model, Words) {
     let config = BertConfig::parse(&golden.config.to_string()).unwrap();
     let words = Words::all(config.n_tokens);
     let setting = Setting {
-        task: task::find("mrpc").unwrap(),
+        task: tasks::find("mrpc").unwrap(),
         words: words.kept(),
         precision,
         device: Device::Cpu,

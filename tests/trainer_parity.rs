@@ -19,8 +19,10 @@ use tuning_operator::trainer::bert_config::BertConfig;
 use tuning_operator::trainer::checkpoint_files::CheckpointFile;
 use tuning_operator::trainer::config::Precision;
 use tuning_operator::trainer::device::multiplies_bf16;
-use tuning_operator::trainer::model::{Model, Setting};
-use tuning_operator::trainer::task::{self, Label, Row};
+use tuning_operator::trainer::model::Model;
+use tuning_operator::trainer::setting::Setting;
+use tuning_operator::trainer::task::{Label, Row};
+use tuning_operator::trainer::tasks;
 use tuning_operator::trainer::tokens::{Example, Tokens};
 
 // The longest sum has 1,536 terms. With every weight moved by 40 u, three times over, losses moved by up to 2e-7, which
@@ -134,7 +136,7 @@ impl Given {
         let train: Vec<Example> = self.parity.steps.iter().flat_map(ParityStep::examples).collect();
         let words = Words::of(&[&train, dev], config.n_tokens);
         let setting = Setting {
-            task: task::find("mrpc").unwrap(),
+            task: tasks::find("mrpc").unwrap(),
             words: words.kept(),
             precision,
             device: Device::Cpu,
@@ -163,7 +165,7 @@ impl Given {
     }
 
     fn rows(&self, file: &str) -> Option<Vec<Row>> {
-        let task = task::find("mrpc").unwrap();
+        let task = tasks::find("mrpc").unwrap();
         Some(task.read(&self.mrpc.as_ref()?.join(file)).unwrap())
     }
 

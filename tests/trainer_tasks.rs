@@ -6,7 +6,7 @@ mod tiny;
 
 use tiny::Tiny;
 use tuning_operator::api::Task;
-use tuning_operator::trainer::task;
+use tuning_operator::trainer::tasks;
 
 /// A task, the first line of its files, a line of them, and the metrics that it reports.
 type Case = (
@@ -146,7 +146,7 @@ fn every_task_is_learned_and_reports_what_glue_measures() {
 #[test]
 fn the_manifests_tasks_are_the_programs() {
     for word in Task::ALL {
-        let learned = task::find(word.word()).unwrap();
+        let learned = tasks::find(word.word()).unwrap();
         let judged = learned.judge(&[0.0, 1.0], &[0.0, 1.0]).metrics;
         let mut names: Vec<String> = judged.iter().map(|(name, _)| (*name).to_owned()).collect();
         names.push("loss".into());

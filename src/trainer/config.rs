@@ -3,7 +3,8 @@
 
 use super::device;
 use super::parameters::Parameters;
-use super::task::{self, Task};
+use super::task::Task;
+use super::tasks;
 use super::{Failure, Result};
 use clap::Parser;
 use clap::builder::{PossibleValue, PossibleValuesParser};
@@ -91,7 +92,7 @@ pub(super) struct Arguments {
 
 /// The tasks by name, with what each is for the help.
 fn tasks() -> PossibleValuesParser {
-    let named = task::all().map(|task| PossibleValue::new(task.name()).help(task.about()));
+    let named = tasks::all().map(|task| PossibleValue::new(task.name()).help(task.about()));
     PossibleValuesParser::new(named)
 }
 
@@ -225,7 +226,7 @@ impl Config {
             );
             return Err(Failure::Configuration(sentence));
         }
-        let task = task::find(&arguments.task).ok_or_else(|| {
+        let task = tasks::find(&arguments.task).ok_or_else(|| {
             Failure::Configuration(format!("--task is {:?}, which is no task", arguments.task))
         })?;
         Ok(Self {

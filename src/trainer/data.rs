@@ -84,7 +84,7 @@ fn digest(task: &dyn Task, bert_config: &BertConfig, parts: &[&[Example]]) -> St
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trainer::task;
+    use crate::trainer::tasks;
 
     #[test]
     fn states_of_earlier_versions_are_known_again() {
@@ -92,7 +92,7 @@ mod tests {
             "num_attention_heads": 4, "num_hidden_layers": 2}"#;
         assert_eq!(
             digest(
-                task::find("mrpc").unwrap(),
+                tasks::find("mrpc").unwrap(),
                 &BertConfig::parse(config).unwrap(),
                 &[]
             ),

@@ -1,8 +1,8 @@
 //! The nine tasks of GLUE (Wang et al. 2018), by the files that GLUE publishes: one example a line, tabs between the columns, no
 //! quoting.
 
+use super::log::say;
 use super::measures::{accuracy, f1, matthews, pearson, spearman};
-use super::report::say;
 use super::task::{Judgement, Label, Row, Task};
 use super::{Failure, Result};
 use std::path::Path;

@@ -1,7 +1,7 @@
 //! Each task by a small file in its published form.
 
 use super::*;
-use crate::trainer::task::find;
+use crate::trainer::tasks::find;
 use proptest::prelude::*;
 
 fn task(name: &str) -> &'static Glue {

@@ -1,8 +1,8 @@
 //! One trial: fine-tunes BERT on a task of GLUE and says how well it went.
 //!
-//! In reading order: what was asked for (`parameters`, `config`), what it is given (`task`, `glue`, `bert_config`, `tokens`, `batches`, `data`,
-//! `checkpoint_files`), the arithmetic (`layout`, `weights`, `bert`, `dropout`, `dispatcher`, `optimizer`, `model`), the run
-//! (`schedule`, `measures`, `scores`, `resume`, `fit`) and what is said about it (`endpoint`, `report`, `failure`). Only this module names
+//! In reading order: what was asked for (`parameters`, `config`), what it is given (`task`, `glue`, `tasks`, `bert_config`, `tokens`, `batches`, `data`,
+//! `checkpoint_files`), the arithmetic (`layout`, `setting`, `weights`, `bert`, `dropout`, `dispatcher`, `optimizer`, `model`), the run
+//! (`schedule`, `measures`, `scores`, `resume`, `fit`) and what is said about it (`endpoint`, `log`, `report`, `failure`). Only this module names
 //! `tch`, and it knows nothing of the rest of the crate.
 //!
 //! The program ends with one of these codes:
@@ -37,6 +37,7 @@ mod failure;
 mod fit;
 pub mod glue;
 pub mod layout;
+mod log;
 mod measures;
 pub mod model;
 mod optimizer;
@@ -47,7 +48,9 @@ mod report;
 mod resume;
 pub mod schedule;
 mod scores;
+pub mod setting;
 pub mod task;
+pub mod tasks;
 pub mod tokens;
 pub mod weights;
 

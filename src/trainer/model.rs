@@ -5,9 +5,9 @@ use super::batches::Batch;
 use super::bert;
 use super::bert_config::BertConfig;
 use super::checkpoint_files::CheckpointFile;
-use super::config::Precision;
 use super::dropout::Dropout;
 use super::optimizer::Optimizer;
+use super::setting::Setting;
 use super::task::Task;
 use super::weights::Weights;
 use tch::{Device, Kind, Reduction, Tensor, no_grad};
@@ -36,23 +36,6 @@ pub struct Model {
     kind: Kind,
     device: Device,
     seed: u64,
-}
-
-/// What a model depends on beside its checkpoint.
-#[derive(Clone, Copy, Debug)]
-pub struct Setting<'a> {
-    /// What is learned.
-    pub task: &'static dyn Task,
-    /// Rows of the word table that are kept, ascending.
-    pub words: &'a [i64],
-    /// Arithmetic.
-    pub precision: Precision,
-    /// Where to compute.
-    pub device: Device,
-    /// Weight decay of AdamW.
-    pub weight_decay: f64,
-    /// Seed of the new head and of dropout.
-    pub seed: u64,
 }
 
 impl Model {

@@ -2,7 +2,8 @@
 
 use super::config::{Arguments, Config};
 use super::endpoint::Metrics;
-use super::report::{self, Report, say};
+use super::log::say;
+use super::report::{self, Report};
 use super::{Failure, Result, fit, resume};
 use clap::Parser;
 use clap::error::ErrorKind;

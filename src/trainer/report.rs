@@ -65,11 +65,6 @@ impl Report {
     }
 }
 
-/// Says one line to the log. Whoever closes the pipe of a long run does not end it.
-pub(super) fn say(line: impl std::fmt::Display) {
-    let _ = writeln!(std::io::stdout(), "{line}");
-}
-
 /// Writes `text` to `path` so that a reader sees the old file or the new one, never a part.
 ///
 /// # Errors

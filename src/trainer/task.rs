@@ -1,7 +1,6 @@
 //! What is learned: how the data's files are read, what the head gives, what it is trained on and how its answers are judged.
 
 use super::Result;
-use super::glue::GLUE;
 use std::path::Path;
 use tch::{Reduction, Tensor};
 
@@ -25,10 +24,10 @@ pub trait Task: Sync + std::fmt::Debug {
     /// The file is missing, is not UTF-8, has no examples, or has a line of another form: the sentence names file and line.
     fn read(&self, path: &Path) -> Result<Vec<Row>>;
 
-    /// Loss of the head's outputs, [B, n], against the labels, [B].
+    /// Loss of the head's outputs, `[B, n]`, against the labels, `[B]`.
     fn loss(&self, outputs: &Tensor, labels: &Tensor, reduction: Reduction) -> Tensor;
 
-    /// One answer for each example, [B], in the units of the labels.
+    /// One answer for each example, `[B]`, in the units of the labels.
     fn answers(&self, outputs: &Tensor) -> Tensor;
 
     /// How good answers are, against labels of the same number.
@@ -72,14 +71,4 @@ pub struct Judgement {
     pub metrics: Vec<(&'static str, f64)>,
     /// Every example got the same answer, where not all labels are the same: nothing was learned.
     pub collapsed: bool,
-}
-
-/// Every task.
-pub(super) fn all() -> impl Iterator<Item = &'static dyn Task> {
-    GLUE.iter().map(|task| task as &dyn Task)
-}
-
-/// The task of this name.
-pub fn find(name: &str) -> Option<&'static dyn Task> {
-    all().find(|task| task.name() == name)
 }

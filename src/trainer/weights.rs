@@ -6,8 +6,8 @@
 use super::bert_config::BertConfig;
 use super::checkpoint_files::CheckpointFile;
 use super::layout::{Group, Layout, ROW, Slot, layer_name};
-use super::model::Setting;
 use super::random::{Purpose, Stream};
+use super::setting::Setting;
 use super::{Failure, Result};
 use tch::{Kind, Tensor, no_grad};
 
