@@ -206,6 +206,11 @@ impl PodLog {
         let mut attempt = 1;
         loop {
             match self.read_once().await {
+                // Where the kubelet's answer breaks off, the API server's ends like any other. The last line of a program may
+                // have no end; then nothing more comes.
+                Ok(()) if attempt == 1 && !self.reader().place.is_between_lines() => {
+                    sleep(BETWEEN_ATTEMPTS).await;
+                }
                 Ok(()) => return None,
                 // There is no such pod, or it has no log.
                 Err(Break {

@@ -31,6 +31,8 @@ enum Connection {
     Whole(usize),
     /// So many bytes, then an error.
     Breaks(usize),
+    /// So many bytes, then an end like any other.
+    Ends(usize),
     /// All that there is, and then silence.
     Stays,
     /// No connection, but this code.
@@ -123,7 +125,7 @@ impl tower::Service<Request<Body>> for Kubelet {
                 code,
                 format!("{{\"message\": \"no\", \"code\": {code}}}").into_bytes(),
             ),
-            Connection::Breaks(n) => (200, text[..n.min(text.len())].to_vec()),
+            Connection::Breaks(n) | Connection::Ends(n) => (200, text[..n.min(text.len())].to_vec()),
             Connection::Whole(_) | Connection::Stays => (200, text),
         };
         self.open.fetch_add(1, Ordering::SeqCst);
@@ -275,10 +277,12 @@ async fn the_rest_of_a_log_is_what_comes_after_the_last_second() {
 }
 
 #[tokio::test]
-async fn a_rest_that_breaks_off_is_asked_for_again() {
-    let kubelet = Kubelet::new(&few(), &[Connection::Breaks(40), Connection::Whole(100)]);
-    let heard = kubelet.log().rest().await;
-    assert_eq!((heard.points, heard.trouble), (FEW.to_vec(), None));
+async fn a_rest_that_breaks_off_is_asked_for_again_whoever_says_so() {
+    for first in [Connection::Breaks(40), Connection::Ends(5), Connection::Ends(40)] {
+        let kubelet = Kubelet::new(&few(), &[first, Connection::Whole(100)]);
+        let heard = kubelet.log().rest().await;
+        assert_eq!((heard.points, heard.trouble), (FEW.to_vec(), None));
+    }
 }
 
 #[tokio::test]

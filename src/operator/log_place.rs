@@ -68,6 +68,11 @@ impl LogPlace {
         self.again = self.latest.map(|_| 0);
     }
 
+    /// Whether the last line that came has its end, or none came.
+    pub fn is_between_lines(&self) -> bool {
+        matches!(&self.state, State::Time(time) if time.is_empty())
+    }
+
     /// Takes what arrives next; what is new goes to `take`.
     pub fn feed(&mut self, mut piece: &[u8], mut take: impl FnMut(Part)) {
         while !piece.is_empty() {
