@@ -2,8 +2,9 @@
 
 SHELL := bash
 STAGE := scripts/stage
-CARGO := cargo
-TORCH := scripts/with-libtorch cargo
+# How many processors cargo takes is not make's business.
+CARGO := env -u MAKEFLAGS cargo
+TORCH := env -u MAKEFLAGS scripts/with-libtorch cargo
 # The trainer is built apart from the rest, so that nothing else ever links libtorch.
 TRAINER := --no-default-features --features trainer
 OPERATOR := --no-default-features --features operator
@@ -42,7 +43,7 @@ test: setup ## every test: the core and the local runner, the operator, the trai
 test-operator: ## the operator on a real API server
 	@$(STAGE) "Kubernetes" tests/cluster/build control
 	@$(STAGE) "tests: operator alone" $(CARGO) test --locked $(OPERATOR) --lib
-	@$(STAGE) "tests: operator" scripts/test-programs 3 $(OPERATOR_TESTS) -- --locked $(OPERATOR)
+	@$(STAGE) "tests: operator" env -u MAKEFLAGS scripts/test-programs 3 $(OPERATOR_TESTS) -- --locked $(OPERATOR)
 
 test-trainer: setup ## the trainer
 	@$(STAGE) "tests: trainer" $(TORCH) test --locked $(TRAINER)
