@@ -180,6 +180,7 @@ fn exit(
         started: Some(start),
         ..exited.run
     };
+    let may_be_paused = !run.is_new && trial.attempt_started.is_none();
     begin(trial, &run, now);
     report(&job.objective.metric, trial, reported);
     let objective = &job.objective.metric;
@@ -195,7 +196,12 @@ fn exit(
         .as_ref()
         .filter(|i| !(i.may_have_finished && told))
     {
-        interrupt(trial, interruption, end);
+        if may_be_paused && interruption.restarts && trial.message == sentence(&interruption.why) {
+            // It was paused for this before, and the time that it ran counts once.
+            trial.attempt_started = None;
+        } else {
+            interrupt(trial, interruption, end);
+        }
         return None;
     }
     if let Some(report) = final_report {

@@ -156,3 +156,38 @@ fn while_its_value_is_outstanding_its_clock_stands_and_nothing_stops_it() {
     assert_eq!((told.phase, told.ran.as_secs()), (Phase::Succeeded, 60));
     assert_eq!(told.attempt_ended, None);
 }
+
+#[test]
+fn the_time_of_an_interrupted_attempt_counts_once_however_often_its_pod_is_seen() {
+    let mut end = exited(Exit::Code(0));
+    end.interrupted = Some(Interruption {
+        why: "the node was drained".into(),
+        restarts: true,
+        may_have_finished: false,
+    });
+    let mut trial = see(
+        &started(),
+        AttemptState::Exited(end.clone()),
+        &Reported::default(),
+        170,
+    )
+    .trial;
+    let ran = trial.ran;
+    assert!(ran.is_positive());
+    end.run.is_new = false;
+    for second in [180, 190] {
+        trial = see(
+            &trial,
+            AttemptState::Exited(end.clone()),
+            &Reported::default(),
+            second,
+        )
+        .trial;
+        assert_eq!((trial.ran, trial.attempt_started), (ran, None));
+    }
+    // A pod that nobody saw run counts all the same.
+    let mut unseen = started();
+    unseen.attempt_started = None;
+    let seen = see(&unseen, AttemptState::Exited(end), &Reported::default(), 180).trial;
+    assert_eq!(seen.ran, ran);
+}
