@@ -39,6 +39,10 @@ fn yes(i: usize) -> usize {
     usize::from(!i.is_multiple_of(3))
 }
 
+fn follows(i: usize, label: &str) -> String {
+    format!("{i}\t{}\t{}\t{label}\n", first(i), second(i))
+}
+
 const CASES: [Case; 8] = [
     (
         "cola",
@@ -67,10 +71,7 @@ const CASES: [Case; 8] = [
     (
         "mnli",
         "index\tsentence1\tsentence2\tgold_label\n",
-        |i| {
-            let label = ["entailment", "neutral", "contradiction"][i % 3];
-            format!("{i}\t{}\t{}\t{label}\n", first(i), second(i))
-        },
+        |i| follows(i, ["entailment", "neutral", "contradiction"][i % 3]),
         &[
             "accuracy",
             "accuracy_mismatched",
@@ -81,27 +82,13 @@ const CASES: [Case; 8] = [
     (
         "qnli",
         "index\tquestion\tsentence\tlabel\n",
-        |i| {
-            format!(
-                "{i}\t{}\t{}\t{}\n",
-                first(i),
-                second(i),
-                ["entailment", "not_entailment"][yes(i)]
-            )
-        },
+        |i| follows(i, ["entailment", "not_entailment"][yes(i)]),
         &["accuracy"],
     ),
     (
         "rte",
         "index\tsentence1\tsentence2\tlabel\n",
-        |i| {
-            format!(
-                "{i}\t{}\t{}\t{}\n",
-                first(i),
-                second(i),
-                ["entailment", "not_entailment"][yes(i)]
-            )
-        },
+        |i| follows(i, ["entailment", "not_entailment"][yes(i)]),
         &["accuracy"],
     ),
     (
