@@ -13,12 +13,11 @@ use tuning_operator::trainer::batches::{Batch, Words};
 use tuning_operator::trainer::bert_config::BertConfig;
 use tuning_operator::trainer::checkpoint_files::CheckpointFile;
 use tuning_operator::trainer::config::Precision;
+use tuning_operator::trainer::example::{Example, Label};
 use tuning_operator::trainer::model::Model;
-use tuning_operator::trainer::schedule::Schedule;
-use tuning_operator::trainer::setting::Setting;
-use tuning_operator::trainer::task::Label;
+use tuning_operator::trainer::schedule::{Schedule, Scheduler};
+use tuning_operator::trainer::setting::{Recipe, Setting};
 use tuning_operator::trainer::tasks;
-use tuning_operator::trainer::tokens::Example;
 
 // The longest sum has 64 terms. With every weight moved by 8 u, eight times over, the first logits moved by up to 3e-6, the
 // last by 4e-6, losses by 1e-6, gradients' lengths by 3e-6 of themselves and parameters by 7e-7. Kernels add what no moved
@@ -62,6 +61,16 @@ struct Answer {
 }
 
 impl Answer {
+    /// Some of its rows.
+    fn part(&self, rows: std::ops::Range<usize>) -> Self {
+        Self {
+            ids: self.ids[rows.clone()].to_vec(),
+            types: self.types[rows.clone()].to_vec(),
+            labels: self.labels[rows.clone()].to_vec(),
+            logits: self.logits[rows].to_vec(),
+        }
+    }
+
     fn batch(&self, words: &Words, kind: Kind) -> Batch {
         let example = |row: usize| Example {
             ids: self.ids[row].clone(),
@@ -98,7 +107,10 @@ fn model(golden: &Golden, precision: Precision) -> (Model, Words) {
         words: words.kept(),
         precision,
         device: Device::Cpu,
-        weight_decay: golden.weight_decay,
+        recipe: Recipe {
+            weight_decay: golden.weight_decay,
+            ..Recipe::default()
+        },
         seed: 1,
     };
     let model = Model::load(&CheckpointFile::read(&fixtures()).unwrap(), config, &setting).unwrap();
@@ -119,7 +131,11 @@ fn follow(
 ) -> f64 {
     let mut worst = 0.0_f64;
     for (expected, number) in golden.steps.iter().zip(0..) {
-        let step = model.train(&expected.batch.batch(words, model.kind()), expected.rate, number);
+        let step = model.train(
+            &[expected.batch.batch(words, model.kind())],
+            expected.rate,
+            number,
+        );
         carried.step(&model.weights, expected.rate);
         worst = worst.max((step.loss - expected.loss).abs());
         let norm = relative(step.gradient_norm, expected.gradient_norm);
@@ -152,7 +168,7 @@ fn every_parameters_gradient_has_the_right_length() {
     let (mut model, words) = model(&golden, Precision::Fp32);
     let first = &golden.steps[0];
     let logits = model
-        .train(&first.batch.batch(&words, Kind::Float), 0.0, 0)
+        .train(&[first.batch.batch(&words, Kind::Float)], 0.0, 0)
         .logits;
     assert!(first.batch.worst(&logits) < LOGITS);
     // The optimizer has clipped them, as it clips all alike.
@@ -199,10 +215,47 @@ fn the_step_in_plain_operators_does_the_same() {
 }
 
 #[test]
+fn a_step_in_parts_is_the_same_step() {
+    let golden = golden();
+    let step = |parts: &[(usize, usize)]| {
+        let (mut model, words) = model(&golden, Precision::Fp32);
+        let batches: Vec<Batch> = parts
+            .iter()
+            .map(|(first, end)| {
+                golden.steps[0]
+                    .batch
+                    .part(*first..*end)
+                    .batch(&words, Kind::Float)
+            })
+            .collect();
+        let step = model.train(&batches, golden.rate, 0);
+        let slots = model.weights.layout.slots.iter();
+        let values = slots.map(|slot| {
+            Vec::<f64>::try_from(model.weights.master(slot).flatten(0, -1).to_kind(Kind::Double))
+        });
+        (step, values.map(Result::unwrap).collect::<Vec<_>>().concat())
+    };
+    let (whole, parameters) = step(&[(0, 4)]);
+    let (parts, other) = step(&[(0, 1), (1, 4)]);
+    assert!((whole.loss - parts.loss).abs() < LOSS);
+    assert!(relative(parts.gradient_norm, whole.gradient_norm) < GRADIENT);
+    // The first step of AdamW moves each number by the rate, whichever way the smallest gradient points.
+    let worst = parameters
+        .iter()
+        .zip(&other)
+        .filter(|(a, b)| (*a - *b).abs() > PARAMETER)
+        .count();
+    assert!(
+        worst * 100 < parameters.len(),
+        "{worst} of {} differ",
+        parameters.len()
+    );
+}
+
+#[test]
 fn the_schedule_is_hugging_faces() {
     let golden = golden();
-    let ratio = golden.n_warmup as f64 / golden.n_steps as f64;
-    let schedule = Schedule::new(golden.rate, ratio, golden.n_steps);
+    let schedule = Schedule::new(Scheduler::Linear, golden.rate, golden.n_warmup, golden.n_steps);
     for (step, number) in golden.steps.iter().zip(0..) {
         // Three roundings to 53 bits of a number near 5e-3 are 2e-18.
         assert!((schedule.rate(number) - step.rate).abs() < 1e-17, "step {number}");

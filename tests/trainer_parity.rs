@@ -19,11 +19,11 @@ use tuning_operator::trainer::bert_config::BertConfig;
 use tuning_operator::trainer::checkpoint_files::CheckpointFile;
 use tuning_operator::trainer::config::Precision;
 use tuning_operator::trainer::device::multiplies_bf16;
+use tuning_operator::trainer::example::{Example, Label};
 use tuning_operator::trainer::model::Model;
-use tuning_operator::trainer::setting::Setting;
-use tuning_operator::trainer::task::{Label, Row};
+use tuning_operator::trainer::setting::{Recipe, Setting};
 use tuning_operator::trainer::tasks;
-use tuning_operator::trainer::tokens::{Example, Tokens};
+use tuning_operator::trainer::tokens::Tokens;
 
 // The longest sum has 1,536 terms. With every weight moved by 40 u, three times over, losses moved by up to 2e-7, which
 // are three units in their last place, gradients' lengths by 7e-6 and parameters' lengths by 1.4e-6 of themselves, logits
@@ -140,7 +140,10 @@ impl Given {
             words: words.kept(),
             precision,
             device: Device::Cpu,
-            weight_decay: self.parity.hyper.wd,
+            recipe: Recipe {
+                weight_decay: self.parity.hyper.wd,
+                ..Recipe::default()
+            },
             seed: 1,
         };
         let mut model =
@@ -159,14 +162,12 @@ impl Given {
     }
 
     fn pairs(&self, file: &str) -> Option<Vec<Example>> {
-        let tokens = self.tokens();
-        let rows = self.rows(file)?;
-        Some(rows.iter().map(|row| tokens.encode(row).unwrap()).collect())
+        self.pairs_as(file, &self.tokens())
     }
 
-    fn rows(&self, file: &str) -> Option<Vec<Row>> {
+    fn pairs_as(&self, file: &str, tokens: &Tokens) -> Option<Vec<Example>> {
         let task = tasks::find("mrpc").unwrap();
-        Some(task.read(&self.mrpc.as_ref()?.join(file)).unwrap())
+        Some(task.train_set(&self.mrpc.as_ref()?.join(file), tokens).unwrap())
     }
 
     /// Trains through the twenty steps; returns the worst differences of loss and of gradient norm (relative), and what
@@ -181,7 +182,7 @@ impl Given {
                 model.kind(),
                 Device::Cpu,
             );
-            let step = model.train(&batch, expected.lr, number);
+            let step = model.train(&[batch], expected.lr, number);
             println!(
                 "step {number}: loss {:.6}, off by {:+.1e}",
                 step.loss,
@@ -302,7 +303,5 @@ fn a_word_list_alone_gives_the_same_tokens() {
     std::fs::copy(given.checkpoint.join("vocab.txt"), folder.join("vocab.txt")).unwrap();
     let tokens = Tokens::read(&folder, 30_522, given.parity.hyper.max_len).unwrap();
     std::fs::remove_dir_all(&folder).unwrap();
-    for (row, expected) in given.rows("train.tsv").unwrap().iter().zip(&train) {
-        assert_eq!(&tokens.encode(row).unwrap(), expected);
-    }
+    assert_eq!(given.pairs_as("train.tsv", &tokens).unwrap(), train);
 }

@@ -203,6 +203,7 @@ fn bad_orders_are_refused_with_their_own_codes() {
     let tiny = Tiny::new("orders");
     for (code, part, arguments) in [
         (42, "--epoch", &["--epoch", "3"][..]),
+        (42, "linear, cosine, constant", &["--scheduler", "step"]),
         (42, "threads", &["--threads", "0"]),
         (42, "learning_rate is 0", &["--learning-rate", "0"]),
         (42, "max_position_embeddings 128", &["--max-length", "129"]),
@@ -222,6 +223,21 @@ fn bad_orders_are_refused_with_their_own_codes() {
     ] {
         let said = sentence(&tiny.run(arguments), code);
         assert!(said.contains(part), "{said}");
+    }
+    let long = "x".repeat(100_000);
+    for arguments in [
+        &["--epoch", "3"][..],
+        &["--device", &long],
+        &["--termination-message=out/message", "--seed", "x"],
+    ] {
+        tiny.write("out/message", "");
+        let said = sentence(&tiny.run(arguments), 42);
+        assert!(said.len() < 800, "{} bytes", said.len());
+        assert_eq!(
+            said,
+            format!("bert-trainer: {}\n", tiny.read("out/message")),
+            "{arguments:?}"
+        );
     }
     let mut command = tiny.command(&[]);
     let said = sentence(&command.env("TUNING_PARAM_MOMENTUM", "0.9").output().unwrap(), 42);

@@ -4,9 +4,8 @@
 //! together: an epoch's random order is cut into buckets of `BUCKET` batches, each bucket is sorted by length, and the
 //! batches are shuffled again.
 
+use super::example::{Example, Label};
 use super::random::{Purpose, Stream};
-use super::task::Label;
-use super::tokens::Example;
 use tch::{Device, Kind, Tensor};
 
 /// Batches in a bucket.
@@ -33,6 +32,8 @@ pub(super) fn order(examples: &[Example], batch_size: usize, seed: u64, epoch: u
 pub struct Words {
     kept: Vec<i64>,
     row_of: Vec<i64>,
+    /// The row that fills up shorter examples; nothing but a head over every token ever sees it.
+    padding: i64,
 }
 
 impl Words {
@@ -60,7 +61,20 @@ impl Words {
         for (row, id) in kept.iter().enumerate() {
             row_of[*id as usize] = row as i64;
         }
-        Self { kept, row_of }
+        Self {
+            kept,
+            row_of,
+            padding: 0,
+        }
+    }
+
+    /// The same rows and that of the token `padding`, with which shorter examples are filled up.
+    pub fn with_padding(self, padding: u32) -> Self {
+        let mut used: Vec<bool> = self.row_of.iter().map(|row| *row >= 0).collect();
+        used[padding as usize] = true;
+        let mut words = Self::from_used(&used);
+        words.padding = words.row_of[padding as usize];
+        words
     }
 
     /// Token ids of the kept rows, ascending.
@@ -78,7 +92,7 @@ pub struct Batch {
     pub(super) types: Tensor,
     /// 0 for a token, a large negative number for padding, [B, 1, 1, S] in the activations' kind.
     pub(super) mask: Tensor,
-    /// Classes as whole numbers, or scores, `[B]`.
+    /// Classes as whole numbers, or scores, `[B]`; or first and last tokens, `[B, 2]`.
     pub(super) labels: Tensor,
     /// B.
     pub(super) n_pairs: i64,
@@ -95,7 +109,8 @@ impl Batch {
             .max()
             .unwrap_or(0);
         let n = examples.len() * length;
-        let (mut rows, mut types, mut mask) = (vec![0_i64; n], vec![0_i64; n], vec![MASKED as f32; n]);
+        let (mut rows, mut types, mut mask) =
+            (vec![words.padding; n], vec![0_i64; n], vec![MASKED as f32; n]);
         for (example, at) in examples.iter().zip((0..).step_by(length)) {
             for (i, (id, kind)) in example.ids.iter().zip(&example.types).enumerate() {
                 rows[at + i] = words.row_of[*id as usize];
@@ -125,11 +140,32 @@ impl Batch {
 
 /// A task has labels of one kind.
 fn labels(examples: &[&Example]) -> Tensor {
-    let values: Vec<f64> = examples.iter().map(|example| example.label.value()).collect();
-    let are_classes = examples
+    let whole: Option<Vec<i64>> = examples
         .iter()
-        .all(|example| matches!(example.label, Label::Class(_)));
-    Tensor::from_slice(&values).to_kind(if are_classes { Kind::Int64 } else { Kind::Float })
+        .map(|example| match example.label {
+            Label::Class(class) => Some(i64::from(class)),
+            _ => None,
+        })
+        .collect();
+    if let Some(classes) = whole {
+        return Tensor::from_slice(&classes);
+    }
+    let spans: Vec<i64> = examples
+        .iter()
+        .filter_map(|example| match example.label {
+            Label::Span(first, last) => Some([i64::from(first), i64::from(last)]),
+            _ => None,
+        })
+        .flatten()
+        .collect();
+    if !spans.is_empty() {
+        return Tensor::from_slice(&spans).view([-1, 2]);
+    }
+    let scores = examples.iter().map(|example| match example.label {
+        Label::Score(score) => score,
+        _ => unreachable!("a task has labels of one kind"),
+    });
+    Tensor::from_slice(&scores.collect::<Vec<f32>>())
 }
 
 #[cfg(test)]

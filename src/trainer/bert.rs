@@ -1,21 +1,21 @@
-//! BERT with a head over its first token: from token rows to outputs.
+//! BERT with its head: from token rows to outputs.
 //!
-//! B: pairs. S: tokens of a pair, padded. H: width of the residual stream. A: heads. D = H / A.
+//! B: examples. S: tokens of an example, padded. H: width of the residual stream. A: heads. D = H / A.
 //!
-//! Only the first token of a pair, \[CLS\], reaches the classifier, so the last layer computes queries, its output and
+//! Only the first token of an example, \[CLS\], reaches a classifier, so the last layer computes queries, its output and
 //! its feed-forward part for that token alone: exact, and a seventh less work in a model of six layers.
 
 use super::batches::Batch;
 use super::bert_config::BertConfig;
 use super::dropout::Dropout;
-use super::weights::{Dense, LayerLeaves, Leaves, Norm};
+use super::weights::{Dense, HeadLeaves, LayerLeaves, Leaves, Norm};
 use tch::{Kind, Tensor};
 
 /// Masks while training; `None` where the model only answers.
 type Masks<'a> = Option<&'a mut Dropout>;
 
-/// The logits of a batch, [B, 2] in 32 bits.
-pub(super) fn logits(
+/// The head's outputs for a batch in 32 bits: of a classifier [B, n], of a head over each token [B, 2, S].
+pub(super) fn outputs(
     leaves: &Leaves,
     config: &BertConfig,
     batch: &Batch,
@@ -28,15 +28,35 @@ pub(super) fn logits(
         .split_last()
         .unwrap_or_else(|| unreachable!("a BERT has layers"));
     for layer in others {
-        let (queries, keys, values) = all_heads(layer, config, batch, &x);
-        let attended = attend(config, batch, [&queries, &keys, &values], masks.as_deref_mut());
-        x = finish(layer, config, &x, &attended, masks.as_deref_mut());
+        x = whole_layer(layer, config, batch, &x, masks.as_deref_mut());
     }
-    let first = x.view([batch.n_pairs, batch.length, config.hidden]).select(1, 0);
-    let (queries, keys, values) = first_heads(last, config, batch, &x, &first);
+    match &leaves.head {
+        HeadLeaves::Span(map) => {
+            let x = whole_layer(last, config, batch, &x, masks);
+            let outputs = dense(&x.to_kind(Kind::Float), map).view([batch.n_pairs, batch.length, 2]);
+            outputs.transpose(1, 2).contiguous()
+        }
+        HeadLeaves::Pooled { pooler, classifier } => {
+            let first = x.view([batch.n_pairs, batch.length, config.hidden]).select(1, 0);
+            let (queries, keys, values) = first_heads(last, config, batch, &x, &first);
+            let attended = attend(config, batch, [&queries, &keys, &values], masks.as_deref_mut());
+            let first = finish(last, config, &first, &attended, masks.as_deref_mut());
+            classify(pooler, classifier, config, &first, masks)
+        }
+    }
+}
+
+/// A layer for every token: [B S, H].
+fn whole_layer(
+    layer: &LayerLeaves,
+    config: &BertConfig,
+    batch: &Batch,
+    x: &Tensor,
+    mut masks: Masks,
+) -> Tensor {
+    let (queries, keys, values) = all_heads(layer, config, batch, x);
     let attended = attend(config, batch, [&queries, &keys, &values], masks.as_deref_mut());
-    let first = finish(last, config, &first, &attended, masks.as_deref_mut());
-    classify(leaves, config, &first, masks)
+    finish(layer, config, x, &attended, masks)
 }
 
 /// Sum of the three embeddings, normalised: [B S, H].
@@ -116,15 +136,15 @@ fn finish(
     layer_norm(&added(&x, out, config, masks), &layer.norm, config.epsilon)
 }
 
-/// The pooler and the head, in 32 bits: [B, n].
-fn classify(leaves: &Leaves, config: &BertConfig, first: &Tensor, masks: Masks) -> Tensor {
-    let pooled = dense(&first.to_kind(Kind::Float), &leaves.pooler).tanh();
+/// The pooler and the classifier, in 32 bits: [B, n].
+fn classify(pooler: &Dense, classifier: &Dense, config: &BertConfig, first: &Tensor, masks: Masks) -> Tensor {
+    let pooled = dense(&first.to_kind(Kind::Float), pooler).tanh();
     let mask = masks.and_then(|masks| masks.mask(config.classifier_dropout, &pooled.size()));
     let pooled = mask.map_or_else(
         || pooled.shallow_clone(),
         |mask| &pooled * mask.to_kind(Kind::Float),
     );
-    dense(&pooled, &leaves.classifier)
+    dense(&pooled, classifier)
 }
 
 fn dense(x: &Tensor, map: &Dense) -> Tensor {

@@ -24,17 +24,22 @@ Examples:
   An exact and repeatable run, evaluated each 50 steps:
     bert-trainer --task mrpc --model minilm-l6-v2 --data data/mrpc --precision fp32 --eval-every 50
 
+  Questions of SQuAD 1.1; predictions.json and nbest.json come beside the report:
+    bert-trainer --task squad --model minilm-l6-v2 --data data/squad --batch-size 16 --epochs 2 --learning-rate 1e-4 \\
+      --output-dir out
+
 Parameters that may be tuned, as TUNING_PARAM_NAME or in the JSON file $TUNING_PARAMETERS_FILE:
-  learning_rate batch_size epochs weight_decay warmup_ratio dropout max_length seed
+  learning_rate batch_size epochs weight_decay warmup_ratio warmup_steps dropout max_length
+  gradient_accumulation_steps max_grad_norm scheduler label_smoothing class_weights eval_every seed
 
 The checkpoint folder is Hugging Face's: config.json; tokenizer.json or vocab.txt; model.safetensors or
-pytorch_model.bin. The data folder is that of GLUE's task: train.tsv and dev.tsv, for mnli train.tsv, dev_matched.tsv and
-dev_mismatched.tsv, with the columns as they are published.
+pytorch_model.bin. The data folder is the task's as it is published: of GLUE train.tsv and dev.tsv, for mnli train.tsv,
+dev_matched.tsv and dev_mismatched.tsv; of squad train-v1.1.json and dev-v1.1.json.
 
 Exit codes: 0 done; 3 diverged; 4 out of memory; 42 configuration; 43 checkpoint folder; 44 data; 45 vocabulary;
 46 output; 47 metrics port; 48 device; 49 state of another run; 70 fault of the trainer; 143 told to stop.";
 
-/// Fine-tunes BERT on a task of GLUE, and reports what GLUE measures.
+/// Fine-tunes BERT on SQuAD 1.1 or on a task of GLUE, and reports what those measure.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "bert-trainer", version, after_help = EXAMPLES, max_term_width = 110, args_override_self = true)]
 pub(super) struct Arguments {
@@ -60,9 +65,6 @@ pub(super) struct Arguments {
     /// Threads to compute with
     #[arg(long, value_name = "N", env = "TUNING_THREADS", default_value_t = 1)]
     pub(super) threads: u32,
-    /// Evaluate each N steps too; 0: after each epoch only
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    pub(super) eval_every: u64,
     /// Say how far it is each N steps; 0: never
     #[arg(long, value_name = "N", default_value_t = 20)]
     pub(super) log_every: u64,
@@ -155,8 +157,6 @@ pub(super) struct Config {
     pub(super) device: Device,
     /// Threads to compute with, at least 1.
     pub(super) threads: u32,
-    /// Steps between evaluations; `None`: after each epoch only.
-    pub(super) eval_every: Option<u64>,
     /// Steps between lines of progress; `None`: none.
     pub(super) log_every: Option<u64>,
     /// When the state is saved.
@@ -236,11 +236,10 @@ impl Config {
             data: folder(arguments.data, "--data", Failure::Data)?,
             parameters: arguments
                 .parameters
-                .overridden(arguments.parameters_file.as_deref(), env)?,
+                .overridden(arguments.parameters_file.as_deref(), env, task)?,
             precision: asked.on(device),
             device,
             threads: arguments.threads,
-            eval_every: (arguments.eval_every > 0).then_some(arguments.eval_every),
             log_every: (arguments.log_every > 0).then_some(arguments.log_every),
             saves,
             checkpoint_dir: arguments.checkpoint_dir,
@@ -267,7 +266,7 @@ fn folder(path: PathBuf, flag: &str, failure: fn(String) -> Failure) -> Result<P
 }
 
 /// Kubernetes makes this file; elsewhere nobody would read it.
-fn default_message() -> Option<PathBuf> {
+pub(super) fn default_message() -> Option<PathBuf> {
     let path = Path::new(TERMINATION_LOG);
     std::fs::OpenOptions::new()
         .append(true)

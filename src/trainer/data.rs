@@ -4,16 +4,18 @@ use super::Result;
 use super::batches::Words;
 use super::bert_config::BertConfig;
 use super::config::Config;
-use super::task::{Label, Task};
-use super::tokens::{Example, Tokens};
-use std::path::Path;
+use super::example::{Example, Label};
+use super::log::say;
+use super::task::{DevSet, Head, Task};
+use super::tokens::Tokens;
+use std::collections::BTreeSet;
 
 /// All examples of a run.
 pub(super) struct Data {
     /// Those to learn from.
     pub(super) train: Vec<Example>,
     /// Sets to evaluate on, in the order of the task's files.
-    pub(super) dev: Vec<Vec<Example>>,
+    pub(super) dev: Vec<Box<dyn DevSet>>,
     /// The rows of the word table that they need.
     pub(super) words: Words,
     /// Of everything that a resumed run must find again.
@@ -26,15 +28,21 @@ impl Data {
     /// # Errors
     /// A file or the vocabulary can't be used.
     pub(super) fn read(config: &Config, bert_config: &BertConfig) -> Result<Self> {
-        let max_length = config.parameters.max_length as usize;
+        let max_length = config.parameters.max_length() as usize;
         let tokens = Tokens::read(&config.model, bert_config.n_tokens, max_length)?;
         let task = config.task;
-        let read = |file: &str| examples(task, &config.data.join(file), &tokens);
-        let train = read("train.tsv")?;
-        let dev = task.dev_files().iter().map(|(file, _)| read(file));
-        let dev: Vec<Vec<Example>> = dev.collect::<Result<_>>()?;
-        let sets: Vec<&[Example]> = std::iter::once(&train).chain(&dev).map(Vec::as_slice).collect();
-        let words = Words::of(&sets, bert_config.n_tokens);
+        let train = task.train_set(&config.data.join(task.train_file()), &tokens)?;
+        let dev = task.dev_files().iter();
+        let dev = dev.map(|(file, _)| task.dev_set(&config.data.join(file), &tokens));
+        let dev: Vec<Box<dyn DevSet>> = dev.collect::<Result<_>>()?;
+        say_of_unlearned(&train, &dev, task);
+        let sets: Vec<&[Example]> = std::iter::once(train.as_slice())
+            .chain(dev.iter().map(|set| set.examples()))
+            .collect();
+        let mut words = Words::of(&sets, bert_config.n_tokens);
+        if task.head() == Head::Span {
+            words = words.with_padding(tokens.padding());
+        }
         let digest = digest(task, bert_config, &sets);
         Ok(Self {
             train,
@@ -46,13 +54,28 @@ impl Data {
 
     /// Examples to evaluate on, in all sets.
     pub(super) fn n_dev(&self) -> usize {
-        self.dev.iter().map(Vec::len).sum()
+        self.dev.iter().map(|set| set.examples().len()).sum()
     }
 }
 
-fn examples(task: &dyn Task, path: &Path, tokens: &Tokens) -> Result<Vec<Example>> {
-    let rows = task.read(path)?;
-    rows.iter().map(|row| tokens.encode(row)).collect()
+/// A class that is asked for and was never shown can't be answered.
+fn say_of_unlearned(train: &[Example], dev: &[Box<dyn DevSet>], task: &dyn Task) {
+    let classes = |examples: &[Example]| -> BTreeSet<u8> {
+        let classes = examples.iter().filter_map(|example| match example.label {
+            Label::Class(class) => Some(class),
+            _ => None,
+        });
+        classes.collect()
+    };
+    let shown = classes(train);
+    for (set, (file, _)) in dev.iter().zip(task.dev_files()) {
+        for class in classes(set.examples()).difference(&shown) {
+            say(format_args!(
+                "{file} has examples of the class {class}, and {} has none: it can't be learned",
+                task.train_file()
+            ));
+        }
+    }
 }
 
 /// FNV-1a over everything that a resumed run must find again.
@@ -72,6 +95,10 @@ fn digest(task: &dyn Task, bert_config: &BertConfig, parts: &[&[Example]]) -> St
         match example.label {
             Label::Class(class) => take(class),
             Label::Score(score) => score.to_le_bytes().into_iter().for_each(&mut take),
+            Label::Span(first, last) => [first, last]
+                .into_iter()
+                .flat_map(u32::to_le_bytes)
+                .for_each(&mut take),
         }
     }
     // States are older than other tasks.

@@ -1,5 +1,6 @@
 //! Where to compute: the CPU, or a GPU whose libraries are loaded only when it is asked for.
 
+use super::excerpt::excerpt;
 use super::{Failure, Result};
 use std::ffi::{CStr, c_char, c_int, c_void};
 use tch::{Cuda, Device};
@@ -26,7 +27,7 @@ pub(super) fn choose(name: &str) -> Result<Device> {
             .strip_prefix("cuda:")
             .and_then(|n| n.parse().ok())
             .ok_or_else(|| {
-                let sentence = format!("--device is {name:?}; choose cpu, cuda, cuda:N or auto");
+                let sentence = format!("--device is {}; choose cpu, cuda, cuda:N or auto", excerpt(name));
                 Failure::Configuration(sentence)
             })?,
     };

@@ -1,19 +1,18 @@
 //! The run: steps, evaluations and saves, from the first or from where a stopped run left off.
 
 use super::batches::{self, Batch};
-use super::bert_config::BertConfig;
-use super::checkpoint_files::CheckpointFile;
 use super::config::Config;
 use super::data::Data;
 use super::endpoint::Metrics;
+use super::example::Example;
 use super::log::say;
 use super::model::Model;
+use super::prepare;
 use super::report::{Point, Report};
 use super::resume::{self, Found, Identity, Progress};
 use super::schedule::Schedule;
-use super::scores::{Scores, evaluate};
-use super::setting::Setting;
-use super::tokens::Example;
+use super::scores::{Evaluation, Scores, evaluate};
+use super::task::Document;
 use super::{Failure, Result};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -29,7 +28,7 @@ pub(super) fn fit(config: &Config, metrics: &Metrics, stop: &AtomicBool) -> Resu
     let mut run = Run::new(config, metrics, stop)?;
     run.resume()?;
     run.train()?;
-    Ok(run.report())
+    run.report()
 }
 
 struct Run<'a> {
@@ -41,42 +40,23 @@ struct Run<'a> {
     schedule: Schedule,
     steps_per_epoch: u64,
     progress: Progress,
+    /// The head's outputs at the last evaluation of this process, if that is the curve's last point.
+    outputs: Vec<Vec<Vec<f32>>>,
     saved: Instant,
     save_took: Duration,
 }
 
 impl<'a> Run<'a> {
     fn new(config: &'a Config, metrics: &'a Metrics, stop: &'a AtomicBool) -> Result<Self> {
-        let parameters = &config.parameters;
-        let mut bert_config = BertConfig::read(&config.model)?;
-        if let Some(p) = parameters.dropout {
-            bert_config = bert_config.with_dropout(p);
-        }
-        if i64::from(parameters.max_length) > bert_config.n_positions {
-            return Err(Failure::Configuration(format!(
-                "max_length is {}, but the checkpoint has max_position_embeddings {}; choose at most that",
-                parameters.max_length, bert_config.n_positions
-            )));
-        }
-        let data = Data::read(config, &bert_config)?;
+        let (data, model) = prepare::load(config)?;
+        let steps_per_epoch = data.train.len().div_ceil(config.parameters.step_size()) as u64;
+        let schedule = prepare::schedule(config, steps_per_epoch);
+        metrics.total_steps.set(schedule.n_steps() as i64);
         let identity = Identity {
-            parameters: parameters.clone(),
+            parameters: config.parameters.clone(),
             precision: config.precision.name().into(),
             digest: data.digest.clone(),
         };
-        let setting = Setting {
-            task: config.task,
-            words: data.words.kept(),
-            precision: config.precision,
-            device: config.device,
-            weight_decay: parameters.weight_decay,
-            seed: parameters.seed,
-        };
-        let model = Model::load(&CheckpointFile::read(&config.model)?, bert_config, &setting)?;
-        let steps_per_epoch = data.train.len().div_ceil(parameters.batch_size as usize) as u64;
-        let n_steps = steps_per_epoch * u64::from(parameters.epochs);
-        metrics.total_steps.set(n_steps as i64);
-        let schedule = Schedule::new(parameters.learning_rate, parameters.warmup_ratio, n_steps);
         let progress = Progress {
             identity,
             step: 0,
@@ -95,6 +75,7 @@ impl<'a> Run<'a> {
             schedule,
             steps_per_epoch,
             progress,
+            outputs: Vec::new(),
             saved,
             save_took: Duration::ZERO,
         })
@@ -152,7 +133,7 @@ impl<'a> Run<'a> {
             let epoch = step / self.steps_per_epoch;
             if epoch_order.0 != epoch {
                 let parameters = &self.config.parameters;
-                let size = parameters.batch_size as usize;
+                let size = parameters.step_size();
                 epoch_order = (
                     epoch,
                     batches::order(&self.data.train, size, parameters.seed, epoch),
@@ -165,14 +146,18 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// One training step on the pairs at `places`.
+    /// One training step on the examples at `places`.
     fn step(&mut self, places: &[usize]) -> Result<()> {
         let begun = Instant::now();
-        let pairs: Vec<&Example> = places.iter().map(|place| &self.data.train[*place]).collect();
-        let batch = Batch::new(&pairs, &self.data.words, self.model.kind(), self.model.device());
+        let examples: Vec<&Example> = places.iter().map(|place| &self.data.train[*place]).collect();
+        let parts = examples.chunks(self.config.parameters.batch_size as usize);
+        let (kind, device) = (self.model.kind(), self.model.device());
+        let batches: Vec<Batch> = parts
+            .map(|part| Batch::new(part, &self.data.words, kind, device))
+            .collect();
         let number = self.progress.step;
         let rate = self.schedule.rate(number);
-        let step = self.model.train(&batch, rate, number);
+        let step = self.model.train(&batches, rate, number);
         if !step.loss.is_finite() || !step.gradient_norm.is_finite() {
             let what = if step.loss.is_finite() { "gradient" } else { "loss" };
             return Err(Failure::Diverged(format!(
@@ -182,7 +167,7 @@ impl<'a> Run<'a> {
         }
         let progress = &mut self.progress;
         progress.step += 1;
-        progress.n_pairs += pairs.len() as u64;
+        progress.n_pairs += examples.len() as u64;
         progress.seconds += begun.elapsed().as_secs_f64();
         if progress.losses.len() == RECENT {
             progress.losses.remove(0);
@@ -201,8 +186,10 @@ impl<'a> Run<'a> {
 
     fn evaluation_is_due(&self) -> bool {
         let step = self.progress.step;
-        let chosen = self.config.eval_every.is_some_and(|n| step.is_multiple_of(n));
-        let due = step > 0 && (chosen || step.is_multiple_of(self.steps_per_epoch));
+        let n = u64::from(self.config.parameters.eval_every);
+        let chosen = n > 0 && step.is_multiple_of(n);
+        let due = (step > 0 && (chosen || step.is_multiple_of(self.steps_per_epoch)))
+            || step == self.schedule.n_steps();
         due && self.progress.curve.last().is_none_or(|last| last.step != step)
     }
 
@@ -240,12 +227,15 @@ impl<'a> Run<'a> {
     }
 
     /// On all sets; `None` once it was told to stop.
-    fn scores(&self) -> Result<Option<Scores>> {
+    fn scores(&mut self) -> Result<Option<Scores>> {
         let mut all: Option<Scores> = None;
+        self.outputs.clear();
         for (set, (_, suffix)) in self.data.dev.iter().zip(self.config.task.dev_files()) {
-            let Some(scores) = evaluate(&self.model, set, &self.data.words, self.stop)? else {
+            let found = evaluate(&self.model, set.as_ref(), &self.data.words, self.stop)?;
+            let Some(Evaluation { scores, outputs }) = found else {
                 return Ok(None);
             };
+            self.outputs.push(outputs);
             all = Some(match all {
                 None => scores,
                 Some(first) => first.with(scores, suffix),
@@ -309,18 +299,28 @@ impl<'a> Run<'a> {
         ));
     }
 
-    fn report(&self) -> Report {
-        let last = self
-            .progress
-            .curve
-            .last()
-            .unwrap_or_else(|| unreachable!("the last step is evaluated"));
-        Report {
-            last: last.clone(),
+    fn report(&mut self) -> Result<Report> {
+        let last = self.progress.curve.last().cloned();
+        Ok(Report {
+            last: last.unwrap_or_else(|| unreachable!("the last step is evaluated")),
             train_loss: self.train_loss(),
             samples_per_second: self.samples_per_second(),
             curve: self.progress.curve.clone(),
+            documents: self.documents()?,
+        })
+    }
+
+    /// What is written beside the report, if there is a place for it. A run that was resumed after its last evaluation evaluates
+    /// once more for it.
+    fn documents(&mut self) -> Result<Vec<Document>> {
+        if self.config.output_dir.is_none() {
+            return Ok(Vec::new());
         }
+        if self.outputs.is_empty() && self.scores()?.is_none() {
+            return Err(self.stopped());
+        }
+        let sets = self.data.dev.iter().zip(&self.outputs);
+        Ok(sets.flat_map(|(set, outputs)| set.documents(outputs)).collect())
     }
 }
 

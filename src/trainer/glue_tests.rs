@@ -1,7 +1,7 @@
 //! Each task by a small file in its published form.
 
+use super::super::glue_file::{Fault, Row};
 use super::*;
-use crate::trainer::tasks::find;
 use proptest::prelude::*;
 
 fn task(name: &str) -> &'static Glue {
@@ -9,7 +9,7 @@ fn task(name: &str) -> &'static Glue {
 }
 
 fn rows(name: &str, text: &str) -> std::result::Result<Vec<Row>, Fault> {
-    task(name).parse(text.as_bytes()).map(|(rows, _)| rows)
+    task(name).form.parse(text.as_bytes()).map(|(rows, _)| rows)
 }
 
 const MRPC: &str = "Quality\t#1 ID\t#2 ID\t#1 String\t#2 String\n";
@@ -113,7 +113,7 @@ fn a_bad_line_is_named_by_its_number_and_told_in_short() {
         assert!(fault.sentence.contains(part), "{name}: {}", fault.sentence);
         assert!(fault.sentence.len() < 600, "{} bytes", fault.sentence.len());
     }
-    let latin = task("cola").parse(b"a\t1\t\t\xe9\n").unwrap_err();
+    let latin = task("cola").form.parse(b"a\t1\t\t\xe9\n").unwrap_err();
     assert!(latin.sentence.contains("UTF-8"));
 }
 
@@ -123,7 +123,7 @@ proptest! {
         bytes in proptest::collection::vec(prop_oneof![Just(b'\t'), Just(b'\n'), Just(b'0'), any::<u8>()], 0..300),
         name in proptest::sample::select(GLUE.iter().map(|t| t.name).collect::<Vec<_>>()),
     ) {
-        match task(name).parse(&bytes) {
+        match task(name).form.parse(&bytes) {
             Ok((rows, _)) => prop_assert!(!rows.is_empty()),
             Err(fault) => prop_assert!(fault.sentence.len() < 1000),
         }
@@ -133,7 +133,7 @@ proptest! {
 #[test]
 fn each_task_measures_what_glue_does_and_says_what_the_majority_is_worth() {
     let judged = |name: &str, answers: &[f64], labels: &[f64]| {
-        let judgement = find(name).unwrap().judge(answers, labels);
+        let judgement = task(name).judge(answers, labels);
         let names: Vec<&str> = judgement.metrics.iter().map(|(name, _)| *name).collect();
         (names, judgement.metrics[0].1, judgement.collapsed)
     };
@@ -186,13 +186,57 @@ fn one_answer_to_unlike_examples_is_a_collapse() {
 #[test]
 fn classes_are_learned_by_cross_entropy_and_scores_by_squares() {
     let outputs = Tensor::from_slice(&[0.0_f32, 0.0, 2.0, 2.0]).view([2, 2]);
-    let loss = task("sst2").loss(&outputs, &Tensor::from_slice(&[0_i64, 1]), Reduction::Mean);
+    let loss = task("sst2").loss(
+        &outputs,
+        &Tensor::from_slice(&[0_i64, 1]),
+        &Criterion::default(),
+        Reduction::Mean,
+    );
     assert!((loss.double_value(&[]) - std::f64::consts::LN_2).abs() < 1e-6);
     let outputs = Tensor::from_slice(&[1.0_f32, 4.0]).view([2, 1]);
-    let loss = task("stsb").loss(&outputs, &Tensor::from_slice(&[2.0_f32, 2.0]), Reduction::Mean);
+    let loss = task("stsb").loss(
+        &outputs,
+        &Tensor::from_slice(&[2.0_f32, 2.0]),
+        &Criterion::default(),
+        Reduction::Mean,
+    );
     assert_eq!(loss.double_value(&[]), 2.5);
     assert_eq!(
-        Vec::<f64>::try_from(task("stsb").answers(&outputs)).unwrap(),
-        [1.0, 4.0]
+        (task("stsb").answer(&[1.5]), task("mnli").answer(&[0.0, 2.0, 2.0])),
+        (1.5, 1.0)
     );
+}
+
+#[test]
+fn smoothing_and_weights_change_the_loss_of_classes() {
+    // softmax (1/4, 3/4).
+    let outputs = Tensor::from_slice(&[0.0_f32, 3.0_f32.ln(), 0.0, 3.0_f32.ln()]).view([2, 2]);
+    let labels = Tensor::from_slice(&[0_i64, 1]);
+    let loss = |criterion: Criterion| {
+        let loss = task("sst2").loss(&outputs, &labels, &criterion, Reduction::Mean);
+        loss.double_value(&[])
+    };
+    let (rare, common) = (4.0_f64.ln(), (4.0_f64 / 3.0).ln());
+    let weighted = Criterion {
+        class_weights: Some(Tensor::from_slice(&[3.0_f32, 1.0])),
+        ..Criterion::default()
+    };
+    assert!((loss(weighted) - (3.0 * rare + common) / 4.0).abs() < 1e-6);
+    let smoothed = Criterion {
+        label_smoothing: 0.2,
+        ..Criterion::default()
+    };
+    // Of each example a tenth goes to the other class.
+    assert!((loss(smoothed) - (rare + common) / 2.0).abs() < 1e-6);
+    let smoothed = Criterion {
+        label_smoothing: 0.2,
+        ..Criterion::default()
+    };
+    let one = task("sst2").loss(
+        &outputs.narrow(0, 1, 1),
+        &labels.narrow(0, 1, 1),
+        &smoothed,
+        Reduction::Mean,
+    );
+    assert!((one.double_value(&[]) - (0.9 * common + 0.1 * rare)).abs() < 1e-6);
 }

@@ -7,10 +7,18 @@
 //! H: width of the residual stream. I: width of the feed-forward layer. V: kept rows of the word table.
 
 use super::bert_config::BertConfig;
+use super::task::Head;
 
 /// Elements in a row of the buffers, to which they are padded with zeros: norms are taken row by row, because one sum
 /// over ten million numbers of 32 bits is wrong in the fourth place.
 pub(super) const ROW: i64 = 1024;
+
+/// The dense map between the encoder's first token and a classifier.
+pub(super) const POOLER: &str = "bert.pooler.dense";
+/// The classifier.
+pub(super) const CLASSIFIER: &str = "classifier";
+/// The head over each token.
+pub(super) const SPAN: &str = "qa_outputs";
 
 /// Which of the two buffers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,8 +61,8 @@ pub struct Layout {
 }
 
 impl Layout {
-    /// The places for a BERT of this kind with `n_words` rows in its word table and `n_outputs` of the head.
-    pub fn new(config: &BertConfig, n_words: i64, n_outputs: i64) -> Self {
+    /// The places for a BERT of this kind with `n_words` rows in its word table.
+    pub fn new(config: &BertConfig, n_words: i64, head: Head) -> Self {
         let mut layout = Self {
             slots: Vec::new(),
             sizes: [0; 2],
@@ -86,7 +94,11 @@ impl Layout {
                 }
             }
         }
-        for (name, n_out) in [("bert.pooler.dense", h), ("classifier", n_outputs)] {
+        let parts = match head {
+            Head::Pooled(n) => vec![(POOLER, h), (CLASSIFIER, n)],
+            Head::Span => vec![(SPAN, 2)],
+        };
+        for (name, n_out) in parts {
             layout.push(Group::Decayed, format!("{name}.weight"), &[n_out, h]);
             layout.push(Group::Undecayed, format!("{name}.bias"), &[n_out]);
         }
@@ -133,12 +145,16 @@ pub(super) fn layer_name(layer: usize, place: &str, part: &str) -> String {
 mod tests {
     use super::*;
 
-    fn layout() -> Layout {
+    fn config() -> BertConfig {
         let config = BertConfig::parse(
             r#"{"model_type": "bert", "vocab_size": 50, "hidden_size": 32, "intermediate_size": 64,
                 "num_attention_heads": 4, "num_hidden_layers": 2, "max_position_embeddings": 16}"#,
         );
-        Layout::new(&config.unwrap(), 50, 2)
+        config.unwrap()
+    }
+
+    fn layout() -> Layout {
+        Layout::new(&config(), 50, Head::Pooled(2))
     }
 
     #[test]
@@ -162,6 +178,14 @@ mod tests {
             assert!(size % ROW == 0 && size - next < ROW);
         }
         assert_eq!(layout.slots.len(), 5 + 2 * 16 + 4);
+    }
+
+    #[test]
+    fn a_head_over_tokens_takes_the_place_of_the_pooler_and_its_own() {
+        let layout = Layout::new(&config(), 50, Head::Span);
+        assert_eq!(layout.find("qa_outputs.weight").unwrap().shape, [2, 32]);
+        assert!(layout.find("bert.pooler.dense.weight").is_none());
+        assert_eq!(layout.slots.len(), 5 + 2 * 16 + 2);
     }
 
     #[test]

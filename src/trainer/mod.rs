@@ -1,9 +1,10 @@
-//! One trial: fine-tunes BERT on a task of GLUE and says how well it went.
+//! One trial: fine-tunes BERT on a task and says how well it went.
 //!
-//! In reading order: what was asked for (`parameters`, `config`), what it is given (`task`, `glue`, `tasks`, `bert_config`, `tokens`, `batches`, `data`,
-//! `checkpoint_files`), the arithmetic (`layout`, `setting`, `weights`, `bert`, `dropout`, `dispatcher`, `optimizer`, `model`), the run
-//! (`schedule`, `measures`, `scores`, `resume`, `fit`) and what is said about it (`endpoint`, `log`, `report`, `failure`). Only this module names
-//! `tch`, and it knows nothing of the rest of the crate.
+//! In reading order: what was asked for (`parameters`, `class_weights`, `schedule`, `config`); what is learned (`example`, `task`, `tasks`): GLUE
+//! (`glue`, `glue_file`, `measures`) and SQuAD (`squad`, `squad_file`, `squad_set`, `span_search`, `text_match`); what it is given
+//! (`bert_config`, `tokens`, `batches`, `data`, `checkpoint_files`); the arithmetic (`layout`, `setting`, `weights`, `bert`, `dropout`,
+//! `dispatcher`, `optimizer`, `model`); the run (`prepare`, `scores`, `resume`, `fit`); and what is said about it (`endpoint`, `log`, `report`,
+//! `excerpt`, `failure`). Only this module names `tch`, and it knows nothing of the rest of the crate.
 //!
 //! The program ends with one of these codes:
 //!
@@ -27,21 +28,26 @@ pub mod batches;
 mod bert;
 pub mod bert_config;
 pub mod checkpoint_files;
+mod class_weights;
 pub mod config;
 mod data;
 pub mod device;
 mod dispatcher;
 mod dropout;
 mod endpoint;
+pub mod example;
+mod excerpt;
 mod failure;
 mod fit;
-pub mod glue;
+mod glue;
+mod glue_file;
 pub mod layout;
 mod log;
 mod measures;
 pub mod model;
 mod optimizer;
 mod parameters;
+mod prepare;
 mod program;
 pub mod random;
 mod report;
@@ -49,8 +55,13 @@ mod resume;
 pub mod schedule;
 mod scores;
 pub mod setting;
+mod span_search;
+mod squad;
+mod squad_file;
+mod squad_set;
 pub mod task;
 pub mod tasks;
+mod text_match;
 pub mod tokens;
 pub mod weights;
 

@@ -8,7 +8,7 @@ use super::checkpoint_files::CheckpointFile;
 use super::dropout::Dropout;
 use super::optimizer::Optimizer;
 use super::setting::Setting;
-use super::task::Task;
+use super::task::{Criterion, Task};
 use super::weights::Weights;
 use tch::{Device, Kind, Reduction, Tensor, no_grad};
 
@@ -19,7 +19,7 @@ pub struct StepResult {
     pub loss: f64,
     /// Length of the gradient before clipping.
     pub gradient_norm: f64,
-    /// Outputs of the head before the update, [B, n].
+    /// Outputs of the head before the update for the last of the batches.
     pub logits: Tensor,
 }
 
@@ -33,6 +33,7 @@ pub struct Model {
     /// The optimizer's state.
     pub optimizer: Optimizer,
     config: BertConfig,
+    criterion: Criterion,
     kind: Kind,
     device: Device,
     seed: u64,
@@ -46,41 +47,61 @@ impl Model {
     pub fn load(file: &CheckpointFile, config: BertConfig, setting: &Setting) -> Result<Self> {
         let kind = setting.precision.kind();
         let weights = Weights::load(file, &config, setting)?;
-        let optimizer = Optimizer::new(&weights, setting.weight_decay);
+        let optimizer = Optimizer::new(&weights, &setting.recipe);
+        let class_weights = setting.recipe.class_weights.map(|each| {
+            let each = Tensor::from_slice(each).to_kind(Kind::Float);
+            each.to_device(setting.device)
+        });
         Ok(Self {
             task: setting.task,
             weights,
             optimizer,
             config,
+            criterion: Criterion {
+                label_smoothing: setting.recipe.label_smoothing,
+                class_weights,
+            },
             kind,
             device: setting.device,
             seed: setting.seed,
         })
     }
 
-    /// One update with the learning rate `rate`; `number` counts steps from 0 and keys the dropout.
-    pub fn train(&mut self, batch: &Batch, rate: f64, number: u64) -> StepResult {
+    /// One update with the learning rate `rate` on all the batches, which are computed one after the other; `number` counts steps
+    /// from 0 and keys the dropout.
+    pub fn train(&mut self, batches: &[Batch], rate: f64, number: u64) -> StepResult {
         let mut dropout = Dropout::new(self.seed, number, self.kind, self.device);
-        let logits = bert::logits(
-            &self.weights.leaves,
-            &self.config,
-            batch,
-            self.kind,
-            Some(&mut dropout),
-        );
-        let loss = self.task.loss(&logits, &batch.labels, Reduction::Mean);
-        self.weights.differentiate(&loss);
+        let n_examples: i64 = batches.iter().map(|batch| batch.n_pairs).sum();
+        let (mut sum, mut logits) = (0.0, Tensor::new());
+        for (batch, place) in batches.iter().zip(0..) {
+            let outputs = bert::outputs(
+                &self.weights.leaves,
+                &self.config,
+                batch,
+                self.kind,
+                Some(&mut dropout),
+            );
+            let mut loss = self
+                .task
+                .loss(&outputs, &batch.labels, &self.criterion, Reduction::Mean);
+            if batches.len() > 1 {
+                loss *= batch.n_pairs as f64 / n_examples as f64;
+            }
+            self.weights.differentiate(&loss, place > 0);
+            sum += loss.double_value(&[]);
+            logits = outputs.detach();
+        }
         let gradient_norm = self.optimizer.step(&mut self.weights, rate);
         StepResult {
-            loss: loss.double_value(&[]),
+            loss: sum,
             gradient_norm,
-            logits: logits.detach(),
+            logits,
         }
     }
 
-    /// The outputs of the head for a batch without dropout, [B, n].
+    /// The outputs of the head for a batch without dropout, as the task's head gives them.
     pub fn predict(&self, batch: &Batch) -> Tensor {
-        no_grad(|| bert::logits(&self.weights.leaves, &self.config, batch, self.kind, None))
+        no_grad(|| bert::outputs(&self.weights.leaves, &self.config, batch, self.kind, None))
     }
 
     /// Element type of the activations.

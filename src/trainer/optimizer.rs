@@ -1,14 +1,12 @@
 //! AdamW with clipping, over the two flat buffers: only the first one's parameters decay.
 
 use super::dispatcher::{self, State};
+use super::setting::Recipe;
 use super::weights::{Weights, norm};
 use tch::{Kind, Tensor, no_grad};
 
 const BETAS: [f64; 2] = [0.9, 0.999];
 const EPSILON: f64 = 1e-8;
-
-/// Gradients longer than this are scaled down to it.
-const CLIP: f64 = 1.0;
 
 /// Moments of the gradients, and how often they were updated.
 #[derive(Debug)]
@@ -20,19 +18,22 @@ pub struct Optimizer {
     /// Updates done.
     pub(super) n_updates: u64,
     weight_decay: f64,
+    /// Gradients longer than this are scaled down to it; 0: none.
+    max_norm: f64,
     /// Whether libtorch's fused step may be used; the plain operators do the same in ten passes over memory.
     fused: bool,
 }
 
 impl Optimizer {
     /// An optimizer that has seen no gradient yet.
-    pub(super) fn new(weights: &Weights, weight_decay: f64) -> Self {
+    pub(super) fn new(weights: &Weights, recipe: &Recipe) -> Self {
         let zeros = || weights.master_weights.each_ref().map(Tensor::zeros_like);
         Self {
             means: zeros(),
             squares: zeros(),
             n_updates: 0,
-            weight_decay,
+            weight_decay: recipe.weight_decay,
+            max_norm: recipe.max_grad_norm,
             fused: true,
         }
     }
@@ -49,8 +50,11 @@ impl Optimizer {
         self.n_updates += 1;
         no_grad(|| {
             let length = norm(&weights.gradients);
-            // Clipping multiplies by CLIP / (length + 1e-6) where that is below 1, as torch's clip_grad_norm_ does.
-            let divisor = ((&length + 1e-6) / CLIP).clamp_min(1.0);
+            let divisor = match self.max_norm {
+                0.0 => length.ones_like(),
+                // Clipping multiplies by max / (length + 1e-6) where that is below 1, as torch's clip_grad_norm_ does.
+                max => ((&length + 1e-6) / max).clamp_min(1.0),
+            };
             let step = Tensor::full([], self.n_updates as f64, (Kind::Float, length.device()));
             for group in [0, 1] {
                 let adamw = dispatcher::AdamW {

@@ -1,6 +1,6 @@
 //! The program around a run: arguments in, exit code out, and never more than one sentence about what went wrong.
 
-use super::config::{Arguments, Config};
+use super::config::{self, Arguments, Config};
 use super::endpoint::Metrics;
 use super::log::say;
 use super::report::{self, Report};
@@ -9,10 +9,13 @@ use clap::Parser;
 use clap::error::ErrorKind;
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
+
+/// Of what the command line's parser says.
+const MAX_CHARS: usize = 500;
 
 /// What the last panic said, for the sentence at the end.
 static PANIC: Mutex<String> = Mutex::new(String::new());
@@ -26,9 +29,15 @@ pub fn main() -> ExitCode {
             let _ = fault.print();
             return ExitCode::SUCCESS;
         }
-        Err(fault) => return fail(&Failure::Configuration(in_one_line(&fault)), None),
+        Err(fault) => {
+            let message = asked_message().or_else(config::default_message);
+            return fail(&Failure::Configuration(in_one_line(&fault)), message.as_deref());
+        }
     };
-    let message = arguments.termination_message.clone();
+    let message = arguments
+        .termination_message
+        .clone()
+        .or_else(config::default_message);
     quiet_panics();
     let outcome = catch_unwind(AssertUnwindSafe(|| trial(arguments)));
     let outcome = outcome.unwrap_or_else(|_| {
@@ -68,6 +77,9 @@ fn trial(arguments: Arguments) -> Result<()> {
 fn publish(config: &Config, report: &Report) -> Result<()> {
     say(format_args!("report: {}", report.to_json()));
     if let Some(folder) = &config.output_dir {
+        for document in &report.documents {
+            report::write_whole(&folder.join(document.name), &document.text)?;
+        }
         report::write_whole(&folder.join("report.json"), &(report.to_json() + "\n"))?;
     }
     if let Some(path) = &config.termination_message {
@@ -77,6 +89,24 @@ fn publish(config: &Config, report: &Report) -> Result<()> {
         resume::forget(folder);
     }
     Ok(())
+}
+
+/// Where the last words go as the flag or the variable says, on a command line that is otherwise not understood.
+fn asked_message() -> Option<PathBuf> {
+    const FLAG: &str = "--termination-message";
+    let mut words = std::env::args_os().skip(1);
+    while let Some(word) = words.next() {
+        if word == FLAG {
+            return words.next().map(PathBuf::from);
+        }
+        if let Some(path) = word
+            .to_str()
+            .and_then(|word| word.strip_prefix(FLAG)?.strip_prefix('='))
+        {
+            return Some(path.into());
+        }
+    }
+    std::env::var_os("TUNING_TERMINATION_MESSAGE").map(PathBuf::from)
 }
 
 /// Says what went wrong, to the person and to Kubernetes.
@@ -98,10 +128,14 @@ fn in_one_line(fault: &clap::Error) -> String {
         .take_while(|line| !line.is_empty())
         .map(str::trim)
         .collect();
-    format!(
-        "{}; see bert-trainer --help",
-        first.join(" ").trim_start_matches("error: ")
-    )
+    let said = first.join(" ");
+    let said = said.trim_start_matches("error: ");
+    // It repeats what it did not understand.
+    let end = said
+        .char_indices()
+        .nth(MAX_CHARS)
+        .map_or(said.len(), |(end, _)| end);
+    format!("{}; see bert-trainer --help", &said[..end])
 }
 
 /// A panic is kept for the one sentence at the end rather than printed with its trace.

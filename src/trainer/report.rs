@@ -1,6 +1,7 @@
 //! What a trial says of itself at its end: report.json, and the same where Kubernetes looks for it.
 
 use super::scores::Scores;
+use super::task::Document;
 use super::{Failure, Result};
 use serde::{Deserialize, Serialize};
 use std::fs::{File, rename};
@@ -34,6 +35,9 @@ pub(super) struct Report {
     pub(super) samples_per_second: f64,
     /// Every evaluation.
     pub(super) curve: Vec<Point>,
+    /// What stands in files of its own.
+    #[serde(skip)]
+    pub(super) documents: Vec<Document>,
 }
 
 impl Report {
@@ -126,6 +130,7 @@ mod tests {
             train_loss: 0.3,
             samples_per_second: 40.5,
             curve,
+            documents: Vec::new(),
         }
     }
 

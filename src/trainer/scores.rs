@@ -2,15 +2,17 @@
 
 use super::Result;
 use super::batches::{Batch, Words};
+use super::example::Example;
 use super::model::Model;
-use super::tokens::Example;
+use super::task::{Criterion, DevSet, Head};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use tch::Reduction;
+use tch::{Device, Reduction, Tensor};
 
-/// Examples that are answered at once.
-const BATCH: usize = 64;
+/// Examples that are answered at once, and tokens in them, padding among them.
+const MAX_EXAMPLES: usize = 64;
+const MAX_TOKENS: usize = MAX_EXAMPLES * 128;
 
 /// What one evaluation gives.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -42,36 +44,89 @@ impl Scores {
     }
 }
 
-/// Scores of the model on `examples`; `None` once `stop` is set.
+/// An evaluation on one set.
+pub(super) struct Evaluation {
+    /// What it gives.
+    pub(super) scores: Scores,
+    /// The head's outputs for each example.
+    pub(super) outputs: Vec<Vec<f32>>,
+}
+
+/// Evaluates the model on `set`; `None` once `stop` is set.
 ///
 /// # Errors
 /// libtorch's answers can't be read.
 pub(super) fn evaluate(
     model: &Model,
-    examples: &[Example],
+    set: &dyn DevSet,
     words: &Words,
     stop: &AtomicBool,
-) -> Result<Option<Scores>> {
+) -> Result<Option<Evaluation>> {
+    let examples = set.examples();
     // By length, so that little is padded; scores do not depend on the order.
-    let mut sorted: Vec<&Example> = examples.iter().collect();
-    sorted.sort_by_key(|example| example.ids.len());
-    let (mut answers, mut labels, mut loss) = (Vec::new(), Vec::new(), 0.0);
-    for part in sorted.chunks(BATCH) {
+    let mut places: Vec<usize> = (0..examples.len()).collect();
+    places.sort_by_key(|place| examples[*place].ids.len());
+    let (mut outputs, mut loss) = (vec![Vec::new(); examples.len()], 0.0);
+    let mut rest = places.as_slice();
+    while !rest.is_empty() {
         if stop.load(Ordering::Relaxed) {
             return Ok(None);
         }
-        let batch = Batch::new(part, words, model.kind(), model.device());
-        let outputs = model.predict(&batch);
-        let sum = model.task.loss(&outputs, &batch.labels, Reduction::Sum);
+        let (now, later) = rest.split_at(batch_size(rest.iter().map(|place| examples[*place].ids.len())));
+        rest = later;
+        let part: Vec<&Example> = now.iter().map(|place| &examples[*place]).collect();
+        let batch = Batch::new(&part, words, model.kind(), model.device());
+        let found = model.predict(&batch);
+        let sum = model
+            .task
+            .loss(&found, &batch.labels, &Criterion::default(), Reduction::Sum);
         loss += sum.double_value(&[]);
-        answers.extend(Vec::<f64>::try_from(model.task.answers(&outputs))?);
-        labels.extend(part.iter().map(|example| example.label.value()));
+        let rows = rows_of(&found, model.task.head(), &part)?;
+        for (place, row) in now.iter().zip(rows) {
+            outputs[*place] = row;
+        }
     }
-    let judgement = model.task.judge(&answers, &labels);
+    let judgement = set.judge(&outputs);
     let named = |(name, value): (&str, f64)| (name.to_owned(), value);
-    Ok(Some(Scores {
+    let scores = Scores {
         loss: loss / examples.len().max(1) as f64,
         collapsed: judgement.collapsed,
         metrics: judgement.metrics.into_iter().map(named).collect(),
-    }))
+    };
+    Ok(Some(Evaluation { scores, outputs }))
+}
+
+/// How many of the next examples, of rising lengths, are answered at once.
+fn batch_size(lengths: impl Iterator<Item = usize>) -> usize {
+    let fitting = lengths
+        .zip(1..)
+        .take_while(|(length, n)| *n <= MAX_EXAMPLES && n * length <= MAX_TOKENS);
+    fitting.count().max(1)
+}
+
+/// What the head says of each example, without what it says of padding.
+fn rows_of(outputs: &Tensor, head: Head, examples: &[&Example]) -> Result<Vec<Vec<f32>>> {
+    let flat = Vec::<f32>::try_from(outputs.flatten(0, -1).to_device(Device::Cpu))?;
+    let width = flat.len() / examples.len();
+    let rows = flat.chunks(width).zip(examples).map(|(row, example)| match head {
+        Head::Pooled(_) => row.to_vec(),
+        Head::Span => {
+            let (begins, ends) = row.split_at(width / 2);
+            let n = example.ids.len();
+            [&begins[..n], &ends[..n]].concat()
+        }
+    });
+    Ok(rows.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_examples_are_answered_a_few_at_a_time() {
+        assert_eq!(batch_size(std::iter::repeat_n(128, 200)), 64);
+        assert_eq!(batch_size(std::iter::repeat_n(384, 200)), 21);
+        assert_eq!(batch_size(std::iter::once(100_000)), 1);
+    }
 }

@@ -1,6 +1,8 @@
 //! What is learned: how the data's files are read, what the head gives, what it is trained on and how its answers are judged.
 
 use super::Result;
+use super::example::Example;
+use super::tokens::Tokens;
 use std::path::Path;
 use tch::{Reduction, Tensor};
 
@@ -12,56 +14,78 @@ pub trait Task: Sync + std::fmt::Debug {
     /// What it is in a few words, for the help.
     fn about(&self) -> &'static str;
 
-    /// Outputs of the head for each example: its classes, or 1 for a score.
-    fn n_outputs(&self) -> i64;
+    /// What stands on top of the encoder.
+    fn head(&self) -> Head;
+
+    /// The file of the data folder to learn from.
+    fn train_file(&self) -> &'static str;
 
     /// Files of the data folder to evaluate on, each with what its metrics' names end in. Those of the first one end in nothing.
     fn dev_files(&self) -> &'static [(&'static str, &'static str)];
 
-    /// The examples of a file.
+    /// Names of what it measures on the first file, the one that it is ranked by first.
+    fn metrics(&self) -> Vec<&'static str>;
+
+    /// Tokens after which an example is cut off, where nobody says.
+    fn max_length(&self) -> u32;
+
+    /// Whether it learns with examples of so many tokens at most; the error is a sentence without the number.
     ///
     /// # Errors
-    /// The file is missing, is not UTF-8, has no examples, or has a line of another form: the sentence names file and line.
-    fn read(&self, path: &Path) -> Result<Vec<Row>>;
+    /// It does not.
+    fn check_max_length(&self, max_length: u32) -> std::result::Result<(), String>;
 
-    /// Loss of the head's outputs, `[B, n]`, against the labels, `[B]`.
-    fn loss(&self, outputs: &Tensor, labels: &Tensor, reduction: Reduction) -> Tensor;
+    /// Classes among which it chooses, if it chooses among classes.
+    fn n_classes(&self) -> Option<usize>;
 
-    /// One answer for each example, `[B]`, in the units of the labels.
-    fn answers(&self, outputs: &Tensor) -> Tensor;
+    /// Examples to learn from.
+    ///
+    /// # Errors
+    /// The file is missing, is not UTF-8, has no examples, or something in it has another form: the sentence names file and
+    /// line. Or the vocabulary does not fit the checkpoint.
+    fn train_set(&self, path: &Path, tokens: &Tokens) -> Result<Vec<Example>>;
 
-    /// How good answers are, against labels of the same number.
-    fn judge(&self, answers: &[f64], labels: &[f64]) -> Judgement;
+    /// Examples to evaluate on.
+    ///
+    /// # Errors
+    /// The same.
+    fn dev_set(&'static self, path: &Path, tokens: &Tokens) -> Result<Box<dyn DevSet>>;
+
+    /// Loss of the head's outputs for a batch against the batch's labels.
+    fn loss(&self, outputs: &Tensor, labels: &Tensor, criterion: &Criterion, reduction: Reduction) -> Tensor;
 }
 
-/// One example of a file.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Row {
-    /// The sentence, or the first of two.
-    pub first: String,
-    /// The second.
-    pub second: Option<String>,
-    /// What is right.
-    pub label: Label,
-}
+/// Examples to evaluate on, and what they are judged by. Outputs of the head come as one list for each example: of a
+/// [`Head::Pooled`] its n outputs, of a [`Head::Span`] a number for each token as a beginning, then one for each as an end.
+pub trait DevSet {
+    /// The examples.
+    fn examples(&self) -> &[Example];
 
-/// What is right for an example.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Label {
-    /// One of the task's classes, from 0.
-    Class(u8),
-    /// A number.
-    Score(f32),
-}
+    /// How good the head's outputs are.
+    fn judge(&self, outputs: &[Vec<f32>]) -> Judgement;
 
-impl Label {
-    /// As a number: the class's, or the score.
-    pub(super) fn value(self) -> f64 {
-        match self {
-            Self::Class(class) => f64::from(class),
-            Self::Score(score) => f64::from(score),
-        }
+    /// What people want to read beside the numbers.
+    fn documents(&self, _outputs: &[Vec<f32>]) -> Vec<Document> {
+        Vec::new()
     }
+}
+
+/// What stands on top of the encoder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Head {
+    /// So many outputs for an example, over the pooled first token: `[B, n]`.
+    Pooled(i64),
+    /// Two outputs for each token, as a beginning and as an end: `[B, 2, S]`.
+    Span,
+}
+
+/// How a loss is taken.
+#[derive(Debug, Default)]
+pub struct Criterion {
+    /// Share of each label that is spread over all classes, in [0, 1).
+    pub label_smoothing: f64,
+    /// Weight of each class, where they differ.
+    pub class_weights: Option<Tensor>,
 }
 
 /// What answers are worth.
@@ -71,4 +95,13 @@ pub struct Judgement {
     pub metrics: Vec<(&'static str, f64)>,
     /// Every example got the same answer, where not all labels are the same: nothing was learned.
     pub collapsed: bool,
+}
+
+/// A file for people and programs to read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Document {
+    /// Its name.
+    pub name: &'static str,
+    /// What stands in it.
+    pub text: String,
 }

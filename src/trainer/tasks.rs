@@ -1,11 +1,13 @@
 //! Every task by its name.
 
 use super::glue::GLUE;
+use super::squad::SQUAD;
 use super::task::Task;
 
 /// Every task.
-pub(super) fn all() -> impl Iterator<Item = &'static dyn Task> {
-    GLUE.iter().map(|task| task as &dyn Task)
+pub fn all() -> impl Iterator<Item = &'static dyn Task> {
+    let glue = GLUE.iter().map(|task| task as &dyn Task);
+    glue.chain([&SQUAD as &dyn Task])
 }
 
 /// The task of this name.

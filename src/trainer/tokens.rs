@@ -1,30 +1,58 @@
-//! From one sentence or two to token ids: `[CLS] first [SEP]`, and `second [SEP]` where there is one.
+//! From texts to token ids: `[CLS] first [SEP]`, and `second [SEP]` where there is one.
 
-use super::task::{Label, Row};
+use super::example::{Example, Label};
 use super::{Failure, Result};
 use std::path::Path;
 use tokenizers::models::wordpiece::WordPiece;
 use tokenizers::normalizers::BertNormalizer;
 use tokenizers::pre_tokenizers::bert::BertPreTokenizer;
 use tokenizers::processors::bert::BertProcessing;
-use tokenizers::{Tokenizer, TruncationParams};
+use tokenizers::{
+    Encoding, Tokenizer, TruncationDirection, TruncationParams, TruncationStrategy, truncate_encodings,
+};
 
-/// One example as the model sees it; all but `label` have one entry per token.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Example {
-    /// Token ids, below the vocabulary's size.
-    pub ids: Vec<u32>,
-    /// 0 for tokens of the first sentence, 1 for those of the second.
-    pub types: Vec<u8>,
-    /// What is right.
-    pub label: Label,
-}
+/// Tokens that an example has beside those of its texts, where there are two: `[CLS]` and `[SEP]` twice.
+pub(super) const N_SPECIAL: usize = 3;
 
 /// A tokenizer that cuts examples off at a given length.
 pub struct Tokens {
     tokenizer: Tokenizer,
+    /// The same, which cuts nothing off.
+    whole: Tokenizer,
     n_tokens: i64,
+    max_length: usize,
     source: String,
+}
+
+/// A text as tokens without the special ones, to be combined with another.
+#[derive(Clone)]
+pub(super) struct Part(Encoding);
+
+impl Part {
+    /// No more than its first tokens.
+    pub(super) fn first(mut self, n: usize) -> Self {
+        self.0.truncate(n, 0, TruncationDirection::Right);
+        self.0.take_overflowing();
+        self
+    }
+
+    /// Tokens in it.
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+}
+
+/// A stretch of a long second text beside the whole of a first one.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Window {
+    /// Token ids: `[CLS] first [SEP] second [SEP]`.
+    pub(super) ids: Vec<u32>,
+    /// 1 for tokens of the second text and the `[SEP]` after it, 0 for the others.
+    pub(super) types: Vec<u8>,
+    /// The first token of the second text.
+    pub(super) begin: usize,
+    /// Where each token of the second text stands in it, in bytes.
+    pub(super) places: Vec<(usize, usize)>,
 }
 
 impl Tokens {
@@ -51,50 +79,129 @@ impl Tokens {
             max_length,
             ..TruncationParams::default()
         };
-        tokenizer
-            .with_truncation(Some(truncation))
-            .map_err(|fault| unreadable(&path, &fault.to_string()))?;
+        let refuse = |fault: tokenizers::Error| unreadable(&path, &fault.to_string());
         tokenizer.with_padding(None);
+        tokenizer.with_truncation(None).map_err(refuse)?;
+        let whole = tokenizer.clone();
+        tokenizer.with_truncation(Some(truncation)).map_err(refuse)?;
         Ok(Self {
             tokenizer,
+            whole,
             n_tokens,
+            max_length,
             source: path.display().to_string(),
         })
+    }
+
+    /// Tokens after which an example is cut off.
+    pub(super) fn max_length(&self) -> usize {
+        self.max_length
+    }
+
+    /// The id of the token that fills up shorter examples of a batch.
+    pub(super) fn padding(&self) -> u32 {
+        let padding = self.whole.token_to_id("[PAD]").unwrap_or(0);
+        if i64::from(padding) < self.n_tokens {
+            padding
+        } else {
+            0
+        }
     }
 
     /// The tokens of an example; of two sentences the longer one loses tokens first.
     ///
     /// # Errors
     /// A token's id lies beyond the embedding table.
-    pub fn encode(&self, row: &Row) -> Result<Example> {
-        let first = row.first.as_str();
-        let encoded = match row.second.as_deref() {
+    pub(super) fn encode(&self, first: &str, second: Option<&str>, label: Label) -> Result<Example> {
+        let encoded = match second {
             Some(second) => self.tokenizer.encode((first, second), true),
             None => self.tokenizer.encode(first, true),
         };
-        let encoding = encoded.map_err(|fault| unreadable(Path::new(&self.source), &fault.to_string()))?;
-        let ids = encoding.get_ids().to_vec();
-        if let Some(place) = ids.iter().position(|id| i64::from(*id) >= self.n_tokens) {
-            return Err(Failure::Vocabulary(format!(
+        let encoding = encoded.map_err(|fault| self.unreadable(&fault))?;
+        self.check(&encoding)?;
+        Ok(Example {
+            ids: encoding.get_ids().to_vec(),
+            types: types(&encoding),
+            label,
+        })
+    }
+
+    /// The tokens of one text.
+    ///
+    /// # Errors
+    /// The tokenizer can't read it.
+    pub(super) fn part(&self, text: &str) -> Result<Part> {
+        let encoding = self.whole.encode(text, false);
+        encoding.map(Part).map_err(|fault| self.unreadable(&fault))
+    }
+
+    /// `second` beside `first`, cut into windows of [`Tokens::max_length`] tokens of which two neighbours have `overlap` tokens
+    /// of `second` in common, as Hugging Face's tokenizers cut it. All of `first` and more than `overlap` tokens of `second`
+    /// must fit.
+    ///
+    /// # Errors
+    /// A token's id lies beyond the embedding table.
+    pub(super) fn windows(&self, first: Part, mut second: Part, overlap: usize) -> Result<Vec<Window>> {
+        second.0.set_type_ids(vec![1; second.0.len()]);
+        let cut = TruncationParams {
+            max_length: self.max_length - N_SPECIAL,
+            strategy: TruncationStrategy::OnlySecond,
+            stride: overlap,
+            direction: TruncationDirection::Right,
+        };
+        let refuse = |fault: tokenizers::Error| self.unreadable(&fault);
+        let (first, second) = truncate_encodings(first.0, Some(second.0), &cut).map_err(refuse)?;
+        let mut encoding = self.whole.post_process(first, second, true).map_err(refuse)?;
+        let others = encoding.take_overflowing();
+        std::iter::once(&encoding)
+            .chain(&others)
+            .map(|one| self.window(one))
+            .collect()
+    }
+
+    fn window(&self, encoding: &Encoding) -> Result<Window> {
+        self.check(encoding)?;
+        let is_second = |place: &usize| {
+            encoding.get_type_ids()[*place] > 0 && encoding.get_special_tokens_mask()[*place] == 0
+        };
+        let second: Vec<usize> = (0..encoding.len()).filter(is_second).collect();
+        Ok(Window {
+            ids: encoding.get_ids().to_vec(),
+            types: types(encoding),
+            begin: second.first().copied().unwrap_or(0),
+            places: second
+                .iter()
+                .map(|place| encoding.get_offsets()[*place])
+                .collect(),
+        })
+    }
+
+    fn check(&self, encoding: &Encoding) -> Result<()> {
+        let ids = encoding.get_ids();
+        match ids.iter().position(|id| i64::from(*id) >= self.n_tokens) {
+            None => Ok(()),
+            Some(place) => Err(Failure::Vocabulary(format!(
                 "{}: token {:?} has id {}, but config.json says vocab_size {}; use the vocabulary that belongs to the \
                  checkpoint",
                 self.source,
                 encoding.get_tokens()[place],
                 ids[place],
                 self.n_tokens
-            )));
+            ))),
         }
-        let types = encoding
-            .get_type_ids()
-            .iter()
-            .map(|id| u8::from(*id > 0))
-            .collect();
-        Ok(Example {
-            ids,
-            types,
-            label: row.label,
-        })
     }
+
+    fn unreadable(&self, fault: &tokenizers::Error) -> Failure {
+        unreadable(Path::new(&self.source), &fault.to_string())
+    }
+}
+
+fn types(encoding: &Encoding) -> Vec<u8> {
+    encoding
+        .get_type_ids()
+        .iter()
+        .map(|id| u8::from(*id > 0))
+        .collect()
 }
 
 fn unreadable(path: &Path, said: &str) -> Failure {

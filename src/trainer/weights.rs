@@ -5,9 +5,10 @@
 
 use super::bert_config::BertConfig;
 use super::checkpoint_files::CheckpointFile;
-use super::layout::{Group, Layout, ROW, Slot, layer_name};
+use super::layout::{CLASSIFIER, Group, Layout, POOLER, ROW, SPAN, Slot, layer_name};
 use super::random::{Purpose, Stream};
 use super::setting::Setting;
+use super::task::Head;
 use super::{Failure, Result};
 use tch::{Kind, Tensor, no_grad};
 
@@ -59,10 +60,22 @@ pub(super) struct Leaves {
     pub(super) norm: Norm,
     /// The layers.
     pub(super) layers: Vec<LayerLeaves>,
-    /// The pooler, [H, H].
-    pub(super) pooler: Dense,
-    /// The head, [n, H].
-    pub(super) classifier: Dense,
+    /// What stands on top of them.
+    pub(super) head: HeadLeaves,
+}
+
+/// The leaves of a head.
+#[derive(Debug)]
+pub(super) enum HeadLeaves {
+    /// Over the first token.
+    Pooled {
+        /// [H, H].
+        pooler: Dense,
+        /// [n, H].
+        classifier: Dense,
+    },
+    /// Over each token, [2, H].
+    Span(Dense),
 }
 
 /// Every parameter of the model.
@@ -83,14 +96,14 @@ pub struct Weights {
 }
 
 impl Weights {
-    /// The checkpoint's parameters on `device`; the word table keeps the rows `words` only. A classifier that the
+    /// The checkpoint's parameters on `device`; the word table keeps the rows `words` only. A head that the
     /// checkpoint does not have is drawn from N(0, initializer_range) with `seed`, and so is a pooler.
     ///
     /// # Errors
     /// A tensor is missing or has another shape than config.json says.
     pub(super) fn load(file: &CheckpointFile, config: &BertConfig, setting: &Setting) -> Result<Self> {
         let (words, device) = (setting.words, setting.device);
-        let layout = Layout::new(config, words.len() as i64, setting.task.n_outputs());
+        let layout = Layout::new(config, words.len() as i64, setting.task.head());
         let buffers = layout
             .sizes
             .map(|size| Tensor::zeros([size], (Kind::Float, device)));
@@ -113,10 +126,11 @@ impl Weights {
             }
             view(&buffers, slot).copy_(&tensor);
         }
-        Ok(Self::new(layout, buffers, config, setting.precision.kind()))
+        Ok(Self::new(layout, buffers, config, setting))
     }
 
-    fn new(layout: Layout, master_weights: [Tensor; 2], config: &BertConfig, kind: Kind) -> Self {
+    fn new(layout: Layout, master_weights: [Tensor; 2], config: &BertConfig, setting: &Setting) -> Self {
+        let kind = setting.precision.kind();
         let gradients = [0, 1].map(|group| master_weights[group].zeros_like());
         let working = (kind != Kind::Float).then(|| {
             [0, 1].map(|group| {
@@ -134,7 +148,7 @@ impl Weights {
                 working: working.as_ref(),
                 asked: &mut asked,
             };
-            maker.leaves(config)
+            maker.leaves(config, setting.task.head())
         };
         Self {
             layout,
@@ -146,13 +160,17 @@ impl Weights {
         }
     }
 
-    /// Writes the gradient of `loss` to the gradient buffers.
-    pub(super) fn differentiate(&mut self, loss: &Tensor) {
+    /// Writes the gradient of `loss` to the gradient buffers, or adds it to what is there.
+    pub(super) fn differentiate(&mut self, loss: &Tensor, adds: bool) {
         let leaves: Vec<&Tensor> = self.asked.iter().map(|(leaf, _)| leaf).collect();
         let gradients = Tensor::run_backward(&[loss], &leaves, false, false);
         no_grad(|| {
             for ((_, place), gradient) in self.asked.iter_mut().zip(&gradients) {
-                place.copy_(gradient);
+                if adds {
+                    let _ = place.g_add_(gradient);
+                } else {
+                    place.copy_(gradient);
+                }
             }
         });
     }
@@ -195,7 +213,9 @@ fn view(buffers: &[Tensor; 2], slot: &Slot) -> Tensor {
 }
 
 fn is_head(slot: &Slot) -> bool {
-    slot.name.starts_with("classifier.") || slot.name.starts_with("bert.pooler.")
+    [CLASSIFIER, POOLER, SPAN]
+        .iter()
+        .any(|name| slot.name.starts_with(name))
 }
 
 /// Hugging Face's initialisation of what is new: matrices from a normal distribution, biases zero.
@@ -222,7 +242,7 @@ struct LeafMaker<'a> {
 }
 
 impl LeafMaker<'_> {
-    fn leaves(&mut self, config: &BertConfig) -> Leaves {
+    fn leaves(&mut self, config: &BertConfig, head: Head) -> Leaves {
         let embeddings = |name: &str| format!("bert.embeddings.{name}.weight");
         Leaves {
             words: self.leaf(&embeddings("word_embeddings"), 1),
@@ -230,8 +250,13 @@ impl LeafMaker<'_> {
             types: self.leaf(&embeddings("token_type_embeddings"), 1),
             norm: self.norm("bert.embeddings.LayerNorm"),
             layers: (0..config.n_layers).map(|layer| self.layer(layer)).collect(),
-            pooler: self.dense("bert.pooler.dense", 1),
-            classifier: self.dense("classifier", 1),
+            head: match head {
+                Head::Pooled(_) => HeadLeaves::Pooled {
+                    pooler: self.dense(POOLER, 1),
+                    classifier: self.dense(CLASSIFIER, 1),
+                },
+                Head::Span => HeadLeaves::Span(self.dense(SPAN, 1)),
+            },
         }
     }
 
