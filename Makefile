@@ -29,10 +29,10 @@ build: setup ## release builds of tuning, tuning-operator and bert-trainer
 	@$(STAGE) "build tuning-operator" $(CARGO) build --release --locked $(OPERATOR) --bin tuning-operator
 	@$(STAGE) "build bert-trainer" $(TORCH) build --release --locked $(TRAINER) --bin bert-trainer
 
-demo: setup ## tune a learning rate on this machine, 12 minutes on two cores; FULL=1 all 30 trials; DATA=folder
+demo: setup ## tune a learning rate on this machine, 12 minutes on two cores; FULL=1 all 30 trials; DATA=folder; TASK=squad
 	@$(STAGE) "build tuning" $(CARGO) build --release --locked --bin tuning
 	@$(STAGE) "build bert-trainer" $(TORCH) build --release --locked $(TRAINER) --bin bert-trainer
-	@FULL="$(FULL)" DATA="$(DATA)" scripts/demo
+	@TASK="$(TASK)" FULL="$(FULL)" DATA="$(DATA)" scripts/demo
 
 # The operator's tests mostly wait, and the trainer's compute: side by side they take as long as the longer ones.
 test: setup ## every test: the core and the local runner, the operator, the trainer
