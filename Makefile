@@ -15,7 +15,7 @@ OPERATOR_TESTS := operator_crash operator_cluster operator_waiting operator_spec
 export CARGO_TERM_COLOR ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test test-operator test-trainer lint fmt bench-operator bench-optimizer bench-trainer clean images cluster-up cluster-down e2e \
+.PHONY: help setup build demo test test-operator test-trainer lint fmt bench-operator bench-optimizer bench-trainer bench-squad clean images cluster-up cluster-down e2e \
 	lint-fmt lint-clippy lint-core lint-doc lint-deny
 
 help: ## this list
@@ -78,6 +78,9 @@ bench-operator: ## the operator under load: 1,000 TuningJobs at once, then 200 t
 
 bench-trainer: build ## the trainer beside Hugging Face transformers, in the same run
 	@scripts/with-libtorch python3 benches/trainer/compare.py
+
+bench-squad: build ## how well the trainer reads, beside Hugging Face transformers on SQuAD 1.1; DATA=folder
+	@DATA="$(DATA)" scripts/with-libtorch python3 benches/trainer/squad.py
 
 clean: ## remove what was built (the cache of make setup stays)
 	@$(CARGO) clean
