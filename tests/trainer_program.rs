@@ -124,6 +124,7 @@ fn check(name: &str, cases: &[Case]) {
         spoil(&tiny);
         let said = sentence(&tiny.run(&[]), *code);
         assert!(said.contains(part), "{name} {number}: {said}");
+        assert!(said.len() < 900, "{name} {number}: {} bytes", said.len());
     }
 }
 
@@ -176,7 +177,10 @@ fn a_checkpoint_that_cannot_be_used_is_refused() {
 
 #[test]
 fn data_that_cannot_be_used_and_output_that_cannot_be_written_are_refused() {
-    let cases: [Case; 6] = [
+    let cases: [Case; 7] = [
+        (44, "train.tsv:1: the first line must name", |t| {
+            t.write("data/train.tsv", &"x".repeat(20_000_000));
+        }),
         (44, "train.tsv: it cannot be read", |t| {
             std::fs::remove_file(t.dir.join("data/train.tsv")).unwrap()
         }),
@@ -196,6 +200,25 @@ fn data_that_cannot_be_used_and_output_that_cannot_be_written_are_refused() {
         }),
     ];
     check("data", &cases);
+}
+
+#[test]
+fn a_sentence_of_a_million_characters_and_a_class_that_is_never_shown_are_no_reason_to_end() {
+    let tiny = Tiny::new("unusual");
+    let shown = tiny.read("data/train.tsv").replace("\n0\t", "\n1\t");
+    let long = "cat ".repeat(250_000);
+    tiny.write("data/train.tsv", &format!("{shown}1\t1\t2\t{long}\tA cat\n"));
+    let output = tiny.run(&["--epochs", "1"]);
+    let log = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    assert!(
+        log.contains("dev.tsv has examples of the class 0, and train.tsv has none"),
+        "{log}"
+    );
 }
 
 #[test]

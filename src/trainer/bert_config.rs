@@ -1,5 +1,6 @@
 //! What a BERT is like, as its config.json tells it; other architectures are refused by name.
 
+use super::excerpt::{excerpt, shortened};
 use super::{Failure, Result};
 use serde::Deserialize;
 use std::path::Path;
@@ -100,14 +101,20 @@ impl BertConfig {
 
     /// Reads the text of a config.json; the error is a sentence without the file's name.
     pub fn parse(text: &str) -> std::result::Result<Self, String> {
-        let value: serde_json::Value = serde_json::from_str(text)
-            .map_err(|fault| format!("it is not JSON ({fault}); fetch it again"))?;
+        let value: serde_json::Value = serde_json::from_str(text).map_err(|fault| {
+            format!(
+                "it is not JSON ({}); fetch it again",
+                shortened(&fault.to_string())
+            )
+        })?;
         if let Some(name) = other_architecture(&value) {
             return Err(format!(
-                "its architecture is {name}, and bert-trainer knows BERT alone; use a BERT"
+                "its architecture is {}, and bert-trainer knows BERT alone; use a BERT",
+                shortened(&name)
             ));
         }
-        let raw: Raw = serde_json::from_value(value).map_err(|fault| format!("{fault}; complete it"))?;
+        let raw: Raw = serde_json::from_value(value)
+            .map_err(|fault| format!("{}; complete it", shortened(&fault.to_string())))?;
         raw.check()?;
         Ok(Self {
             n_tokens: raw.vocab_size,
@@ -171,8 +178,8 @@ impl Raw {
         }
         if !["gelu", "gelu_new", "gelu_pytorch_tanh"].contains(&self.hidden_act.as_str()) {
             return Err(format!(
-                "hidden_act is {:?}; only gelu and gelu_new are known",
-                self.hidden_act
+                "hidden_act is {}; only gelu and gelu_new are known",
+                excerpt(&self.hidden_act)
             ));
         }
         let dropouts = [

@@ -1,5 +1,6 @@
 //! The tensors of a Hugging Face checkpoint: model.safetensors or pytorch_model.bin, by their names.
 
+use super::excerpt::shortened;
 use super::{Failure, Result};
 use safetensors::{Dtype, SafeTensors};
 use std::collections::HashMap;
@@ -82,8 +83,9 @@ fn canonical(name: &str) -> String {
 
 fn damaged(path: &Path, said: &str) -> Failure {
     Failure::Model(format!(
-        "{}: it cannot be read as a checkpoint ({said}); fetch it again",
-        path.display()
+        "{}: it cannot be read as a checkpoint ({}); fetch it again",
+        path.display(),
+        shortened(said)
     ))
 }
 

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::trainer::tasks::find;
+use proptest::prelude::*;
 
 fn defaults() -> Parameters {
     Parameters {
@@ -142,4 +143,19 @@ fn steps_of_warm_up_win_over_their_share() {
             .n_warmup(345),
         7
     );
+}
+
+proptest! {
+    #[test]
+    fn whatever_a_tuner_sends_is_within_its_range_or_refused_in_short(
+        name in proptest::sample::select(NAMES.to_vec()), value in "[-0-9e.,a-z ]{0,12}",
+    ) {
+        match from_env(&[(&format!("{PREFIX}{}", name.to_uppercase()), &value)]) {
+            Ok(set) => prop_assert!(set.ranges().iter().all(|(_, value, range)| range.holds(*value))),
+            Err(failure) => {
+                prop_assert_eq!(failure.code(), 42);
+                prop_assert!(failure.to_string().len() < 400);
+            }
+        }
+    }
 }

@@ -5,7 +5,7 @@
 //! where `answer_start` counts characters from 0. What is wrong with a paragraph is said when its end is read, so that the JSON
 //! reader adds line and column.
 
-use super::excerpt::excerpt;
+use super::excerpt::{excerpt, shortened};
 use serde::Deserialize;
 use std::collections::HashSet;
 use std::ops::Range;
@@ -169,14 +169,6 @@ fn explain(fault: &serde_json::Error) -> Fault {
         place: Some((fault.line(), fault.column())),
         sentence,
     }
-}
-
-/// The reader repeats a text that it did not expect.
-fn shortened(said: &str) -> &str {
-    const MAX_CHARS: usize = 200;
-    said.char_indices()
-        .nth(MAX_CHARS)
-        .map_or(said, |(end, _)| &said[..end])
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! From texts to token ids: `[CLS] first [SEP]`, and `second [SEP]` where there is one.
 
 use super::example::{Example, Label};
+use super::excerpt::{excerpt, shortened};
 use super::{Failure, Result};
 use std::path::Path;
 use tokenizers::models::wordpiece::WordPiece;
@@ -181,10 +182,10 @@ impl Tokens {
         match ids.iter().position(|id| i64::from(*id) >= self.n_tokens) {
             None => Ok(()),
             Some(place) => Err(Failure::Vocabulary(format!(
-                "{}: token {:?} has id {}, but config.json says vocab_size {}; use the vocabulary that belongs to the \
+                "{}: token {} has id {}, but config.json says vocab_size {}; use the vocabulary that belongs to the \
                  checkpoint",
                 self.source,
-                encoding.get_tokens()[place],
+                excerpt(&encoding.get_tokens()[place]),
                 ids[place],
                 self.n_tokens
             ))),
@@ -206,8 +207,9 @@ fn types(encoding: &Encoding) -> Vec<u8> {
 
 fn unreadable(path: &Path, said: &str) -> Failure {
     Failure::Vocabulary(format!(
-        "{}: it is no tokenizer that BERT could use ({said}); fetch it again",
-        path.display()
+        "{}: it is no tokenizer that BERT could use ({}); fetch it again",
+        path.display(),
+        shortened(said)
     ))
 }
 

@@ -28,9 +28,25 @@ fn questions_are_learned_from_and_their_f1_is_the_value() {
         assert!((0.0..=1.0).contains(&value.unwrap()));
         let status = trial(&space, "squad-0001").await.status.unwrap();
         assert_eq!(status.source, Some(ValueSource::TerminationMessage));
-        let pod = space.pods().list(&Default::default()).await.unwrap().items.remove(0);
-        let log = space.pods().logs(pod.metadata.name.as_deref().unwrap(), &Default::default()).await.unwrap();
-        for part in ["squad: ", "exact_match=", "\"gradient_accumulation_steps\":2", "\"scheduler\":\"cosine\"", "\"max_length\":384"] {
+        let pod = space
+            .pods()
+            .list(&Default::default())
+            .await
+            .unwrap()
+            .items
+            .remove(0);
+        let log = space
+            .pods()
+            .logs(pod.metadata.name.as_deref().unwrap(), &Default::default())
+            .await
+            .unwrap();
+        for part in [
+            "squad: ",
+            "exact_match=",
+            "\"gradient_accumulation_steps\":2",
+            "\"scheduler\":\"cosine\"",
+            "\"max_length\":384",
+        ] {
             assert!(log.contains(part), "{part} is not in {log}");
         }
     });
