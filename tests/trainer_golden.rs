@@ -104,7 +104,7 @@ fn model(golden: &Golden, precision: Precision) -> (Model, Words) {
     let words = Words::all(config.n_tokens);
     let setting = Setting {
         task: tasks::find("mrpc").unwrap(),
-        words: words.kept(),
+        words: &words,
         precision,
         device: Device::Cpu,
         recipe: Recipe {

@@ -137,7 +137,7 @@ impl Given {
         let words = Words::of(&[&train, dev], config.n_tokens);
         let setting = Setting {
             task: tasks::find("mrpc").unwrap(),
-            words: words.kept(),
+            words: &words,
             precision,
             device: Device::Cpu,
             recipe: Recipe {

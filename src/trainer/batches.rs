@@ -32,8 +32,8 @@ pub(super) fn order(examples: &[Example], batch_size: usize, seed: u64, epoch: u
 pub struct Words {
     kept: Vec<i64>,
     row_of: Vec<i64>,
-    /// The row that fills up shorter examples; nothing but a head over every token ever sees it.
-    padding: i64,
+    /// The row that fills up shorter examples, where the head sees it.
+    padding: Option<i64>,
 }
 
 impl Words {
@@ -64,7 +64,7 @@ impl Words {
         Self {
             kept,
             row_of,
-            padding: 0,
+            padding: None,
         }
     }
 
@@ -73,8 +73,13 @@ impl Words {
         let mut used: Vec<bool> = self.row_of.iter().map(|row| *row >= 0).collect();
         used[padding as usize] = true;
         let mut words = Self::from_used(&used);
-        words.padding = words.row_of[padding as usize];
+        words.padding = Some(words.row_of[padding as usize]);
         words
+    }
+
+    /// The row that fills up shorter examples, where the head sees it; what stands in it is never learned.
+    pub(super) fn padding(&self) -> Option<i64> {
+        self.padding
     }
 
     /// Token ids of the kept rows, ascending.
@@ -109,8 +114,11 @@ impl Batch {
             .max()
             .unwrap_or(0);
         let n = examples.len() * length;
-        let (mut rows, mut types, mut mask) =
-            (vec![words.padding; n], vec![0_i64; n], vec![MASKED as f32; n]);
+        let (mut rows, mut types, mut mask) = (
+            vec![words.padding.unwrap_or(0); n],
+            vec![0_i64; n],
+            vec![MASKED as f32; n],
+        );
         for (example, at) in examples.iter().zip((0..).step_by(length)) {
             for (i, (id, kind)) in example.ids.iter().zip(&example.types).enumerate() {
                 rows[at + i] = words.row_of[*id as usize];

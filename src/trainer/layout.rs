@@ -13,6 +13,8 @@ use super::task::Head;
 /// over ten million numbers of 32 bits is wrong in the fourth place.
 pub(super) const ROW: i64 = 1024;
 
+/// The word table.
+pub(super) const WORDS: &str = "bert.embeddings.word_embeddings.weight";
 /// The dense map between the encoder's first token and a classifier.
 pub(super) const POOLER: &str = "bert.pooler.dense";
 /// The classifier.

@@ -32,7 +32,7 @@ pub(super) fn load(config: &Config) -> Result<(Data, Model)> {
     let class_weights = class_weights.map(|weights| weights.of(&data.train, n_classes));
     let setting = Setting {
         task: config.task,
-        words: data.words.kept(),
+        words: &data.words,
         precision: config.precision,
         device: config.device,
         recipe: Recipe {

@@ -1,5 +1,6 @@
 //! What a model depends on beside its checkpoint.
 
+use super::batches::Words;
 use super::config::Precision;
 use super::task::Task;
 use tch::Device;
@@ -9,8 +10,8 @@ use tch::Device;
 pub struct Setting<'a> {
     /// What is learned.
     pub task: &'static dyn Task,
-    /// Rows of the word table that are kept, ascending.
-    pub words: &'a [i64],
+    /// Rows of the word table that are kept.
+    pub words: &'a Words,
     /// Arithmetic.
     pub precision: Precision,
     /// Where to compute.

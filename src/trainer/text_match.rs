@@ -109,6 +109,29 @@ mod tests {
         );
     }
 
+    /// Against the formulas of SQuAD's script: `tests/fixtures/trainer/squad.py` has made the numbers.
+    #[test]
+    fn pairs_that_are_easily_got_wrong_are_measured_as_squad_does() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/trainer/squad.json");
+        let fixture: serde_json::Value =
+            serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+        let pairs = fixture["measures"].as_array().unwrap();
+        assert!(pairs.len() > 60);
+        for pair in pairs {
+            let references: Vec<String> = serde_json::from_value(pair["references"].clone()).unwrap();
+            let answer = pair["answer"].as_str().unwrap();
+            assert_eq!(
+                exact_match(answer, &references),
+                pair["exact_match"].as_f64().unwrap(),
+                "{pair}"
+            );
+            assert!(
+                (f1(answer, &references) - pair["f1"].as_f64().unwrap()).abs() < 1e-12,
+                "{pair}"
+            );
+        }
+    }
+
     proptest! {
         #[test]
         fn a_text_matches_itself_and_f1_is_a_share(text in "\\PC{0,30}", other in "\\PC{0,30}") {

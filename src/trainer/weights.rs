@@ -5,7 +5,7 @@
 
 use super::bert_config::BertConfig;
 use super::checkpoint_files::CheckpointFile;
-use super::layout::{CLASSIFIER, Group, Layout, POOLER, ROW, SPAN, Slot, layer_name};
+use super::layout::{CLASSIFIER, Group, Layout, POOLER, ROW, SPAN, Slot, WORDS, layer_name};
 use super::random::{Purpose, Stream};
 use super::setting::Setting;
 use super::task::Head;
@@ -91,6 +91,8 @@ pub struct Weights {
     working: Option<[Tensor; 2]>,
     /// The leaves in the order in which autograd is asked for them, and where their gradients go.
     asked: Vec<(Tensor, Tensor)>,
+    /// The gradient of the word row that is only padding.
+    padding: Option<Tensor>,
     /// The same leaves by what they are for.
     pub(super) leaves: Leaves,
 }
@@ -102,13 +104,13 @@ impl Weights {
     /// # Errors
     /// A tensor is missing or has another shape than config.json says.
     pub(super) fn load(file: &CheckpointFile, config: &BertConfig, setting: &Setting) -> Result<Self> {
-        let (words, device) = (setting.words, setting.device);
+        let (words, device) = (setting.words.kept(), setting.device);
         let layout = Layout::new(config, words.len() as i64, setting.task.head());
         let buffers = layout
             .sizes
             .map(|size| Tensor::zeros([size], (Kind::Float, device)));
         for (slot, number) in layout.slots.iter().zip(0..) {
-            let tensor = if slot.name.contains("word_embeddings") {
+            let tensor = if slot.name == WORDS {
                 let table = file.get(&slot.name, &[config.n_tokens, config.hidden])?;
                 table.index_select(0, &Tensor::from_slice(words))
             } else if is_head(slot) {
@@ -150,12 +152,19 @@ impl Weights {
             };
             maker.leaves(config, setting.task.head())
         };
+        let padding = setting.words.padding().map(|row| {
+            let words = layout
+                .find(WORDS)
+                .unwrap_or_else(|| unreachable!("every BERT has words"));
+            view(&gradients, words).select(0, row)
+        });
         Self {
             layout,
             master_weights,
             gradients,
             working,
             asked,
+            padding,
             leaves,
         }
     }
@@ -171,6 +180,9 @@ impl Weights {
                 } else {
                     place.copy_(gradient);
                 }
+            }
+            if let Some(padding) = &mut self.padding {
+                let _ = padding.zero_();
             }
         });
     }
@@ -245,7 +257,7 @@ impl LeafMaker<'_> {
     fn leaves(&mut self, config: &BertConfig, head: Head) -> Leaves {
         let embeddings = |name: &str| format!("bert.embeddings.{name}.weight");
         Leaves {
-            words: self.leaf(&embeddings("word_embeddings"), 1),
+            words: self.leaf(WORDS, 1),
             positions: self.leaf(&embeddings("position_embeddings"), 1),
             types: self.leaf(&embeddings("token_type_embeddings"), 1),
             norm: self.norm("bert.embeddings.LayerNorm"),
