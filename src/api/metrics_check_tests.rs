@@ -27,10 +27,7 @@ fn what_passes_the_check_works() {
     // The longest that the schema allows.
     let longest = format!("{}f1=([0-9.]+)", "(?:)".repeat(253));
     assert_eq!(longest.len(), 1024);
-    assert_eq!(
-        checked(&longest).unwrap().feed("f1=0.5"),
-        [("f1".to_owned(), 0.5)]
-    );
+    assert_eq!(checked(&longest).unwrap().feed("f1=0.5")[0].value, Ok(0.5));
 }
 
 #[test]

@@ -12,7 +12,7 @@ use crate::tuning::{
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::path::Path;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::UnboundedSender;
@@ -29,6 +29,8 @@ pub(super) enum AttemptNews {
     Exited(Exit),
     Log(LogNews),
     Reading(TrialReading),
+    /// The endpoint could not be read; the sentence says why.
+    Unread(String),
 }
 
 /// An attempt that is under way.
@@ -41,7 +43,10 @@ pub(super) struct Attempt {
     exit: Option<(Exit, Instant)>,
     log_closed: bool,
     last_line: String,
-    looked_in: String,
+    source: String,
+    /// When the endpoint was read last, and why it could not be read, if it never was.
+    read: Option<Timestamp>,
+    unread: Option<String>,
 }
 
 /// Starts an attempt. The error is a sentence: the program could not be started at all.
@@ -124,11 +129,14 @@ async fn keep_asking(
     while silent < 60 {
         tokio::time::sleep(scrape::INTERVAL).await;
         match scrape::scrape(&client, port, &path, &objective).await {
-            Some(reading) => {
+            Ok(reading) => {
                 silent = 0;
                 tell(AttemptNews::Reading(reading));
             }
-            None => silent += 1,
+            Err(why) => {
+                silent += 1;
+                tell(AttemptNews::Unread(why));
+            }
         }
     }
 }
@@ -151,7 +159,9 @@ impl Attempt {
             exit: None,
             log_closed: false,
             last_line: String::new(),
-            looked_in: format!("neither in {source} nor in report.json"),
+            source,
+            read: None,
+            unread: None,
         }
     }
 
@@ -191,7 +201,13 @@ impl Attempt {
                 self.last_line = last_line;
             }
             AttemptNews::Log(LogNews::Metrics(found)) => self.heard.line(found),
-            AttemptNews::Reading(reading) => self.heard.page(reading),
+            AttemptNews::Reading(reading) => {
+                self.read = Some(Timestamp::now());
+                self.heard.page(reading);
+            }
+            // A program that ends takes its endpoint with it: that says nothing about what it showed before.
+            AttemptNews::Unread(why) if self.read.is_none() && self.exit.is_none() => self.unread = Some(why),
+            AttemptNews::Unread(_) => {}
         }
     }
 
@@ -253,27 +269,47 @@ impl Attempt {
     }
 
     /// What was said beside the points of the curve, which are recorded as they come.
-    fn reported(&self, report: Option<TrialReport>) -> Reported {
+    fn reported(&self, report: Result<Option<TrialReport>, String>) -> Reported {
+        let objective = &self.objective;
+        let of_report = match &report {
+            Ok(None) => None,
+            Ok(Some(report)) => report.why_not(objective),
+            Err(why) => Some(why.clone()),
+        };
+        let of_source = self.unread.clone().or_else(|| self.heard.unread.clone());
+        let behind = |why: Option<String>| why.map_or_else(String::new, |why| format!(" ({why})"));
+        let looked_in = format!(
+            "neither in {}{} nor in report.json{}",
+            self.source,
+            behind(of_source),
+            behind(of_report)
+        );
         Reported {
             metrics: self.heard.metrics.clone(),
             progress: self.progress(),
-            report: report.map(|r| final_report(r, &self.objective)),
+            report: report.ok().flatten().map(|r| final_report(r, objective)),
             last_words: (!self.last_line.is_empty()).then(|| self.last_line.clone()),
-            looked_in: self.looked_in.clone(),
+            looked_in,
+            last_read: self.read,
+            is_outdated: self.heard.is_outdated(),
             ..Reported::default()
         }
     }
 }
 
-/// Reads `report.json` of a trial's folder, if there is a sound one.
-fn read_report(trial_dir: &Path) -> Option<TrialReport> {
-    let mut text = String::new();
+/// Reads `report.json` of a trial's folder, if there is one; the error says why it can't be read.
+fn read_report(trial_dir: &Path) -> Result<Option<TrialReport>, String> {
+    let mut bytes = Vec::new();
     // Whatever is longer is no report, and is not read to its end.
-    let file = File::open(trial_dir.join("report.json")).ok()?;
-    file.take(TrialReport::MAX_BYTES as u64 + 1)
-        .read_to_string(&mut text)
-        .ok()?;
-    TrialReport::parse(&text).ok()
+    let read = File::open(trial_dir.join("report.json")).and_then(|file| {
+        file.take(TrialReport::MAX_BYTES as u64 + 1)
+            .read_to_end(&mut bytes)
+    });
+    match read {
+        Ok(_) => TrialReport::parse(&String::from_utf8_lossy(&bytes)).map(Some),
+        Err(fault) if fault.kind() == ErrorKind::NotFound => Ok(None),
+        Err(fault) => Err(format!("it can't be read: {fault}")),
+    }
 }
 
 /// Removes what an earlier attempt left.

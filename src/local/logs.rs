@@ -2,7 +2,7 @@
 //!
 //! A trial's output may be endless, without line ends or not even text; it costs bounded memory and a bounded file.
 
-use crate::metrics::{Lines, LogMetrics};
+use crate::metrics::{Lines, LogMetrics, LogValue};
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Read, Write};
 use std::path::Path;
@@ -16,7 +16,7 @@ const MAX_PIECE_BYTES: usize = 16 << 10;
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum LogNews {
     /// One line gave these values.
-    Metrics(Vec<(String, f64)>),
+    Metrics(Vec<LogValue>),
     /// The output came to its end; this was its last line that was not empty.
     Closed(String),
 }
@@ -110,7 +110,7 @@ mod tests {
         let mut found = Vec::new();
         follow(output, &path, Some(metrics), |news| {
             if let LogNews::Metrics(values) = news {
-                found.extend(values.into_iter().map(|(_, value)| value));
+                found.extend(values.into_iter().filter_map(|found| found.value.ok()));
             }
         });
         assert_eq!(

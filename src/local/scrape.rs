@@ -7,20 +7,38 @@ use std::time::Duration;
 /// Time between two questions.
 pub(super) const INTERVAL: Duration = Duration::from_secs(1);
 
-/// Asks once; `None` while the trial does not answer, or answers nothing that can be read.
+/// Asks once.
+///
+/// # Errors
+/// Why nothing was read: a trial that does not answer, or answers something else.
 pub(super) async fn scrape(
     client: &reqwest::Client,
     port: u16,
     path: &str,
     objective: &str,
-) -> Option<TrialReading> {
+) -> Result<TrialReading, String> {
     let url = format!("http://127.0.0.1:{port}{path}");
-    let response = client.get(url).send().await.ok()?.error_for_status().ok()?;
-    let body = shell::body(response, metrics::MAX_EXPOSITION_BYTES)
-        .await
-        .ok()??;
-    let page = metrics::parse(&body).ok()?;
-    Some(TrialReading::of(&page, &[objective]))
+    let response = client.get(url).send().await.map_err(|fault| {
+        if fault.is_connect() {
+            format!("nobody listened on port {port}, which it is told in TUNING_METRICS_PORT")
+        } else {
+            "it did not answer in time".to_owned()
+        }
+    })?;
+    if !response.status().is_success() {
+        return Err(format!("it answered HTTP {}", response.status().as_u16()));
+    }
+    let body = shell::body(response, metrics::MAX_EXPOSITION_BYTES).await;
+    let body = body.map_err(|fault| format!("its answer broke off ({fault})"))?;
+    let body = body.ok_or_else(|| {
+        let mebibytes = metrics::MAX_EXPOSITION_BYTES >> 20;
+        format!("its page is longer than the {mebibytes} MiB that are read")
+    })?;
+    let page = metrics::parse(&body).map_err(|fault| fault.to_string())?;
+    if page.samples().is_empty() && page.n_malformed() > 0 {
+        return Err("what it answered is no metrics page".into());
+    }
+    Ok(TrialReading::of(&page, &[objective]))
 }
 
 /// A client that gives up soon and is never sent elsewhere.

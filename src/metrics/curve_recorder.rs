@@ -1,6 +1,6 @@
 //! What one attempt at a trial has told so far, from whatever source, as a learning curve.
 
-use super::{TrialReading, merge};
+use super::{LogValue, TrialReading, Unread, merge};
 use std::collections::BTreeMap;
 
 /// The metrics at one step.
@@ -18,6 +18,8 @@ pub struct CurveRecorder {
     objective: String,
     /// The last value of every metric.
     pub metrics: BTreeMap<String, f64>,
+    /// Why the objective's last value could not be read, where that is so.
+    pub unread: Option<String>,
     /// The last page that was read, without its metrics.
     pub progress: TrialReading,
     news: Vec<Point>,
@@ -41,6 +43,7 @@ impl CurveRecorder {
 
     /// A page was read: a point of the curve, if the objective was measured anew.
     pub fn page(&mut self, mut reading: TrialReading) {
+        self.unread = reading.unread.take();
         merge(
             &mut self.metrics,
             std::mem::take(&mut reading.metrics),
@@ -63,14 +66,38 @@ impl CurveRecorder {
         }
     }
 
-    /// A line of the log was read: every value of the objective is a point of the curve.
-    pub fn line(&mut self, found: Vec<(String, f64)>) {
-        let says_objective = found.iter().any(|(name, _)| *name == self.objective);
-        merge(&mut self.metrics, found, &self.objective);
+    /// A line of the log was read: every value of the objective is a point of the curve. Where only a part of a metric's number
+    /// could be read, its value is not known any more: an older one would be wrong.
+    pub fn line(&mut self, found: Vec<LogValue>) {
+        let mut says_objective = false;
+        for LogValue { name, value } in found {
+            let is_objective = name == self.objective;
+            let value = value.map_err(|unread| {
+                if is_objective {
+                    self.unread = Some(unread.sentence().to_owned());
+                }
+                if matches!(unread, Unread::Part(_)) {
+                    self.metrics.remove(&name);
+                    says_objective &= !is_objective;
+                }
+            });
+            if let Ok(value) = value {
+                if is_objective {
+                    self.unread = None;
+                    says_objective = true;
+                }
+                merge(&mut self.metrics, [(name, value)], &self.objective);
+            }
+        }
         if let (true, Some(value)) = (says_objective, self.metrics.get(&self.objective).copied()) {
             self.n_lines += 1;
             self.add(self.n_lines, value);
         }
+    }
+
+    /// Whether the objective had a value and its last one could not be read.
+    pub fn is_outdated(&self) -> bool {
+        self.last.is_some() && !self.metrics.contains_key(&self.objective)
     }
 
     fn add(&mut self, step: u64, value: f64) {
@@ -93,6 +120,32 @@ mod tests {
             metric_step,
             ..TrialReading::default()
         }
+    }
+
+    fn value(name: &str, value: Result<f64, Unread>) -> LogValue {
+        LogValue {
+            name: name.into(),
+            value,
+        }
+    }
+
+    #[test]
+    fn after_a_part_of_a_number_the_value_is_not_known_until_the_next_one() {
+        let mut recorder = CurveRecorder::new("f1");
+        recorder.line(vec![value("f1", Ok(0.8))]);
+        recorder.line(vec![value("f1", Err(Unread::NoNumber("no number".into())))]);
+        assert_eq!(
+            (recorder.metrics["f1"], recorder.unread.as_deref()),
+            (0.8, Some("no number"))
+        );
+        recorder.line(vec![value("f1", Err(Unread::Part("a part".into())))]);
+        assert_eq!(
+            (recorder.metrics.get("f1"), recorder.unread.as_deref()),
+            (None, Some("a part"))
+        );
+        recorder.line(vec![value("f1", Ok(0.9))]);
+        assert_eq!((recorder.metrics["f1"], recorder.unread.as_deref()), (0.9, None));
+        assert_eq!(steps(&mut recorder), [1, 2]);
     }
 
     fn steps(recorder: &mut CurveRecorder) -> Vec<u64> {
@@ -122,9 +175,9 @@ mod tests {
     #[test]
     fn every_value_in_a_log_is_a_point() {
         let mut recorder = CurveRecorder::new("f1");
-        recorder.line(vec![("loss".into(), 0.5)]);
-        recorder.line(vec![("f1".into(), 0.8)]);
-        recorder.line(vec![("f1".into(), 0.8), ("loss".into(), 0.4)]);
+        recorder.line(vec![value("loss", Ok(0.5))]);
+        recorder.line(vec![value("f1", Ok(0.8))]);
+        recorder.line(vec![value("f1", Ok(0.8)), value("loss", Ok(0.4))]);
         assert_eq!(steps(&mut recorder), [1, 2]);
         assert_eq!(recorder.metrics["loss"], 0.4);
     }

@@ -1,7 +1,10 @@
 //! The lines of an output that arrives in pieces.
 //!
 //! A line ends with `\n`, `\r\n` or `\r`: what a progress bar draws over itself are lines of their own. The lines do not
-//! depend on how the pieces are cut, and an endless line costs bounded memory.
+//! depend on how the pieces are cut, and an endless line costs bounded memory. Colours and other escape sequences of a terminal
+//! (ECMA-48) are taken off.
+
+use std::borrow::Cow;
 
 /// Longest part of a line that is looked at, in bytes.
 const MAX_LINE_BYTES: usize = 16 << 10;
@@ -66,13 +69,49 @@ impl Lines {
     }
 
     fn give(&mut self, each: &mut impl FnMut(&str)) {
-        let mut text = String::from_utf8_lossy(&self.line);
+        let mut text = without_escapes(String::from_utf8_lossy(&self.line));
         if self.is_cut {
             text.to_mut().push_str(CUT);
         }
         each(&text);
         self.line.clear();
         self.is_cut = false;
+    }
+}
+
+const ESCAPE: char = '\x1b';
+
+/// The text without control sequences (`ESC [ … letter`), operating system commands (`ESC ] … BEL` or `ESC \`) and other escapes.
+fn without_escapes(text: Cow<str>) -> Cow<str> {
+    if !text.contains(ESCAPE) {
+        return text;
+    }
+    let mut out = String::with_capacity(text.len());
+    let mut rest: &str = &text;
+    while let Some((before, after)) = rest.split_once(ESCAPE) {
+        out.push_str(before);
+        rest = after_escape(after);
+    }
+    Cow::Owned(out + rest)
+}
+
+/// What follows a sequence, of which `text` is what stands behind its ESC.
+fn after_escape(text: &str) -> &str {
+    let mut characters = text.chars();
+    match characters.next() {
+        Some('[') => {
+            let is_final = |c: char| ('@'..='~').contains(&c);
+            let body = characters.as_str();
+            body.find(is_final).map_or("", |end| &body[end + 1..])
+        }
+        Some(']') => {
+            let body = characters.as_str();
+            let end = body.find(['\x07', ESCAPE]);
+            end.map_or("", |end| {
+                body[end + 1..].strip_prefix('\\').unwrap_or(&body[end + 1..])
+            })
+        }
+        _ => characters.as_str(),
     }
 }
 

@@ -96,3 +96,18 @@ proptest! {
         prop_assert_eq!(lines(output.chunks(1)), lines([&output[..]]));
     }
 }
+
+#[test]
+fn colours_and_other_escapes_are_taken_off() {
+    let mut lines = Lines::default();
+    let mut found = Vec::new();
+    let output = "loss=\x1b[32m0.25\x1b[0m\n\x1b[2K\x1b[1;31;48;5;12mf1\x1b[m=0.5\r\x1b]0;a title\x07f1=0.6\n\
+                  \x1b]8;;http://x\x1b\\link\x1b]8;;\x1b\\ f1=0.7\n\x1b(Bf1=0.8\n\x1b[\n\x1b\n";
+    for byte in output.as_bytes() {
+        lines.feed(&[*byte], |line| found.push(line.to_owned()));
+    }
+    assert_eq!(
+        found,
+        ["loss=0.25", "f1=0.5", "f1=0.6", "link f1=0.7", "Bf1=0.8", "", ""]
+    );
+}

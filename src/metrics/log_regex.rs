@@ -5,6 +5,7 @@
 
 use super::number;
 use regex::{Regex, RegexBuilder};
+use std::ops::Range;
 
 /// Most definitions that a manifest may have.
 pub const MAX_DEFINITIONS: usize = 40;
@@ -55,15 +56,124 @@ impl LogMetrics {
     }
 
     /// Every value that a line holds, in the definitions' order and then the line's: each is a point of its metric's
-    /// curve, and the last of the whole log is its final value. What is captured but is no number is ignored.
-    pub fn feed(&self, line: &str) -> Vec<(String, f64)> {
-        let values = |(name, regex): &(String, Regex)| -> Vec<(String, f64)> {
-            let texts = regex.captures_iter(line).filter_map(|c| c.get(1));
-            texts
-                .filter_map(|m| Some((name.clone(), number(m.as_str())?)))
-                .collect()
+    /// curve, and the last of the whole log is its final value.
+    pub fn feed(&self, line: &str) -> Vec<LogValue> {
+        let values = |(name, regex): &(String, Regex)| -> Vec<LogValue> {
+            let captures = regex.captures_iter(line).filter_map(|c| c.get(1));
+            let value = |m: regex::Match| LogValue {
+                name: name.clone(),
+                value: captured(line, m.range()),
+            };
+            captures.map(value).collect()
         };
         self.expressions.iter().flat_map(values).collect()
+    }
+}
+
+/// What an expression captured in a line.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LogValue {
+    /// The metric's name.
+    pub name: String,
+    /// Its value; may be NaN.
+    pub value: Result<f64, Unread>,
+}
+
+/// Why a capture is no value; each carries the sentence that says so.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unread {
+    /// It is a part of a number, which is another number.
+    Part(String),
+    /// It is no number.
+    NoNumber(String),
+}
+
+impl Unread {
+    /// The sentence.
+    pub fn sentence(&self) -> &str {
+        let (Self::Part(sentence) | Self::NoNumber(sentence)) = self;
+        sentence
+    }
+}
+
+/// What may stand for a number, whatever its form: what to write where an expression takes less.
+const WHOLE_NUMBER: &str = r"([-+.\w]+)";
+
+fn captured(line: &str, range: Range<usize>) -> Result<f64, Unread> {
+    let text = &line[range.clone()];
+    let part = |why: &str| {
+        let place = around(line, &range);
+        Unread::Part(format!("of {place} the expression captures only {text:?}: {why}"))
+    };
+    let whole = format!("let its group take the whole number, such as {WHOLE_NUMBER}");
+    if continues(&line[range.end..], text) {
+        return Err(part(if line[range.end..].starts_with(',') {
+            "print numbers with a point and without commas"
+        } else {
+            &whole
+        }));
+    }
+    if began_before(&line[..range.start], text) {
+        return Err(part(&whole));
+    }
+    // A number may end a sentence.
+    let number_of = |text: &str| number(text).or_else(|| number(text.strip_suffix('.')?));
+    number_of(text).ok_or_else(|| {
+        let place = around(line, &range);
+        Unread::NoNumber(format!(
+            "in {place} the expression captures {}, which is no number",
+            short(text)
+        ))
+    })
+}
+
+/// Whether what follows a capture belongs to the number that it ends with.
+fn continues(after: &str, text: &str) -> bool {
+    let digit_at = |text: &str| text.starts_with(|c: char| c.is_ascii_digit());
+    if !text.ends_with(|c: char| c.is_ascii_digit() || c == '.') {
+        return false;
+    }
+    let has_point = text.contains('.');
+    let exponent = after
+        .strip_prefix(['e', 'E'])
+        .is_some_and(|power| digit_at(power.trim_start_matches(['+', '-'])));
+    let fraction = !has_point && after.strip_prefix(['.', ',']).is_some_and(digit_at);
+    let grouped = !has_point && after.strip_prefix('_').is_some_and(digit_at);
+    digit_at(after) || exponent || fraction || grouped
+}
+
+/// Whether what stands before a capture belongs to the number that it begins with.
+fn began_before(before: &str, text: &str) -> bool {
+    if !text.starts_with(|c: char| c.is_ascii_digit() || c == '.') {
+        return false;
+    }
+    let ends_in_digit = |text: &str| text.ends_with(|c: char| c.is_ascii_digit());
+    let fraction = before.strip_suffix(['.', ',']).is_some_and(ends_in_digit);
+    // Between words it is a dash.
+    let sign = before
+        .strip_suffix('-')
+        .is_some_and(|rest| rest.ends_with(['=', ':', ' ', '\t', '(', '[', '"', '\'']));
+    ends_in_digit(before) || fraction || sign
+}
+
+/// The place of a capture in its line, in quotes.
+fn around(line: &str, range: &Range<usize>) -> String {
+    const REACH: usize = 40;
+    let begin = line[..range.start]
+        .char_indices()
+        .rev()
+        .nth(REACH)
+        .map_or(0, |(at, _)| at);
+    let after = &line[range.end..];
+    let end = range.end + after.char_indices().nth(REACH).map_or(after.len(), |(at, _)| at);
+    short(&line[begin..end])
+}
+
+fn short(text: &str) -> String {
+    const MAX_CHARS: usize = 120;
+    match text.char_indices().nth(MAX_CHARS) {
+        None => format!("{text:?}"),
+        Some((end, _)) => format!("{:?} and so on", &text[..end]),
     }
 }
 
@@ -81,9 +191,9 @@ fn compile(pattern: &str) -> Result<Regex, String> {
     })?;
     match regex.captures_len() - 1 {
         1 => Ok(regex),
-        0 => {
-            Err("the expression captures nothing: put the number in parentheses, such as f1=([0-9.]+)".into())
-        }
+        0 => Err(format!(
+            "the expression captures nothing: put the number in parentheses, such as f1={WHOLE_NUMBER}"
+        )),
         n => Err(format!(
             "the expression has {n} capture groups, one is needed: write (?:…) for groups that are not the number"
         )),

@@ -16,7 +16,7 @@ mod trial_report;
 
 pub use curve_recorder::{CurveRecorder, Point};
 pub use lines::Lines;
-pub use log_regex::{LogMetrics, MAX_DEFINITIONS, MAX_EXPRESSION};
+pub use log_regex::{LogMetrics, LogValue, MAX_DEFINITIONS, MAX_EXPRESSION, Unread};
 pub use prom_query::{MAX_ANSWER_BYTES, selector, series};
 pub use prometheus_text::{Exposition, MAX_EXPOSITION_BYTES, Sample, parse};
 pub use trial_reading::TrialReading;

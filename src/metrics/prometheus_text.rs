@@ -1,7 +1,8 @@
 //! The Prometheus text format: version 0.0.4, with what OpenMetrics adds to it ignored.
 //!
 //! <https://prometheus.io/docs/instrumenting/exposition_formats/>. Only samples matter here, so comments, types and help
-//! are skipped, and so are timestamps and exemplars after a value.
+//! are skipped, and so are timestamps and exemplars after a value. Names in quotes, as Prometheus 3 has them, are understood:
+//! `{"eval.f1", "data set"="dev"} 0.9`.
 
 use super::number;
 use std::fmt;
@@ -93,12 +94,16 @@ impl Sample {
     }
 }
 
-/// `name{label="value",…} value [timestamp] [# exemplar]`
+/// `name{label="value",…} value [timestamp] [# exemplar]`, or `{"name",label="value",…} …`
 fn sample(line: &str) -> Option<Sample> {
-    let (name, rest) = identifier(line, ":")?;
+    let (name, rest) = match line.strip_prefix("{") {
+        Some(inside) => quoted_name(inside)?,
+        None => identifier(line, ":").map(|(name, rest)| (name.to_owned(), rest))?,
+    };
     let rest = rest.trim_start();
-    let (labels, rest) = match rest.strip_prefix('{') {
+    let (labels, rest) = match rest.strip_prefix(if line.starts_with('{') { ',' } else { '{' }) {
         Some(inside) => labels(inside)?,
+        None if line.starts_with('{') => (Vec::new(), rest.strip_prefix('}')?),
         None => (Vec::new(), rest),
     };
     let mut words = rest.split_whitespace();
@@ -113,11 +118,12 @@ fn sample(line: &str) -> Option<Sample> {
             }
         }
     }
-    Some(Sample {
-        name: name.to_owned(),
-        labels,
-        value,
-    })
+    Some(Sample { name, labels, value })
+}
+
+/// A name in quotes and what follows it.
+fn quoted_name(text: &str) -> Option<(String, &str)> {
+    unquote(text.trim_start().strip_prefix('"')?)
 }
 
 /// A leading identifier, which may also hold the characters of `extra`, and what follows it.
@@ -139,14 +145,17 @@ fn labels(mut text: &str) -> Option<(Labels, &str)> {
         if let Some(rest) = text.strip_prefix('}') {
             return Some((labels, rest));
         }
-        let (name, rest) = identifier(text, "")?;
+        let (name, rest) = match text.starts_with('"') {
+            true => quoted_name(text)?,
+            false => identifier(text, "").map(|(name, rest)| (name.to_owned(), rest))?,
+        };
         let quoted = rest
             .trim_start()
             .strip_prefix('=')?
             .trim_start()
             .strip_prefix('"')?;
         let (value, rest) = unquote(quoted)?;
-        labels.push((name.to_owned(), value));
+        labels.push((name, value));
         let rest = rest.trim_start();
         text = match rest.strip_prefix(',') {
             Some(next) => next,

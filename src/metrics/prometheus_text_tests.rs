@@ -103,3 +103,19 @@ proptest! {
         prop_assert!(page.samples().len() + page.n_malformed() <= text.lines().count());
     }
 }
+
+#[test]
+fn names_in_quotes_are_names() {
+    let page = parse(concat!(
+        "{\"eval.f1\"} 0.9\n{\"tuning_metric\", name=\"f1\", \"data set\"=\"dev\",} 0.8 1700000000\n",
+        "tuning_metric{\"name\"=\"loss\"} 0.3\n{} 1\n{\"open 1\n{\"x\" 1\n",
+    ))
+    .unwrap();
+    assert_eq!((page.samples().len(), page.n_malformed()), (3, 3));
+    assert_eq!(page.value("eval.f1", &[]), Some(0.9));
+    assert_eq!(
+        page.value("tuning_metric", &[("name", "f1"), ("data set", "dev")]),
+        Some(0.8)
+    );
+    assert_eq!(page.value("tuning_metric", &[("name", "loss")]), Some(0.3));
+}

@@ -21,6 +21,8 @@ pub struct TrialReading {
     pub epoch: Option<f64>,
     /// Throughput: training examples per second.
     pub samples_per_second: Option<f64>,
+    /// Why the first of the wanted metrics has no value, though the page is one.
+    pub unread: Option<String>,
 }
 
 impl TrialReading {
@@ -46,6 +48,7 @@ impl TrialReading {
             total_steps: count_of("tuning_total_steps"),
             epoch: finite("tuning_epoch"),
             samples_per_second: finite("tuning_samples_per_second"),
+            unread: wanted.first().and_then(|name| why_not(page, name)),
         }
     }
 }
@@ -56,6 +59,19 @@ fn plain(page: &Exposition, name: &str) -> Option<f64> {
     let bare = samples.iter().rev().find(|s| s.labels.is_empty());
     bare.or(samples.first().filter(|_| samples.len() == 1))
         .map(|s| s.value)
+}
+
+/// Why a page has no value of this metric.
+fn why_not(page: &Exposition, name: &str) -> Option<String> {
+    let labelled = |s: &&Sample| s.name == "tuning_metric" && s.label("name") == Some(name);
+    if page.samples().iter().any(|s| labelled(&s)) || plain(page, name).is_some() {
+        return None;
+    }
+    let n = page.samples().iter().filter(|s| s.name == name).count();
+    Some(match n {
+        0 => format!("the page has neither tuning_metric{{name={name:?}}} nor {name}"),
+        n => format!("the page has {n} series {name}, and none of them without labels"),
+    })
 }
 
 #[cfg(test)]

@@ -16,6 +16,8 @@ pub struct TrialReport {
     pub step: Option<u64>,
     /// The metrics at earlier steps, by ascending step.
     pub curve: Vec<ReportPoint>,
+    /// What stands under other names, in short: no numbers.
+    others: BTreeMap<String, String>,
 }
 
 /// The metrics at one step.
@@ -33,10 +35,10 @@ impl TrialReport {
 
     /// Reads a report: the whole text, or else its last line that is an object. The error is a sentence.
     pub fn parse(text: &str) -> Result<Self, String> {
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         if text.len() > Self::MAX_BYTES {
             return Err(format!(
-                "the report has {} bytes, at most {} are read",
-                text.len(),
+                "of a report at most {} bytes are read, and it is longer: leave its curve out",
                 Self::MAX_BYTES
             ));
         }
@@ -57,6 +59,22 @@ impl TrialReport {
             metrics: metrics(&object),
             step: step(&object),
             curve,
+            others: others(&object),
+        })
+    }
+
+    /// Why it has no value of this metric, where it has none.
+    pub fn why_not(&self, metric: &str) -> Option<String> {
+        if self.metrics.contains_key(metric) {
+            return None;
+        }
+        if let Some(found) = self.others.get(metric) {
+            return Some(format!("its {metric} is {found}, which is no number"));
+        }
+        let names: Vec<&str> = self.metrics.keys().take(5).map(String::as_str).collect();
+        Some(match names.is_empty() {
+            true => "it has no number".into(),
+            false => format!("it has {}", names.join(", ")),
         })
     }
 
@@ -95,6 +113,18 @@ fn metrics(object: &Map<String, Value>) -> BTreeMap<String, f64> {
         .filter(|(name, _)| *name != "step" && name.len() <= MAX_NAME_BYTES);
     numbers
         .filter_map(|(name, v)| Some((name.clone(), as_number(v)?)))
+        .take(MAX_METRICS)
+        .collect()
+}
+
+/// Texts, lists and objects by their names, as long as an excerpt.
+fn others(object: &Map<String, Value>) -> BTreeMap<String, String> {
+    const MAX_CHARS: usize = 60;
+    let rest = object.iter().filter(|(name, value)| {
+        *name != "curve" && name.len() <= MAX_NAME_BYTES && as_number(value).is_none()
+    });
+    let short = |value: &Value| value.to_string().chars().take(MAX_CHARS).collect();
+    rest.map(|(name, value)| (name.clone(), short(value)))
         .take(MAX_METRICS)
         .collect()
 }

@@ -77,3 +77,19 @@ proptest! {
         let _ = TrialReport::parse(&text);
     }
 }
+
+#[test]
+fn what_is_missing_is_explained() {
+    let why = |text: &str| TrialReport::parse(text).unwrap().why_not("f1");
+    assert_eq!(why("\u{feff}{\"f1\": 0.25}"), None);
+    assert_eq!(
+        why(r#"{"f1": "0.25"}"#).unwrap(),
+        r#"its f1 is "0.25", which is no number"#
+    );
+    assert_eq!(
+        why(r#"{"f1": [0.25]}"#).unwrap(),
+        "its f1 is [0.25], which is no number"
+    );
+    assert_eq!(why(r#"{"loss": 1, "F1": 0.5}"#).unwrap(), "it has F1, loss");
+    assert_eq!(why("{}").unwrap(), "it has no number");
+}

@@ -78,6 +78,8 @@ impl LogReader {
 
     fn note(&mut self, is_news: bool) -> bool {
         if is_news {
+            self.heard.unread.clone_from(&self.recorder.unread);
+            self.heard.is_outdated = self.recorder.is_outdated();
             self.heard.metrics.clone_from(&self.recorder.metrics);
             keep_points(&mut self.heard.points, self.recorder.take_news(), &self.objective);
         }

@@ -185,13 +185,12 @@ async fn read_metrics(
         AttemptState::Exited(exited) => at_the_end(pass, &source, pod, exited).await?,
         _ => return Ok(Reported::default()),
     };
-    let mut reported = reported(&heard, &source, record);
+    let objective = &pass.checked.job.objective.metric;
+    let report = pod.message.as_deref().map(TrialReport::parse);
+    let mut reported = reported(&heard, &source, record, why_not(report.as_ref(), objective));
     reported.last_words.clone_from(&pod.message);
-    reported.report = pod
-        .message
-        .as_deref()
-        .and_then(|m| TrialReport::parse(m).ok())
-        .map(|report| final_report(report, &pass.checked.job.objective.metric));
+    let report = report.and_then(Result::ok);
+    reported.report = report.map(|report| final_report(report, objective));
     Ok(reported)
 }
 
@@ -255,8 +254,16 @@ fn says(pod: &SeenPod, objective: &str) -> bool {
     report.is_some_and(|r| r.metrics.contains_key(objective))
 }
 
-fn reported(heard: &ReportedMetrics, source: &Source, record: &Record) -> Reported {
-    let trouble = heard.trouble.as_ref().map(|why| format!(" ({why})"));
+/// Why a termination message has no value of the objective.
+fn why_not(report: Option<&Result<TrialReport, String>>, objective: &str) -> Option<String> {
+    match report? {
+        Ok(report) => report.why_not(objective),
+        Err(why) => Some(why.clone()),
+    }
+}
+
+fn reported(heard: &ReportedMetrics, source: &Source, record: &Record, message: Option<String>) -> Reported {
+    let behind = |why: Option<&String>| why.map_or_else(String::new, |why| format!(" ({why})"));
     Reported {
         points: news(heard, record),
         metrics: heard.metrics.clone(),
@@ -269,13 +276,16 @@ fn reported(heard: &ReportedMetrics, source: &Source, record: &Record) -> Report
         outstanding: None,
         last_words: None,
         looked_in: format!(
-            "neither in {}{} nor in its termination message",
+            "neither in {}{} nor in its termination message{}",
             source.place(),
-            trouble.unwrap_or_default()
+            behind(heard.trouble.as_ref().or(heard.unread.as_ref())),
+            behind(message.as_ref())
         ),
         // What another operator heard of it is in the status.
         trouble: heard.trouble.clone(),
         may_have_gaps: source.is_fleeting() && heard.metrics.is_empty(),
+        last_read: heard.last_read,
+        is_outdated: heard.is_outdated,
     }
 }
 

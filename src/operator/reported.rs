@@ -1,6 +1,7 @@
 //! What an attempt has reported so far, wherever that was read.
 
 use crate::metrics;
+use jiff::Timestamp;
 use std::collections::BTreeMap;
 
 /// Most points that are remembered of one attempt.
@@ -19,6 +20,12 @@ pub struct ReportedMetrics {
     pub total_steps: Option<u64>,
     /// Why nothing can be heard.
     pub trouble: Option<String>,
+    /// Why what was read last is no value of the objective, where it is none.
+    pub unread: Option<String>,
+    /// Whether that is so after it had one.
+    pub is_outdated: bool,
+    /// When its endpoint was read last, where that is how it is heard.
+    pub last_read: Option<Timestamp>,
 }
 
 /// Adds the objective's new points to those that are remembered.

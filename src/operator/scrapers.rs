@@ -319,6 +319,9 @@ impl Scrapers {
             step: recorder.progress.step,
             total_steps: recorder.progress.total_steps,
             trouble: None,
+            unread: recorder.unread.clone(),
+            is_outdated: false,
+            last_read: Some(Timestamp::now()),
         }))
     }
 

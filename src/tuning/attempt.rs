@@ -100,6 +100,10 @@ pub struct Reported {
     pub trouble: Option<String>,
     /// Whether some of what it said may have been missed, since nobody listened for a while.
     pub may_have_gaps: bool,
+    /// Whether its last word on the objective could not be read: what it said before is not its value.
+    pub is_outdated: bool,
+    /// When what it shows was read last, where it shows a value and does not say it.
+    pub last_read: Option<Timestamp>,
 }
 
 /// What a program leaves at its end.

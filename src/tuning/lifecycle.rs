@@ -204,22 +204,16 @@ fn exit(
         }
         return None;
     }
+    if reported.is_outdated {
+        trial.metrics.remove(objective);
+    }
     if let Some(report) = final_report {
         take_in(objective, trial, report);
     }
-    let verdict = judge(&Ending {
-        exit: exited.exit,
-        value: trial.metrics.get(objective).copied(),
-        last_words: reported
-            .last_words
-            .as_deref()
-            .map(sentence)
-            .filter(|w| !w.is_empty()),
-        looked_for: format!("{objective}, {}", reported.looked_in),
-    });
+    let verdict = judge(&ending(trial, objective, exited, reported));
     match verdict {
         Verdict::Succeeded(value) => {
-            let message = success_message(trial, reported.may_have_gaps && !told);
+            let message = success_message(trial, reported, told, end);
             finish(trial, Phase::Succeeded, Some(value), message, end);
         }
         Verdict::Failed(failure, message) => {
@@ -282,8 +276,28 @@ fn take_metrics(objective: &str, trial: &mut Trial, news: &BTreeMap<String, f64>
     merge(&mut trial.metrics, news, objective);
 }
 
-fn success_message(trial: &Trial, may_have_gaps: bool) -> String {
-    if !may_have_gaps {
+fn ending(trial: &Trial, objective: &str, exited: &Exited, reported: &Reported) -> Ending {
+    let last_words = reported.last_words.as_deref().map(sentence);
+    Ending {
+        exit: exited.exit,
+        value: trial.metrics.get(objective).copied(),
+        last_words: last_words.filter(|words| !words.is_empty()),
+        looked_for: format!("{objective}, {}", reported.looked_in),
+    }
+}
+
+/// A value that was not said at the end may be an old one.
+fn success_message(trial: &Trial, reported: &Reported, told: bool, end: Timestamp) -> String {
+    if told {
+        return shadow_message(trial);
+    }
+    if let (Some(read), false) = (reported.last_read, reported.may_have_gaps) {
+        let seconds = end.duration_since(read).as_secs_f64().max(0.0);
+        return format!(
+            "its value was read {seconds:.1} s before it ended; what it showed after that is not known, but in a final report"
+        );
+    }
+    if !reported.may_have_gaps {
         return shadow_message(trial);
     }
     let step = trial
