@@ -74,7 +74,11 @@ fn check_composition(branches: &[Value], value: &Value, path: &str, faults: &mut
     }
 }
 
+/// The words that an enumeration allows; one that may be absent stands a composition deeper.
 fn allowed_texts(schema: &Value) -> Vec<&str> {
+    if let Some(branches) = composition(schema) {
+        return branches.iter().flat_map(allowed_texts).collect();
+    }
     let listed = schema["enum"].as_array().into_iter().flatten();
     listed
         .chain(schema.get("const"))

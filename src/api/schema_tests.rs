@@ -37,6 +37,11 @@ fn each_fault_says_what_would_be_right() {
             "expected one of: Maximize, Minimize",
         ),
         (
+            "retain",
+            json!("Some"),
+            "retain: found the text \"Some\", expected one of: All, Failed, None",
+        ),
+        (
             "trial",
             json!({"resources": {"limits": {"nvidia.com/gpu": 1.5}}}),
             "limits[\"nvidia.com/gpu\"]: expected a whole number or a text",
