@@ -123,3 +123,45 @@ fn wrong_manifests_are_refused_with_a_sentence_that_names_the_field() {
         );
     });
 }
+
+#[test]
+fn what_the_fine_tuner_would_refuse_is_refused_with_its_field() {
+    block_on(async {
+        let space = Space::new("bert").await;
+        for (fields, sentence) in [
+            (json!({"learningRate": 0}), "learningRate must be above 0"),
+            (
+                json!({"dropout": 1}),
+                "dropout and labelSmoothing must be below 1",
+            ),
+            (
+                json!({"task": "squad", "maxLength": 99}),
+                "squad needs a maxLength of at least 100",
+            ),
+            (
+                json!({"warmupRatio": 0.1, "warmupSteps": 9}),
+                "warmupRatio and warmupSteps both say how long the warm-up is",
+            ),
+            (
+                json!({"task": "squad", "classWeights": "balanced"}),
+                "labelSmoothing and classWeights are for tasks with classes",
+            ),
+            (
+                json!({"scheduler": "poly"}),
+                "supported values: \"linear\", \"cosine\", \"constant\"",
+            ),
+        ] {
+            let mut bert = json!({"task": "mrpc", "model": "/m", "data": "/d"});
+            for (key, value) in fields.as_object().unwrap() {
+                bert[key] = value.clone();
+            }
+            let mut manifest = manifest("job", 3, 1);
+            manifest["spec"]["trial"] = json!({"bert": bert});
+            let answer = space.apply(&manifest).await.unwrap_err();
+            assert!(
+                answer.contains("spec.trial.bert") && answer.contains(sentence),
+                "{answer}"
+            );
+        }
+    });
+}

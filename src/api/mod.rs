@@ -5,6 +5,9 @@
 #![deny(clippy::disallowed_methods)]
 
 mod accelerators;
+mod bert_check;
+mod bert_parameters;
+mod bert_spec;
 mod change;
 mod check;
 mod condition;
@@ -24,6 +27,7 @@ mod trial_object;
 mod trial_spec;
 mod volume_check;
 
+pub use bert_spec::{BertSpec, Precision, Scheduler};
 pub use change::{CHANGES, Change, refused_changes};
 pub use check::{Checked, check, parse};
 pub use condition::{Condition, ConditionStatus};

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// A task of GLUE, by the files that GLUE publishes.
+/// A task of GLUE or SQuAD 1.1, by the files that are published of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Task {
@@ -25,11 +25,13 @@ pub enum Task {
     Rte,
     /// Whether a pronoun is resolved rightly (accuracy).
     Wnli,
+    /// Where in a text the answer to a question stands (F1, exact match): SQuAD 1.1.
+    Squad,
 }
 
 impl Task {
     /// Every task.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Mrpc,
         Self::Cola,
         Self::Sst2,
@@ -39,6 +41,7 @@ impl Task {
         Self::Qnli,
         Self::Rte,
         Self::Wnli,
+        Self::Squad,
     ];
 
     /// As manifests and `bert-trainer --task` have it.
@@ -53,10 +56,11 @@ impl Task {
             Self::Qnli => "qnli",
             Self::Rte => "rte",
             Self::Wnli => "wnli",
+            Self::Squad => "squad",
         }
     }
 
-    /// What may be the objective: what GLUE measures first.
+    /// What may be the objective: what is published of a task first.
     pub fn metrics(self) -> &'static [&'static str] {
         match self {
             Self::Mrpc | Self::Qqp => &["f1", "accuracy", "loss"],
@@ -64,6 +68,24 @@ impl Task {
             Self::Stsb => &["pearson", "spearman", "loss"],
             Self::Mnli => &["accuracy", "accuracy_mismatched", "loss", "loss_mismatched"],
             Self::Sst2 | Self::Qnli | Self::Rte | Self::Wnli => &["accuracy", "loss"],
+            Self::Squad => &["f1", "exact_match", "loss"],
+        }
+    }
+
+    /// Least that an example may be cut off at, in tokens: of squad's the question may take 64, and the text needs some too.
+    pub(crate) fn least_length(self) -> u32 {
+        match self {
+            Self::Squad => 100,
+            _ => 8,
+        }
+    }
+
+    /// Classes among which an example's is found; `None` where the answer is a number or a place.
+    pub(crate) fn classes(self) -> Option<usize> {
+        match self {
+            Self::Stsb | Self::Squad => None,
+            Self::Mnli => Some(3),
+            Self::Mrpc | Self::Cola | Self::Sst2 | Self::Qqp | Self::Qnli | Self::Rte | Self::Wnli => Some(2),
         }
     }
 }

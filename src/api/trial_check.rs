@@ -1,23 +1,12 @@
-//! What a schema can't see about a trial: alternatives, references to parameters, what the fine-tuner understands.
+//! What a schema can't see about a trial: alternatives, references to parameters, names of variables.
 
+use super::bert_check::check_bert;
 use super::fault::{Fault, exactly_one};
 use super::schema::section;
 use super::volume_check::{check_sagemaker, check_volumes};
 use super::*;
-use crate::space::{Domain, Parameter, SearchSpace};
+use crate::space::SearchSpace;
 use serde_json::Value;
-
-/// Parameters that the built-in fine-tuner understands, and whether they are whole numbers.
-const BERT_PARAMETERS: [(&str, bool); 8] = [
-    ("learning_rate", false),
-    ("batch_size", true),
-    ("epochs", true),
-    ("weight_decay", false),
-    ("warmup_ratio", false),
-    ("dropout", false),
-    ("max_length", true),
-    ("seed", true),
-];
 
 /// Adds a fault for everything about the trial that no manifest may ask for.
 pub(super) fn check_trial(
@@ -55,70 +44,6 @@ pub(super) fn check_trial(
         .unwrap_or_default();
     if let Some(bert) = &trial.bert {
         check_bert(bert, space, strategy, &metric, faults);
-    }
-}
-
-fn check_bert(
-    bert: &BertSpec,
-    space: Option<&SearchSpace>,
-    strategy: Option<&StrategySpec>,
-    metric: &str,
-    faults: &mut Vec<Fault>,
-) {
-    let names: Vec<&str> = BERT_PARAMETERS.iter().map(|(name, _)| *name).collect();
-    for (i, parameter) in space
-        .map(|s| s.parameters())
-        .unwrap_or_default()
-        .iter()
-        .enumerate()
-    {
-        let path = format!("spec.parameters[{i}]");
-        match BERT_PARAMETERS.iter().find(|(name, _)| *name == parameter.name()) {
-            None => {
-                let message = format!(
-                    "{:?} is not a parameter of bert, which knows {}",
-                    parameter.name(),
-                    names.join(", ")
-                );
-                faults.push(Fault::new(format!("{path}.name"), message));
-            }
-            Some((name, true)) if !is_whole(parameter) => {
-                faults.push(Fault::new(
-                    path,
-                    format!("{name} takes whole numbers: use integer or discrete"),
-                ));
-            }
-            Some(_) => {}
-        }
-    }
-    let tuned = |name: &str| space.is_some_and(|s| s.parameters().iter().any(|p| p.name() == name));
-    if space.is_some() && bert.learning_rate.is_none() && !tuned("learning_rate") {
-        let message = "is missing: fix it here or make learning_rate a parameter";
-        faults.push(Fault::new("spec.trial.bert.learningRate", message));
-    }
-    if let Some(hyperband) = strategy
-        .and_then(|s| s.hyperband.as_ref())
-        .filter(|h| h.resource != "epochs")
-    {
-        let message = format!("{:?} is not what bert can ration: epochs", hyperband.resource);
-        faults.push(Fault::new("spec.strategy.hyperband.resource", message));
-    }
-    let reported = bert.task.metrics();
-    if !metric.is_empty() && !reported.contains(&metric) {
-        let message = format!(
-            "{metric:?} is not reported by bert, which reports {} for {}",
-            reported.join(", "),
-            bert.task.word()
-        );
-        faults.push(Fault::new("spec.objective.metric", message));
-    }
-}
-
-fn is_whole(parameter: &Parameter) -> bool {
-    match parameter.domain() {
-        Domain::Integer { .. } => true,
-        Domain::Discrete { values } => values.iter().all(|v| *v == v.trunc()),
-        Domain::Double { .. } | Domain::Categorical { .. } => false,
     }
 }
 

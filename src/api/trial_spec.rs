@@ -1,7 +1,7 @@
 //! What a trial runs.
 
+use super::bert_spec::BertSpec;
 use super::pod_spec::{Affinity, EnvVar, Resources, SecretName, TolerationSpec, VolumeSpec};
-use super::task::Task;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -72,78 +72,6 @@ pub struct TrialSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 63))]
     pub queue_name: Option<String>,
-}
-
-/// The built-in BERT fine-tuner. Each of `learning_rate`, `batch_size`, `epochs`, `weight_decay`, `warmup_ratio`, `dropout`,
-/// `max_length` and `seed` may be a parameter; what is not a parameter is fixed here.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct BertSpec {
-    /// The image, where it is not the operator's own; of no effect on one machine.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 1024))]
-    pub image: Option<String>,
-    /// What is learned.
-    pub task: Task,
-    /// Folder of the checkpoint, in Hugging Face's layout: config.json, vocab.txt or tokenizer.json, model.safetensors.
-    #[schemars(length(min = 1, max = 1024))]
-    pub model: String,
-    /// Folder of the data: train.tsv and dev.tsv.
-    #[schemars(length(min = 1, max = 1024))]
-    pub data: String,
-    /// Passes over the training data.
-    #[serde(default = "epochs")]
-    #[schemars(range(min = 1, max = 1000))]
-    pub epochs: u32,
-    /// Pairs in a training step.
-    #[serde(default = "batch_size")]
-    #[schemars(range(min = 1, max = 4096))]
-    pub batch_size: u32,
-    /// Tokens after which a pair is cut off.
-    #[serde(default = "max_length")]
-    #[schemars(range(min = 8, max = 4096))]
-    pub max_length: u32,
-    /// Arithmetic of the matrix products.
-    #[serde(default)]
-    pub precision: Precision,
-    /// Learning rate, where it is not a parameter.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub learning_rate: Option<f64>,
-    /// Seed of the head, the order of the data and dropout.
-    #[serde(default = "one")]
-    pub seed: u32,
-    /// Steps between evaluations; 0: after each epoch only.
-    #[serde(default)]
-    pub eval_every: u32,
-}
-
-fn epochs() -> u32 {
-    3
-}
-
-fn batch_size() -> u32 {
-    32
-}
-
-fn max_length() -> u32 {
-    128
-}
-
-fn one() -> u32 {
-    1
-}
-
-/// Arithmetic of the matrix products.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Precision {
-    /// bf16 where the device computes in it, else fp32: the faster of both.
-    #[default]
-    Auto,
-    /// 16 bits of bfloat16, with weights kept in 32.
-    Bf16,
-    /// 32 bits throughout.
-    Fp32,
 }
 
 /// Any image.

@@ -4,7 +4,7 @@
 //! one JSON object.
 #![deny(clippy::disallowed_methods)]
 
-use crate::api::{self, Assignment, BertSpec, Precision, SagemakerSpec};
+use crate::api::{self, Assignment, BertSpec, SagemakerSpec};
 use crate::metrics::TrialReport;
 use crate::tuning::{CurvePoint, FinalReport, Job, Trial};
 use std::collections::BTreeMap;
@@ -95,28 +95,42 @@ pub fn final_report(report: TrialReport, objective: &str) -> FinalReport {
     }
 }
 
-/// The arguments of the built-in fine-tuner; `path` says where a folder of the manifest is for the trial.
+/// The arguments of the built-in fine-tuner; `path` says where a folder of the manifest is for the trial. What the manifest
+/// leaves open has no flag: the trainer chooses by the task and the checkpoint.
 pub fn bert_arguments(bert: &BertSpec, path: impl Fn(&str) -> String) -> Vec<String> {
-    let precision = match bert.precision {
-        Precision::Auto => "auto",
-        Precision::Bf16 => "bf16",
-        Precision::Fp32 => "fp32",
-    };
-    let mut arguments = Vec::new();
-    let mut flag = |name: &str, value: String| arguments.extend([format!("--{name}"), value]);
-    flag("task", bert.task.word().into());
-    flag("model", path(&bert.model));
-    flag("data", path(&bert.data));
-    flag("epochs", bert.epochs.to_string());
-    flag("batch-size", bert.batch_size.to_string());
-    flag("max-length", bert.max_length.to_string());
-    flag("precision", precision.into());
-    flag("seed", bert.seed.to_string());
-    flag("eval-every", bert.eval_every.to_string());
-    if let Some(learning_rate) = bert.learning_rate {
-        flag("learning-rate", learning_rate.to_string());
-    }
-    arguments
+    let given = |number: Option<u32>| number.map(|number| number.to_string());
+    let given_real = |number: Option<f64>| number.map(|number| number.to_string());
+    let flags = [
+        ("task", Some(bert.task.word().into())),
+        ("model", Some(path(&bert.model))),
+        ("data", Some(path(&bert.data))),
+        ("epochs", Some(bert.epochs.to_string())),
+        ("batch-size", Some(bert.batch_size.to_string())),
+        ("max-length", given(bert.max_length)),
+        ("precision", Some(bert.precision.word().into())),
+        ("seed", Some(bert.seed.to_string())),
+        ("eval-every", Some(bert.eval_every.to_string())),
+        ("learning-rate", given_real(bert.learning_rate)),
+        (
+            "scheduler",
+            bert.scheduler.map(|scheduler| scheduler.word().into()),
+        ),
+        ("warmup-ratio", given_real(bert.warmup_ratio)),
+        ("warmup-steps", given(bert.warmup_steps)),
+        ("weight-decay", given_real(bert.weight_decay)),
+        ("dropout", given_real(bert.dropout)),
+        (
+            "gradient-accumulation-steps",
+            given(bert.gradient_accumulation_steps),
+        ),
+        ("max-grad-norm", given_real(bert.max_grad_norm)),
+        ("label-smoothing", given_real(bert.label_smoothing)),
+        ("class-weights", bert.class_weights.clone()),
+    ];
+    let flags = flags
+        .into_iter()
+        .filter_map(|(name, value)| Some([format!("--{name}"), value?]));
+    flags.flatten().collect()
 }
 
 /// The files under `/opt/ml/input/config`.
@@ -187,6 +201,46 @@ mod tests {
             "--lr=6.47e-5 $(date) $(params.x"
         );
         assert_eq!(parameters.fill("$(params.lr)$(params.lr)"), "6.47e-56.47e-5");
+    }
+
+    #[test]
+    fn the_fine_tuner_is_told_what_the_manifest_says_and_nothing_else() {
+        let arguments = |rest: serde_json::Value| {
+            let mut bert = serde_json::json!({"task": "squad", "model": "m", "data": "d"});
+            for (key, value) in rest.as_object().unwrap() {
+                bert[key] = value.clone();
+            }
+            let bert: BertSpec = serde_json::from_value(bert).unwrap();
+            bert_arguments(&bert, |path| format!("/{path}")).join(" ")
+        };
+        let least = "--task squad --model /m --data /d --epochs 3 --batch-size 32 --precision auto --seed 1 --eval-every 0";
+        assert_eq!(arguments(serde_json::json!({})), least);
+        for (key, value, flag) in [
+            ("learningRate", serde_json::json!(5e-5), "--learning-rate 0.00005"),
+            ("scheduler", "cosine".into(), "--scheduler cosine"),
+            ("warmupRatio", 0.06.into(), "--warmup-ratio 0.06"),
+            ("warmupSteps", 0.into(), "--warmup-steps 0"),
+            ("weightDecay", 0.1.into(), "--weight-decay 0.1"),
+            ("dropout", 0.into(), "--dropout 0"),
+            (
+                "gradientAccumulationSteps",
+                4.into(),
+                "--gradient-accumulation-steps 4",
+            ),
+            ("maxGradNorm", 1.into(), "--max-grad-norm 1"),
+            ("labelSmoothing", 0.1.into(), "--label-smoothing 0.1"),
+            ("classWeights", "1,2.5".into(), "--class-weights 1,2.5"),
+        ] {
+            assert_eq!(
+                arguments(serde_json::json!({key: value})),
+                format!("{least} {flag}")
+            );
+        }
+        let cut = arguments(serde_json::json!({"maxLength": 96}));
+        assert!(
+            cut.contains("--batch-size 32 --max-length 96 --precision"),
+            "{cut}"
+        );
     }
 
     #[test]

@@ -12,7 +12,7 @@ fn launched(trial: serde_json::Value) -> Launch {
         "apiVersion": "tuning-operator.io/v1alpha1", "kind": "TuningJob", "metadata": {"name": "a"},
         "spec": {
             "objective": {"metric": "f1", "goal": "Maximize"},
-            "parameters": [{"name": "learning_rate", "double": {"min": 0.0, "max": 1.0}}],
+            "parameters": [{"name": "learning_rate", "double": {"min": 0.125, "max": 1.0}}],
             "budget": {"maxTrials": 3},
             "trial": trial,
         },

@@ -68,6 +68,31 @@ const RULES: &[Rule] = &[
         "give exactly one of bert, container and sagemaker",
     ),
     (
+        "spec/trial/bert",
+        "!has(self.learningRate) || self.learningRate > 0.0",
+        "learningRate must be above 0",
+    ),
+    (
+        "spec/trial/bert",
+        "(!has(self.dropout) || self.dropout < 1.0) && (!has(self.labelSmoothing) || self.labelSmoothing < 1.0)",
+        "dropout and labelSmoothing must be below 1",
+    ),
+    (
+        "spec/trial/bert",
+        "self.task != 'squad' || !has(self.maxLength) || self.maxLength >= 100",
+        "squad needs a maxLength of at least 100",
+    ),
+    (
+        "spec/trial/bert",
+        "!has(self.warmupRatio) || !has(self.warmupSteps)",
+        "warmupRatio and warmupSteps both say how long the warm-up is: remove one of them",
+    ),
+    (
+        "spec/trial/bert",
+        "!(self.task in ['squad', 'stsb']) || (!has(self.labelSmoothing) && !has(self.classWeights))",
+        "labelSmoothing and classWeights are for tasks with classes: remove them",
+    ),
+    (
         "spec/trial/volumes[]",
         "[has(self.persistentVolumeClaim), has(self.configMap), has(self.secret), has(self.emptyDir)].filter(x, x).size() == 1",
         "give exactly one of persistentVolumeClaim, configMap, secret, emptyDir",
