@@ -6,7 +6,7 @@ mod tiny;
 
 use serde_json::{Value, json};
 use tiny::Tiny;
-use tuning_operator::api::Task;
+use tuning_operator::api::{Task, check};
 use tuning_operator::trainer::tasks;
 
 /// A task, the first line of its files, a line of them, and the metrics that it reports.
@@ -203,148 +203,94 @@ fn a_state_of_one_task_is_no_state_of_another() {
     );
 }
 
-const ANIMALS: [&str; 6] = ["cat", "dog", "horse", "bird", "fish", "mouse"];
-const PLACES: [&str; 6] = ["house", "garden", "river", "forest", "street", "field"];
-
-/// A file of SQuAD: who sleeps? Every eighth text is longer than a window.
-fn questions(numbers: std::ops::Range<usize>) -> String {
-    let paragraphs = numbers.map(|i| {
-        let (animal, place) = (ANIMALS[i % 6], PLACES[i / 6 % 6]);
-        let lead = "quietly ".repeat(if i.is_multiple_of(8) { 150 } else { i % 4 });
-        let context = format!("{lead}the {animal} sleeps in the {place}");
-        let answer = |word: &str| json!([{"text": word, "answer_start": context.rfind(word).unwrap()}]);
-        json!({"context": context, "qas": [
-            {"id": format!("{i}"), "question": "a", "answers": answer(animal)},
-        ]})
+/// Whether a manifest in which `name` has this value alone is sound.
+fn manifest_takes(task: &str, metric: &str, name: &str, value: &Value) -> bool {
+    let domain = match value {
+        Value::String(_) => json!({"categorical": {"values": [value]}}),
+        _ => json!({"discrete": {"values": [value]}}),
+    };
+    let mut parameter = domain;
+    parameter["name"] = json!(name);
+    let mut bert = json!({"task": task, "model": "m", "data": "d"});
+    if name != "learning_rate" {
+        bert["learningRate"] = json!(1e-4);
+    }
+    let manifest = json!({
+        "apiVersion": "tuning-operator.io/v1alpha1", "kind": "TuningJob", "metadata": {"name": "limits"},
+        "spec": {"objective": {"metric": metric, "goal": "Maximize"}, "parameters": [parameter],
+            "budget": {"maxTrials": 1}, "trial": {"bert": bert}},
     });
-    json!({"version": "1.1", "data": [{"title": "T", "paragraphs": paragraphs.collect::<Vec<_>>()}]})
-        .to_string()
+    check(&manifest).is_ok()
 }
 
-const SQUAD: [&str; 6] = ["--task", "squad", "--max-length", "100", "--dropout", "0"];
-
-fn reading(name: &str) -> Tiny {
-    let tiny = Tiny::new(name);
-    tiny.write("data/train-v1.1.json", &questions(0..48));
-    tiny.write("data/dev-v1.1.json", &questions(50..60));
-    tiny
-}
-
-#[test]
-fn answers_are_found_in_texts_and_written_beside_the_report() {
-    let tiny = reading("squad");
-    let output = tiny.run(&[&SQUAD[..], &["--epochs", "12", "--learning-rate", "3e-3"]].concat());
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.success(), "{said}");
-    let report = tiny.report();
-    let metric = |name: &str| report[name].as_f64().unwrap();
-    assert!(
-        metric("loss") < 0.5 * report["curve"][0]["loss"].as_f64().unwrap(),
-        "{report}"
-    );
-    assert!(
-        metric("exact_match") > 0.8 && metric("f1") >= metric("exact_match"),
-        "{report}"
-    );
-    assert_eq!(report["collapsed"], false);
-    let document = |name: &str| -> Value { serde_json::from_str(&tiny.read(name)).unwrap() };
-    let (predictions, n_best) = (document("out/predictions.json"), document("out/nbest.json"));
-    let predictions = predictions.as_object().unwrap();
-    assert_eq!(predictions.len(), 10);
-    let right = predictions
-        .iter()
-        .filter(|(id, text)| *text == ANIMALS[id.parse::<usize>().unwrap() % 6]);
-    assert_eq!(right.count() as f64 / 10.0, metric("exact_match"));
-    for (id, text) in predictions {
-        let candidates = n_best[id].as_array().unwrap();
-        assert!(!candidates.is_empty() && candidates.len() <= 20);
-        assert_eq!(&candidates[0]["text"], text);
-        let sum: f64 = candidates
-            .iter()
-            .map(|c| c["probability"].as_f64().unwrap())
-            .sum();
-        assert!((sum - 1.0).abs() < 1e-9);
+/// The same by the program, which looks at its parameters before it looks into the folders.
+fn trainer_takes(tiny: &Tiny, task: &str, name: &str, value: &Value) -> bool {
+    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let mut command = tiny.command(&["--task", task, "--model", "empty", "--data", "empty"]);
+    let output = command
+        .env(format!("TUNING_PARAM_{}", name.to_uppercase()), text)
+        .output()
+        .unwrap();
+    match output.status.code() {
+        Some(42) => false,
+        Some(43) => true,
+        other => panic!("{name} {value}: {other:?}"),
     }
 }
 
 #[test]
-fn without_epochs_a_checkpoint_is_evaluated_as_it_is() {
-    let tiny = reading("evaluate");
-    let output = tiny.run(&[&SQUAD[..], &["--epochs", "0"]].concat());
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    let report = tiny.report();
-    assert_eq!(
-        (report["step"].as_u64(), report["curve"].as_array().unwrap().len()),
-        (Some(0), 1)
-    );
-    assert!(tiny.read("out/predictions.json").contains("\"50\""));
-}
-
-#[test]
-fn a_file_that_is_no_squad_is_refused_with_its_place() {
-    let good = questions(0..1);
-    let cases: [(&str, String, &str); 6] = [
+fn a_manifest_refuses_what_the_trainer_would_refuse_and_nothing_else() {
+    let tiny = Tiny::new("limits");
+    std::fs::create_dir_all(tiny.dir.join("empty")).unwrap();
+    let share = [-0.1, 0.0, 0.5, 1.0, 1.1].map(|v| json!(v)).to_vec();
+    let whole = |values: &[i64]| values.iter().map(|v| json!(v)).collect::<Vec<_>>();
+    let words = |values: &[&str]| values.iter().map(|v| json!(v)).collect::<Vec<_>>();
+    let cases: [(&str, Vec<Value>); 15] = [
         (
-            "train-v1.1.json",
-            good.replace("\"answer_start\":", "\"answer_start\":9"),
-            ":1:",
+            "learning_rate",
+            [-1.0, 0.0, 1e-300, 1.0, 1.1].map(|v| json!(v)).to_vec(),
         ),
-        ("dev-v1.1.json", "{\"data\": 1".into(), "dev-v1.1.json:1:"),
+        ("weight_decay", [-0.1, 0.0, 10.0, 10.1].map(|v| json!(v)).to_vec()),
         (
-            "dev-v1.1.json",
-            good.replace("\"context\":\"", "\"context\":\"\u{1}"),
-            "is not JSON",
+            "max_grad_norm",
+            [-0.1, 0.0, 1e6, 1e6 + 1.0].map(|v| json!(v)).to_vec(),
         ),
-        ("train-v1.1.json", "x".repeat(20_000_000), "is not JSON"),
+        ("warmup_ratio", share.clone()),
+        ("dropout", share.clone()),
+        ("label_smoothing", share),
+        ("batch_size", whole(&[0, 1, 4096, 4097])),
+        ("gradient_accumulation_steps", whole(&[0, 1, 4096, 4097])),
+        ("epochs", whole(&[-1, 1, 1000, 1001])),
+        ("max_length", whole(&[7, 8, 4096, 4097])),
+        ("warmup_steps", whole(&[-1, 0, 1_000_000_000, 1_000_000_001])),
+        ("eval_every", whole(&[-1, 0, 4_294_967_295, 4_294_967_296])),
+        ("seed", whole(&[-1, 0, 1 << 53])),
         (
-            "train-v1.1.json",
-            json!({"data": [{"paragraphs": [{"context": "a b", "qas": [{"id": "q", "question": "a",
-            "answers": [{"text": "a b c", "answer_start": 0}]}]}]}]})
-            .to_string(),
-            "its context ends at 3",
+            "scheduler",
+            words(&["linear", "cosine", "constant", "poly", "Linear", ""]),
         ),
         (
-            "train-v1.1.json",
-            json!({"data": [{"paragraphs": [{"context": "a b", "qas": [{"id": "q", "question": "a",
-            "answers": [{"text": "b", "answer_start": 0}]}]}]}]})
-            .to_string(),
-            "nothing to learn from",
+            "class_weights",
+            words(&[
+                "balanced", "1,2", " 1 , 2.5", "1,2,3", "0,1", "1e6,1", "2e6,1", "nan,1", "1,", "",
+            ]),
         ),
     ];
-    for (number, (file, text, part)) in cases.iter().enumerate() {
-        let tiny = reading(&format!("no-squad-{number}"));
-        tiny.write(&format!("data/{file}"), text);
-        let output = tiny.run(&SQUAD);
-        let said = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(44), "{said}");
-        assert!(
-            said.contains(part) && said.contains(file) && said.len() < 900,
-            "{said}"
-        );
-        assert_eq!(said, format!("bert-trainer: {}\n", tiny.read("out/message")));
+    for (name, values) in cases {
+        for value in values {
+            assert_eq!(
+                manifest_takes("mrpc", "f1", name, &value),
+                trainer_takes(&tiny, "mrpc", name, &value),
+                "{name} {value}"
+            );
+        }
     }
-}
-
-#[test]
-fn a_text_of_a_million_characters_is_read_in_windows() {
-    let tiny = reading("long");
-    let context = "quietly ".repeat(125_000) + "cat";
-    let answers = json!([{"text": "cat", "answer_start": 1_000_000}]);
-    let qas = json!([{"id": "q", "question": "a", "answers": answers}]);
-    tiny.write(
-        "data/dev-v1.1.json",
-        &json!({"data": [{"paragraphs": [{"context": context, "qas": qas}]}]}).to_string(),
-    );
-    let output = tiny.run(&[&SQUAD[..], &["--epochs", "0"]].concat());
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(
-        output.status.success(),
-        "{said}{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    assert!(tiny.read("out/predictions.json").contains("\"q\""));
+    for value in [json!(99), json!(100)] {
+        let taken = manifest_takes("squad", "f1", "max_length", &value);
+        assert_eq!(
+            taken,
+            trainer_takes(&tiny, "squad", "max_length", &value),
+            "{value}"
+        );
+    }
 }
