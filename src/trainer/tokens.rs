@@ -1,13 +1,10 @@
 //! From texts to token ids: `[CLS] first [SEP]`, and `second [SEP]` where there is one.
 
 use super::example::{Example, Label};
-use super::excerpt::{excerpt, shortened};
+use super::excerpt::excerpt;
+use super::word_list::{self, unreadable};
 use super::{Failure, Result};
 use std::path::Path;
-use tokenizers::models::wordpiece::WordPiece;
-use tokenizers::normalizers::BertNormalizer;
-use tokenizers::pre_tokenizers::bert::BertPreTokenizer;
-use tokenizers::processors::bert::BertProcessing;
 use tokenizers::{
     Encoding, Tokenizer, TruncationDirection, TruncationParams, TruncationStrategy, truncate_encodings,
 };
@@ -70,7 +67,7 @@ impl Tokens {
                 whole,
             )
         } else if words.is_file() {
-            (from_words(&words, lowercases(folder)?)?, words)
+            (word_list::read(&words, folder)?, words)
         } else {
             let sentence =
                 "neither tokenizer.json nor vocab.txt is there; add one of them to the checkpoint folder";
@@ -127,7 +124,15 @@ impl Tokens {
         })
     }
 
-    /// The tokens of one text.
+    /// The token ids of one text, as an example of its own.
+    ///
+    /// # Errors
+    /// A token's id lies beyond the embedding table.
+    pub fn ids(&self, text: &str) -> Result<Vec<u32>> {
+        Ok(self.encode(text, None, Label::Class(0))?.ids)
+    }
+
+    /// The tokens of one text, without the special ones.
     ///
     /// # Errors
     /// The tokenizer can't read it.
@@ -203,52 +208,4 @@ fn types(encoding: &Encoding) -> Vec<u8> {
         .iter()
         .map(|id| u8::from(*id > 0))
         .collect()
-}
-
-fn unreadable(path: &Path, said: &str) -> Failure {
-    Failure::Vocabulary(format!(
-        "{}: it is no tokenizer that BERT could use ({}); fetch it again",
-        path.display(),
-        shortened(said)
-    ))
-}
-
-/// BERT's own tokenizer over a list of word pieces, one per line.
-fn from_words(path: &Path, lowercase: bool) -> Result<Tokenizer> {
-    let model = WordPiece::from_file(&path.display().to_string())
-        .unk_token("[UNK]".into())
-        .build()
-        .map_err(|fault| unreadable(path, &fault.to_string()))?;
-    let mut tokenizer = Tokenizer::new(model);
-    let special = |name: &str| -> Result<(String, u32)> {
-        let id = tokenizer.token_to_id(name).ok_or_else(|| {
-            let sentence = format!(
-                "{}: the token {name} is missing; use BERT's own vocabulary",
-                path.display()
-            );
-            Failure::Vocabulary(sentence)
-        })?;
-        Ok((name.to_owned(), id))
-    };
-    let ends = BertProcessing::new(special("[SEP]")?, special("[CLS]")?);
-    special("[UNK]")?;
-    tokenizer.with_normalizer(Some(BertNormalizer::new(true, true, None, lowercase)));
-    tokenizer.with_pre_tokenizer(Some(BertPreTokenizer));
-    tokenizer.with_post_processor(Some(ends));
-    Ok(tokenizer)
-}
-
-/// What tokenizer_config.json says about letters; uncased where there is no such file.
-fn lowercases(folder: &Path) -> Result<bool> {
-    let path = folder.join("tokenizer_config.json");
-    if !path.is_file() {
-        return Ok(true);
-    }
-    let text = std::fs::read_to_string(&path).map_err(|fault| unreadable(&path, &fault.to_string()))?;
-    let value: serde_json::Value =
-        serde_json::from_str(&text).map_err(|fault| unreadable(&path, &fault.to_string()))?;
-    Ok(value
-        .get("do_lower_case")
-        .and_then(serde_json::Value::as_bool)
-        .unwrap_or(true))
 }
