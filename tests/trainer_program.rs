@@ -115,6 +115,8 @@ fn the_environment_wins_over_flags_and_file() {
     }
 }
 
+const POINTER: &str = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a2146\nsize 12345\n";
+
 /// An exit code, a part of the sentence, and what brings them about.
 type Case = (i32, &'static str, fn(&Tiny));
 
@@ -130,7 +132,11 @@ fn check(name: &str, cases: &[Case]) {
 
 #[test]
 fn a_checkpoint_that_cannot_be_used_is_refused() {
-    let cases: [Case; 10] = [
+    let cases: [Case; 12] = [
+        (43, "model.safetensors: it is a pointer of Git LFS", |t| {
+            t.write("model/model.safetensors", POINTER)
+        }),
+        (45, "git lfs pull", |t| t.write("model/vocab.txt", POINTER)),
         (43, "config.json", |t| {
             std::fs::remove_file(t.dir.join("model/config.json")).unwrap()
         }),
@@ -177,9 +183,12 @@ fn a_checkpoint_that_cannot_be_used_is_refused() {
 
 #[test]
 fn data_that_cannot_be_used_and_output_that_cannot_be_written_are_refused() {
-    let cases: [Case; 7] = [
+    let cases: [Case; 8] = [
         (44, "train.tsv:1: the first line must name", |t| {
             t.write("data/train.tsv", &"x".repeat(20_000_000));
+        }),
+        (44, "dev.tsv: it is a pointer of Git LFS", |t| {
+            t.write("data/dev.tsv", POINTER)
         }),
         (44, "train.tsv: it cannot be read", |t| {
             std::fs::remove_file(t.dir.join("data/train.tsv")).unwrap()
@@ -219,6 +228,17 @@ fn a_sentence_of_a_million_characters_and_a_class_that_is_never_shown_are_no_rea
         log.contains("dev.tsv has examples of the class 0, and train.tsv has none"),
         "{log}"
     );
+}
+
+#[test]
+fn a_dev_set_of_one_class_is_called_so() {
+    let tiny = Tiny::new("one-class");
+    tiny.write(
+        "data/dev.tsv",
+        &tiny.read("data/dev.tsv").replace("\n0\t", "\n1\t"),
+    );
+    let log = String::from_utf8(tiny.run(&["--epochs", "1"]).stdout).unwrap();
+    assert!(log.contains("dev.tsv: all 16 examples are of one class"), "{log}");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What a BERT is like, as its config.json tells it; other architectures are refused by name.
 
 use super::excerpt::{excerpt, shortened};
+use super::lfs::refuse_pointer;
 use super::{Failure, Result};
 use serde::Deserialize;
 use std::path::Path;
@@ -92,6 +93,7 @@ impl BertConfig {
     /// The file is missing or not JSON, names another architecture, or holds a value that no BERT has.
     pub fn read(folder: &Path) -> Result<Self> {
         let path = folder.join("config.json");
+        refuse_pointer(&path, Failure::Model)?;
         let text = std::fs::read_to_string(&path).map_err(|fault| {
             let cure = "--model must be a checkpoint folder as Hugging Face lays it out";
             Failure::Model(format!("{}: it cannot be read ({fault}); {cure}", path.display()))

@@ -1,6 +1,7 @@
 //! The tensors of a Hugging Face checkpoint: model.safetensors or pytorch_model.bin, by their names.
 
 use super::excerpt::shortened;
+use super::lfs::refuse_pointer;
 use super::{Failure, Result};
 use safetensors::{Dtype, SafeTensors};
 use std::collections::HashMap;
@@ -21,6 +22,8 @@ impl CheckpointFile {
     /// Neither file is there, or the one that is there cannot be understood.
     pub fn read(folder: &Path) -> Result<Self> {
         let (safe, pickled) = (folder.join("model.safetensors"), folder.join("pytorch_model.bin"));
+        refuse_pointer(&safe, Failure::Model)?;
+        refuse_pointer(&pickled, Failure::Model)?;
         let (tensors, path) = if safe.is_file() {
             (read_safetensors(&safe)?, safe)
         } else if pickled.is_file() {

@@ -35,7 +35,7 @@ impl Data {
         let dev = task.dev_files().iter();
         let dev = dev.map(|(file, _)| task.dev_set(&config.data.join(file), &tokens));
         let dev: Vec<Box<dyn DevSet>> = dev.collect::<Result<_>>()?;
-        say_of_unlearned(&train, &dev, task);
+        say_of_classes(&train, &dev, task);
         let sets: Vec<&[Example]> = std::iter::once(train.as_slice())
             .chain(dev.iter().map(|set| set.examples()))
             .collect();
@@ -58,8 +58,8 @@ impl Data {
     }
 }
 
-/// A class that is asked for and was never shown can't be answered.
-fn say_of_unlearned(train: &[Example], dev: &[Box<dyn DevSet>], task: &dyn Task) {
+/// A class that is asked for and was never shown can't be answered, and one that is alone needs no learning.
+fn say_of_classes(train: &[Example], dev: &[Box<dyn DevSet>], task: &dyn Task) {
     let classes = |examples: &[Example]| -> BTreeSet<u8> {
         let classes = examples.iter().filter_map(|example| match example.label {
             Label::Class(class) => Some(class),
@@ -69,6 +69,12 @@ fn say_of_unlearned(train: &[Example], dev: &[Box<dyn DevSet>], task: &dyn Task)
     };
     let shown = classes(train);
     for (set, (file, _)) in dev.iter().zip(task.dev_files()) {
+        if classes(set.examples()).len() == 1 {
+            say(format_args!(
+                "{file}: all {} examples are of one class, so whoever answers it always is right; take another dev set",
+                set.examples().len()
+            ));
+        }
         for class in classes(set.examples()).difference(&shown) {
             say(format_args!(
                 "{file} has examples of the class {class}, and {} has none: it can't be learned",

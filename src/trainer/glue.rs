@@ -2,6 +2,7 @@
 
 use super::example::{Example, Label};
 use super::glue_file::{Columns, Form, Labels};
+use super::lfs::refuse_pointer;
 use super::log::say;
 use super::measures::{accuracy, f1, matthews, pearson, spearman};
 use super::task::{Criterion, DevSet, Head, Judgement, Task};
@@ -159,6 +160,7 @@ impl Task for Glue {
     }
 
     fn train_set(&self, path: &Path, tokens: &Tokens) -> Result<Vec<Example>> {
+        refuse_pointer(path, Failure::Data)?;
         let bytes = std::fs::read(path).map_err(|fault| {
             let files: Vec<&str> = self.dev_files.iter().map(|(file, _)| *file).collect();
             let cure = format!(

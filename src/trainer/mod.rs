@@ -2,7 +2,7 @@
 //!
 //! In reading order: what was asked for (`parameters`, `class_weights`, `schedule`, `config`); what is learned (`example`, `task`, `tasks`): GLUE
 //! (`glue`, `glue_file`, `measures`) and SQuAD (`squad`, `squad_file`, `squad_set`, `span_search`, `text_match`); what it is given
-//! (`bert_config`, `word_list`, `tokens`, `batches`, `data`, `checkpoint_files`); the arithmetic (`layout`, `setting`, `weights`, `bert`, `dropout`,
+//! (`bert_config`, `word_list`, `tokens`, `batches`, `data`, `checkpoint_files`, `lfs`); the arithmetic (`layout`, `setting`, `weights`, `bert`, `dropout`,
 //! `dispatcher`, `optimizer`, `model`); the run (`prepare`, `scores`, `resume`, `fit`); and what is said about it (`endpoint`, `log`, `report`,
 //! `excerpt`, `failure`). Only this module names `tch`, and it knows nothing of the rest of the crate.
 //!
@@ -42,6 +42,7 @@ mod fit;
 mod glue;
 mod glue_file;
 pub mod layout;
+mod lfs;
 mod log;
 mod measures;
 pub mod model;

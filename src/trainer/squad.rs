@@ -4,6 +4,7 @@
 //! long comes in windows that overlap; in training, one that does not hold the whole answer has it at its first token, [CLS].
 
 use super::example::{Example, Label};
+use super::lfs::refuse_pointer;
 use super::log::say;
 use super::squad_file::{self, Paragraph, Question};
 use super::squad_set::{Passage, SquadSet};
@@ -133,6 +134,7 @@ impl Task for Squad {
 }
 
 fn read(path: &Path) -> Result<Vec<Paragraph>> {
+    refuse_pointer(path, Failure::Data)?;
     let bytes = std::fs::read(path).map_err(|fault| {
         let cure = "--data must be a folder with train-v1.1.json and dev-v1.1.json";
         Failure::Data(format!("{}: it cannot be read ({fault}); {cure}", path.display()))

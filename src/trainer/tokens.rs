@@ -2,6 +2,7 @@
 
 use super::example::{Example, Label};
 use super::excerpt::excerpt;
+use super::lfs::refuse_pointer;
 use super::word_list::{self, unreadable};
 use super::{Failure, Result};
 use std::path::Path;
@@ -61,6 +62,8 @@ impl Tokens {
     /// Neither file is there, or the one that is there cannot be understood.
     pub fn read(folder: &Path, n_tokens: i64, max_length: usize) -> Result<Self> {
         let (whole, words) = (folder.join("tokenizer.json"), folder.join("vocab.txt"));
+        refuse_pointer(&whole, Failure::Vocabulary)?;
+        refuse_pointer(&words, Failure::Vocabulary)?;
         let (mut tokenizer, path) = if whole.is_file() {
             (
                 Tokenizer::from_file(&whole).map_err(|fault| unreadable(&whole, &fault.to_string()))?,
