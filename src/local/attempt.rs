@@ -2,10 +2,12 @@
 
 use super::command::{Place, launch};
 use super::logs::{LogNews, follow};
+use super::news::{AttemptNews, News, Teller};
+use super::thinning::Thinning;
 use super::{Session, process, run_dir, scrape};
 use crate::api::MetricsSpec;
 use crate::contract::final_report;
-use crate::metrics::{CurveRecorder, TrialReading, TrialReport};
+use crate::metrics::{CurveRecorder, LogValue, Point, TrialReading, TrialReport};
 use crate::tuning::{
     AttemptState, Exit, Exited, Progress, Reported, Run, StopReason, Transition, Trial, lifecycle,
 };
@@ -15,23 +17,7 @@ use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::Path;
 use std::time::{Duration, Instant};
-use tokio::sync::mpsc::UnboundedSender;
-
-/// Something about one attempt.
-pub(super) struct News {
-    pub trial: u32,
-    pub attempt: u32,
-    pub what: AttemptNews,
-}
-
-/// What it is.
-pub(super) enum AttemptNews {
-    Exited(Exit),
-    Log(LogNews),
-    Reading(TrialReading),
-    /// The endpoint could not be read; the sentence says why.
-    Unread(String),
-}
+use tokio::sync::mpsc::Sender;
 
 /// An attempt that is under way.
 pub(super) struct Attempt {
@@ -39,6 +25,9 @@ pub(super) struct Attempt {
     pid: u32,
     objective: String,
     heard: CurveRecorder,
+    thinning: Thinning<Point>,
+    /// Points that are to be recorded.
+    points: Vec<Point>,
     stop: Option<(StopReason, Instant)>,
     exit: Option<(Exit, Instant)>,
     log_closed: bool,
@@ -54,7 +43,7 @@ pub(super) fn begin(
     session: &Session,
     trial: &Trial,
     client: reqwest::Client,
-    news: UnboundedSender<News>,
+    news: Sender<News>,
 ) -> Result<Attempt, String> {
     let checked = &session.ledger.checked;
     let job = &session.ledger.snapshot.job;
@@ -95,35 +84,31 @@ pub(super) fn begin(
         .map_err(|e| format!("{}: can't be started: {e}", launch.program.display()))?;
     let number = trial.attempts + 1;
     let pid = child.id().unwrap_or_default();
-    let tell = {
-        let index = trial.index;
-        move |what| {
-            drop(news.send(News {
-                trial: index,
-                attempt: number,
-                what,
-            }))
-        }
+    let teller = Teller {
+        news,
+        trial: trial.index,
+        attempt: number,
     };
     let log_metrics = checked.log_metrics.clone();
-    let (log, tell_log) = (trial_dir.join("log.txt"), tell.clone());
-    std::thread::spawn(move || follow(output, &log, log_metrics, |n| tell_log(AttemptNews::Log(n))));
+    let (log, of_log) = (trial_dir.join("log.txt"), teller.clone());
+    std::thread::spawn(move || {
+        follow(output, &log, log_metrics, |n| {
+            of_log.tell_blocking(AttemptNews::Log(n))
+        });
+    });
     if let Some(port) = port {
         let path = metrics.prometheus.clone().unwrap_or_default().path;
         let objective = job.objective.metric.clone();
-        tokio::spawn(keep_asking(client, port, path, objective, tell.clone()));
+        tokio::spawn(keep_asking(client, port, path, objective, teller.clone()));
     }
-    tokio::spawn(async move { tell(AttemptNews::Exited(process::exit_of(child.wait().await))) });
+    tokio::spawn(async move {
+        let exit = process::exit_of(child.wait().await);
+        teller.tell(AttemptNews::Exited(exit)).await;
+    });
     Ok(Attempt::new(number, pid, &job.objective.metric, &metrics))
 }
 
-async fn keep_asking(
-    client: reqwest::Client,
-    port: u16,
-    path: String,
-    objective: String,
-    tell: impl Fn(AttemptNews),
-) {
+async fn keep_asking(client: reqwest::Client, port: u16, path: String, objective: String, teller: Teller) {
     // The task ends with the runtime, or when the attempt's endpoint has been silent for a long time after it spoke.
     let mut silent = 0;
     while silent < 60 {
@@ -131,11 +116,11 @@ async fn keep_asking(
         match scrape::scrape(&client, port, &path, &objective).await {
             Ok(reading) => {
                 silent = 0;
-                tell(AttemptNews::Reading(reading));
+                teller.tell(AttemptNews::Reading(reading)).await;
             }
             Err(why) => {
                 silent += 1;
-                tell(AttemptNews::Unread(why));
+                teller.tell(AttemptNews::Unread(why)).await;
             }
         }
     }
@@ -155,6 +140,8 @@ impl Attempt {
             pid,
             objective: objective.to_owned(),
             heard: CurveRecorder::new(objective),
+            thinning: Thinning::default(),
+            points: Vec::new(),
             stop: None,
             exit: None,
             log_closed: false,
@@ -187,9 +174,12 @@ impl Attempt {
         }
     }
 
-    /// Learning-curve points since the last call.
-    pub fn take_points(&mut self) -> Vec<(u64, BTreeMap<String, f64>)> {
-        let points = self.heard.take_news();
+    /// Learning-curve points to be recorded since the last call; with the very last one, once the attempt is over.
+    pub fn take_points(&mut self, over: bool) -> Vec<(u64, BTreeMap<String, f64>)> {
+        if over {
+            self.points.extend(self.thinning.last());
+        }
+        let points = std::mem::take(&mut self.points);
         points.into_iter().map(|p| (p.step, p.metrics)).collect()
     }
 
@@ -200,15 +190,27 @@ impl Attempt {
                 self.log_closed = true;
                 self.last_line = last_line;
             }
-            AttemptNews::Log(LogNews::Metrics(found)) => self.heard.line(found),
+            AttemptNews::Log(LogNews::Metrics(lines)) => lines.into_iter().for_each(|found| self.line(found)),
             AttemptNews::Reading(reading) => {
                 self.read = Some(Timestamp::now());
                 self.heard.page(reading);
+                self.thin();
             }
             // A program that ends takes its endpoint with it: that says nothing about what it showed before.
             AttemptNews::Unread(why) if self.read.is_none() && self.exit.is_none() => self.unread = Some(why),
             AttemptNews::Unread(_) => {}
         }
+    }
+
+    fn line(&mut self, found: Vec<LogValue>) {
+        self.heard.line(found);
+        self.thin();
+    }
+
+    fn thin(&mut self) {
+        let news = self.heard.take_news();
+        self.points
+            .extend(news.into_iter().filter_map(|p| self.thinning.keep(p)));
     }
 
     /// Asks the trial to stop; false where it was asked before.

@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 #[derive(Debug)]
 pub struct Journal {
     file: File,
+    /// Whether something was written that may not be on disk yet.
+    is_ahead: bool,
 }
 
 /// Why a journal can't be used.
@@ -70,15 +72,27 @@ impl Journal {
         if let Some(folder) = path.parent() {
             File::open(folder).and_then(|f| f.sync_all()).map_err(io)?;
         }
-        Ok((Self { file }, events))
+        let journal = Self {
+            file,
+            is_ahead: false,
+        };
+        Ok((journal, events))
     }
 
-    /// Appends an event; when this returns, the event is on disk.
+    /// Appends an event, which is on disk after the next [`Journal::sync`].
     pub fn append(&mut self, event: &Event) -> io::Result<()> {
         let mut line = serde_json::to_vec(event)?;
         line.push(b'\n');
-        self.file.write_all(&line)?;
-        self.file.sync_data()
+        self.is_ahead = true;
+        self.file.write_all(&line)
+    }
+
+    /// When this returns, every event that was appended is on disk: one wait for the disk, however many they are.
+    pub fn sync(&mut self) -> io::Result<()> {
+        if std::mem::take(&mut self.is_ahead) {
+            self.file.sync_data()?;
+        }
+        Ok(())
     }
 }
 
@@ -148,6 +162,22 @@ mod tests {
             journal.append(&event("two")).unwrap();
             drop(journal);
             assert_eq!(read(&path).unwrap(), [event("one"), event("two")]);
+        }
+    }
+
+    #[test]
+    fn what_was_appended_together_is_taken_up_wherever_it_was_cut() {
+        let path = path("together");
+        let events = ["one", "two", "three"].map(event);
+        let (mut journal, _) = Journal::open(&path).unwrap();
+        events.iter().for_each(|event| journal.append(event).unwrap());
+        journal.sync().unwrap();
+        drop(journal);
+        let whole = std::fs::read(&path).unwrap();
+        for cut in 0..=whole.len() {
+            std::fs::write(&path, &whole[..cut]).unwrap();
+            let n_lines = whole[..cut].iter().filter(|byte| **byte == b'\n').count();
+            assert_eq!(Journal::open(&path).unwrap().1, events[..n_lines], "{cut}");
         }
     }
 

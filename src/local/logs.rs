@@ -2,21 +2,19 @@
 //!
 //! A trial's output may be endless, without line ends or not even text; it costs bounded memory and a bounded file.
 
+use super::log_file::LogFile;
 use crate::metrics::{Lines, LogMetrics, LogValue};
-use std::fs::{File, OpenOptions};
-use std::io::{ErrorKind, Read, Write};
+use std::io::{ErrorKind, Read};
 use std::path::Path;
 
-/// Bytes of output that are kept for each attempt.
-const MAX_LOG_BYTES: u64 = 32 << 20;
 /// Most bytes that are read at once.
 const MAX_PIECE_BYTES: usize = 16 << 10;
 
 /// What was seen in the output.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum LogNews {
-    /// One line gave these values.
-    Metrics(Vec<LogValue>),
+    /// Lines that gave values, in their order, each with its own. What was read at once is told at once.
+    Metrics(Vec<Vec<LogValue>>),
     /// The output came to its end; this was its last line that was not empty.
     Closed(String),
 }
@@ -28,18 +26,12 @@ pub(super) fn follow(
     metrics: Option<LogMetrics>,
     mut tell: impl FnMut(LogNews),
 ) {
-    let mut copy = Copy::to(path);
+    let mut copy = LogFile::to(path);
     let mut lines = Lines::default();
-    let mut last_line = String::new();
-    let mut each = |line: &str| {
-        let line = line.trim_end();
-        if !line.is_empty() {
-            last_line = line.chars().take(400).collect();
-        }
-        let found = metrics.as_ref().map(|m| m.feed(line)).unwrap_or_default();
-        if !found.is_empty() {
-            tell(LogNews::Metrics(found));
-        }
+    let mut heard = Heard {
+        metrics,
+        found: Vec::new(),
+        last_line: String::new(),
     };
     let mut piece = vec![0; MAX_PIECE_BYTES];
     loop {
@@ -48,46 +40,44 @@ pub(super) fn follow(
             Ok(0) | Err(_) => break,
             Ok(n) => {
                 copy.append(&piece[..n]);
-                lines.feed(&piece[..n], &mut each);
+                lines.feed(&piece[..n], |line| heard.line(line));
+                heard.take_news().into_iter().for_each(&mut tell);
             }
         }
     }
-    lines.finish(&mut each);
-    tell(LogNews::Closed(last_line));
+    lines.finish(|line| heard.line(line));
+    heard.take_news().into_iter().for_each(&mut tell);
+    // Whoever is told of the end finds the log whole.
+    copy.finish();
+    tell(LogNews::Closed(heard.last_line));
 }
 
-/// The log file.
-struct Copy {
-    file: Option<File>,
-    written: u64,
+/// What was heard since it was last told.
+struct Heard {
+    metrics: Option<LogMetrics>,
+    found: Vec<Vec<LogValue>>,
+    last_line: String,
 }
 
-impl Copy {
-    fn to(path: &Path) -> Self {
-        Self {
-            file: OpenOptions::new().create(true).append(true).open(path).ok(),
-            written: 0,
+impl Heard {
+    fn line(&mut self, line: &str) {
+        let line = line.trim_end();
+        if !line.is_empty() {
+            self.last_line = line.chars().take(400).collect();
         }
+        let found = self.metrics.as_ref().map(|m| m.feed(line));
+        self.found.extend(found.filter(|found| !found.is_empty()));
     }
 
-    fn append(&mut self, piece: &[u8]) {
-        if let Some(file) = self.file.as_mut().filter(|_| self.written < MAX_LOG_BYTES) {
-            // A full disk must not stop the trial: its metrics are still followed.
-            let _ = file.write_all(piece);
-            self.written += piece.len() as u64;
-            if self.written >= MAX_LOG_BYTES {
-                let _ = writeln!(
-                    file,
-                    "\n[tuning: output beyond {} MiB is not kept]",
-                    MAX_LOG_BYTES >> 20
-                );
-            }
-        }
+    fn take_news(&mut self) -> Option<LogNews> {
+        let found = std::mem::take(&mut self.found);
+        (!found.is_empty()).then_some(LogNews::Metrics(found))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::log_file::HALF;
     use super::*;
 
     #[test]
@@ -99,8 +89,9 @@ mod tests {
         let mut news = Vec::new();
         follow(flood, &path, None, |n| news.push(n));
         assert_eq!(news, [LogNews::Closed("the end".into())]);
-        let size = std::fs::metadata(&path).unwrap().len();
-        assert!(size < MAX_LOG_BYTES + 2 * MAX_PIECE_BYTES as u64, "{size}");
+        let log = std::fs::read(&path).unwrap();
+        assert!((log.len() as u64) < 2 * HALF + 200, "{}", log.len());
+        assert!(log.ends_with(b"\n\nthe end\n\n"));
         std::fs::remove_file(&path).unwrap();
     }
 
@@ -109,8 +100,8 @@ mod tests {
         let metrics = LogMetrics::new([("f1", "f1=([0-9.]+)")]).unwrap();
         let mut found = Vec::new();
         follow(output, &path, Some(metrics), |news| {
-            if let LogNews::Metrics(values) = news {
-                found.extend(values.into_iter().filter_map(|found| found.value.ok()));
+            if let LogNews::Metrics(lines) = news {
+                found.extend(lines.into_iter().flatten().filter_map(|found| found.value.ok()));
             }
         });
         assert_eq!(

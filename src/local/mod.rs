@@ -8,7 +8,9 @@ mod command;
 mod event;
 mod journal;
 mod ledger;
+mod log_file;
 mod logs;
+mod news;
 mod prior;
 mod process;
 mod replay;
@@ -16,6 +18,7 @@ mod run_dir;
 mod runner;
 mod scrape;
 mod session;
+mod thinning;
 
 pub use event::{Event, Happening};
 pub use journal::read as read_journal;

@@ -1,8 +1,9 @@
 //! The loop: observe, decide, apply.
 
-use super::attempt::{Attempt, News};
+use super::attempt::Attempt;
 use super::event::{EndWord, Event, Happening};
 use super::ledger::Ledger;
+use super::news::{self, News};
 use super::{Session, attempt, scrape};
 use crate::tuning::{Action, Ended, Phase, Plan, StopReason, decide, lifecycle};
 use jiff::Timestamp;
@@ -49,7 +50,7 @@ struct Runner<'a> {
     session: Session,
     observer: &'a mut dyn RunObserver,
     attempts: BTreeMap<u32, Attempt>,
-    news: mpsc::UnboundedSender<News>,
+    news: mpsc::Sender<News>,
     client: reqwest::Client,
     interrupted: bool,
 }
@@ -60,7 +61,7 @@ pub async fn run(
     observer: &mut dyn RunObserver,
     interrupts: &mut mpsc::UnboundedReceiver<Interrupt>,
 ) -> io::Result<(Outcome, Session)> {
-    let (news, mut inbox) = mpsc::unbounded_channel();
+    let (news, mut inbox) = mpsc::channel(news::WAITING);
     let client = scrape::client().map_err(io::Error::other)?;
     let mut runner = Runner {
         session,
@@ -80,17 +81,19 @@ pub async fn run(
             .and_then(|d| Duration::try_from(d).ok())
             .unwrap_or(TICK)
             .min(TICK);
+        // However much trials have to say: signals are heard each time round, and come first.
+        tokio::task::yield_now().await;
         tokio::select! {
-            Some(first) = inbox.recv() => {
-                runner.absorb(first);
-                while let Ok(more) = inbox.try_recv() {
-                    runner.absorb(more);
-                }
-            }
+            biased;
             Some(interrupt) = interrupts.recv() => {
                 if runner.interrupt(interrupt) {
                     break Outcome::Interrupted;
                 }
+            }
+            Some(first) = inbox.recv() => {
+                runner.absorb(first);
+                let more = std::iter::from_fn(|| inbox.try_recv().ok());
+                more.take(news::WAITING).for_each(|more| runner.absorb(more));
             }
             () = tokio::time::sleep(wake) => {}
         }
@@ -224,24 +227,26 @@ impl Runner<'_> {
             let Some(attempt) = self.attempts.get_mut(&index) else {
                 continue;
             };
-            let points = attempt.take_points();
-            let progress = attempt.progress();
             let over = attempt.is_over(Instant::now(), DRAIN);
+            let points = attempt.take_points(over);
+            let progress = attempt.progress();
             if let Some(trial) = self.session.ledger.trial_mut(index) {
                 trial.progress = progress;
             }
             for (step, values) in points {
-                self.record(Happening::Metrics {
+                let event = self.session.note(Happening::Metrics {
                     trial: index,
                     step,
                     values,
                 })?;
+                self.observer.event(&event, &self.session.ledger);
             }
             if over && let Some(attempt) = self.attempts.remove(&index) {
                 self.finish(index, attempt)?;
             }
         }
-        Ok(())
+        // Before anything is decided by what was noted.
+        self.session.sync()
     }
 
     fn finish(&mut self, index: u32, attempt: Attempt) -> io::Result<()> {

@@ -195,8 +195,20 @@ pub fn open(
 }
 
 impl Session {
-    /// Writes to the journal, then to the ledger.
+    /// Writes to the journal, then to the ledger; it is on disk when this returns, with all that was noted before.
     pub(super) fn record(&mut self, what: Happening) -> io::Result<Event> {
+        let event = self.note(what)?;
+        self.journal.sync()?;
+        Ok(event)
+    }
+
+    /// Waits until all that was noted is on disk.
+    pub(super) fn sync(&mut self) -> io::Result<()> {
+        self.journal.sync()
+    }
+
+    /// The same as [`Session::record`] for what comes in numbers: nothing may follow from it before [`Session::sync`].
+    pub(super) fn note(&mut self, what: Happening) -> io::Result<Event> {
         // Time never runs backwards in a journal, even where the machine's clock was set back.
         let at = Timestamp::now().max(self.ledger.last_event());
         let event = Event { at, what };
