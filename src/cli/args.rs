@@ -54,7 +54,7 @@ pub(super) enum Command {
 /// A manifest and what this machine changes in it.
 #[derive(Debug, Args)]
 pub(super) struct ManifestArgs {
-    /// The TuningJob, as YAML or JSON
+    /// The TuningJob, as YAML or JSON; - reads it from standard input
     pub manifest: PathBuf,
     /// Folder of the checkpoint, instead of spec.trial.bert.model
     #[arg(long, value_name = "DIR")]

@@ -25,9 +25,10 @@ pub(super) struct Live {
 }
 
 impl Live {
-    /// Takes the lower part of the terminal.
+    /// Takes the lower part of the terminal. The error says why it can't: it has no size, or does not answer.
     pub fn new() -> io::Result<Self> {
-        let rows = crossterm::terminal::size()?.1;
+        let size = present::terminal_size();
+        let (_, rows) = size.ok_or_else(|| io::Error::other("it has no columns or no rows"))?;
         let height = HEIGHT.min(rows.saturating_sub(1)).max(4);
         let options = TerminalOptions {
             viewport: Viewport::Inline(height),

@@ -12,6 +12,8 @@ mod live;
 #[cfg(feature = "local")]
 mod main;
 #[cfg(feature = "local")]
+mod manifest;
+#[cfg(feature = "local")]
 mod present;
 #[cfg(feature = "local")]
 mod run;

@@ -103,12 +103,22 @@ pub(super) fn plot_of(view: &RunView, parameter: Option<&str>) -> Result<Option<
     Ok(Plot::new(view, index, points, &predictions))
 }
 
+/// Columns and rows of the terminal, where standard output is one that has any.
+pub(super) fn terminal_size() -> Option<(u16, u16)> {
+    let size = crossterm::terminal::size()
+        .ok()
+        .filter(|_| io::stdout().is_terminal());
+    size.filter(|(columns, rows)| *columns > 0 && *rows > 0)
+}
+
+/// Whether standard output is a terminal that understands more than text.
+pub(super) fn can_be_drawn_on() -> bool {
+    io::stdout().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
+}
+
 /// Columns of the terminal, where standard output is one.
 pub(super) fn width() -> Option<usize> {
-    let (columns, _) = crossterm::terminal::size()
-        .ok()
-        .filter(|_| io::stdout().is_terminal())?;
-    Some(usize::from(columns))
+    terminal_size().map(|(columns, _)| usize::from(columns))
 }
 
 /// The plot for the terminal; empty while there is nothing to plot.
@@ -116,12 +126,8 @@ pub(super) fn terminal_plot(view: &RunView, parameter: Option<&str>) -> Result<S
     let Some(plot) = plot_of(view, parameter)? else {
         return Ok(String::new());
     };
-    let is_terminal = io::stdout().is_terminal();
-    let (columns, rows) = crossterm::terminal::size()
-        .ok()
-        .filter(|_| is_terminal)
-        .unwrap_or((100, 40));
-    let colors = is_terminal && std::env::var_os("NO_COLOR").is_none();
+    let (columns, rows) = terminal_size().unwrap_or((100, 40));
+    let colors = can_be_drawn_on() && std::env::var_os("NO_COLOR").is_none();
     Ok(view::terminal(
         &plot,
         columns.min(120),

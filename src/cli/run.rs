@@ -3,25 +3,24 @@
 use super::args::{BAD_INPUT, ManifestArgs, RunArgs, RunOutput};
 use super::lines::{JsonLines, Lines};
 use super::live::Live;
+use super::manifest::{self, Given};
 use super::present;
 use super::signals::Interrupts;
-use crate::api::{self, Checked, Fault};
 use crate::local::{self, Outcome, RunDir, RunObserver, Session};
 use crate::tuning::Ended;
 use crate::view;
 use jiff::Timestamp;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// Checks a manifest and says what it found.
 pub(super) fn validate(args: &ManifestArgs) -> Result<ExitCode, String> {
-    let checked = read(args)?;
+    let Given { checked, name, .. } = manifest::read(args)?;
     let job = &checked.job;
     let parameters: Vec<&str> = job.space.parameters().iter().map(|p| p.name()).collect();
     println!(
-        "{}: a sound TuningJob: {} trials over {}, {} at a time, {} of {}",
-        args.manifest.display(),
+        "{name}: a sound TuningJob: {} trials over {}, {} at a time, {} of {}",
         job.budget.max_trials,
         parameters.join(", "),
         job.budget.parallel,
@@ -34,49 +33,13 @@ pub(super) fn validate(args: &ManifestArgs) -> Result<ExitCode, String> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Reads a manifest, puts in what this machine changes, and checks it.
-fn read(args: &ManifestArgs) -> Result<Checked, String> {
-    let path = args.manifest.display();
-    let text = std::fs::read_to_string(&args.manifest).map_err(|e| format!("{path}: {e}"))?;
-    let explain = |faults: Vec<Fault>| {
-        faults
-            .iter()
-            .map(|f| format!("{path}: {f}"))
-            .collect::<Vec<_>>()
-            .join("\n")
-    };
-    let mut manifest = api::parse(&text).map_err(|f| explain(vec![f]))?;
-    for (key, folder) in [("model", &args.model), ("data", &args.data)] {
-        let Some(folder) = folder else { continue };
-        let Some(bert) = manifest
-            .pointer_mut("/spec/trial/bert")
-            .and_then(|b| b.as_object_mut())
-        else {
-            return Err(format!(
-                "--{key}: only spec.trial.bert has a {key}, and this manifest has none"
-            ));
-        };
-        let folder = std::path::absolute(folder).map_err(|e| format!("--{key}: {e}"))?;
-        bert.insert(key.to_owned(), folder.display().to_string().into());
-    }
-    let checked = api::check(&manifest).map_err(explain)?;
-    let refused = local::refused_here(&checked.spec, args.on_host);
-    if refused.is_empty() {
-        Ok(checked)
-    } else {
-        Err(explain(refused))
-    }
-}
-
 /// Runs a job to its end, or until it is interrupted.
 pub(super) fn run(args: &RunArgs) -> Result<ExitCode, String> {
-    let checked = read(&args.manifest)?;
+    let Given { checked, base, .. } = manifest::read(&args.manifest)?;
     let dir = args
         .run
         .clone()
         .map_or_else(|| RunDir::default_of(&checked.job.name), RunDir::new);
-    let base = std::path::absolute(&args.manifest.manifest).map_err(|e| e.to_string())?;
-    let base = base.parent().unwrap_or(Path::new("/")).to_owned();
     let trainer = match &checked.spec.trial.bert {
         Some(_) => find_trainer(args.trainer.as_deref())?,
         None => PathBuf::new(),
@@ -93,17 +56,13 @@ pub(super) fn run(args: &RunArgs) -> Result<ExitCode, String> {
 }
 
 async fn run_session(session: Session, output: Option<RunOutput>) -> Result<ExitCode, String> {
-    let default = if io::stdout().is_terminal() {
+    let default = if present::can_be_drawn_on() {
         RunOutput::Live
     } else {
         RunOutput::Lines
     };
     let output = output.unwrap_or(default);
-    let mut observer: Box<dyn RunObserver> = match output {
-        RunOutput::Live => Box::new(Live::new().map_err(|e| format!("the terminal can't be drawn on: {e}"))?),
-        RunOutput::Lines => Box::new(Lines::new(io::stdout())),
-        RunOutput::Json => Box::new(JsonLines::new(io::stdout())),
-    };
+    let mut observer = observer(output);
     let mut interrupts = Interrupts::listen().map_err(|e| e.to_string())?;
     let journal = session.dir.journal();
     let ran = local::run(session, observer.as_mut(), &mut interrupts.requests).await;
@@ -138,6 +97,22 @@ async fn run_session(session: Session, output: Option<RunOutput>) -> Result<Exit
         Outcome::Suspended => ExitCode::SUCCESS,
         Outcome::Interrupted => ExitCode::from(interrupts.exit_code()),
     })
+}
+
+/// What shows the run while it happens. A terminal with nobody behind it, such as that of `docker run -t` in a pipeline, does
+/// not say where its cursor is: then there is no table, and the run goes on without it.
+fn observer(output: RunOutput) -> Box<dyn RunObserver> {
+    match output {
+        RunOutput::Live => match Live::new() {
+            Ok(live) => Box::new(live),
+            Err(why) => {
+                println!("The terminal can't be drawn on ({why}): a line for each event instead.");
+                Box::new(Lines::new(io::stdout()))
+            }
+        },
+        RunOutput::Lines => Box::new(Lines::new(io::stdout())),
+        RunOutput::Json => Box::new(JsonLines::new(io::stdout())),
+    }
 }
 
 fn last_words(outcome: &Outcome, session: &Session) -> String {
