@@ -63,6 +63,8 @@ pub(super) fn launch(
         resolve_program(&argv.remove(0), place.base)
     };
     let mut env: BTreeMap<String, String> = thread_limits(place.threads);
+    // Into a pipe, Python would keep its lines back by the thousand: a metric is to be heard when it is printed.
+    env.insert("PYTHONUNBUFFERED".into(), "1".into());
     env.extend(spec.env.iter().map(|e| (e.name.clone(), fill(&e.value))));
     env.extend(contract(job, trial, place));
     env.extend(parameters.env());

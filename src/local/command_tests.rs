@@ -54,6 +54,13 @@ fn a_program_of_the_manifests_folder_is_told_its_parameters_and_its_place() {
 }
 
 #[test]
+fn python_says_each_line_at_once_unless_the_manifest_wants_otherwise() {
+    let said = |env| launched(json!({"command": ["python3"], "env": env})).env["PYTHONUNBUFFERED"].clone();
+    assert_eq!(said(json!([])), "1");
+    assert_eq!(said(json!([{"name": "PYTHONUNBUFFERED", "value": ""}])), "");
+}
+
+#[test]
 fn the_fine_tuner_finds_folders_beside_the_manifest() {
     let launch = launched(json!({"bert": {"task": "mrpc", "model": "model", "data": "/data"}}));
     assert_eq!(launch.program, Path::new("/bin/bert-trainer"));

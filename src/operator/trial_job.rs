@@ -243,6 +243,11 @@ fn environment(spec: &TuningJobSpec, name: &str, parameters: &Parameters) -> Vec
         .iter()
         .map(|e| plain(&e.name, parameters.fill(&e.value)));
     let mut env: Vec<EnvVar> = own.collect();
+    // Python would keep its lines back: a metric is to be heard when it is printed.
+    const UNBUFFERED: &str = "PYTHONUNBUFFERED";
+    if spec.trial.bert.is_none() && env.iter().all(|own| own.name != UNBUFFERED) {
+        env.push(plain(UNBUFFERED, "1".into()));
+    }
     env.push(plain(variables::TRIAL, name.to_owned()));
     let folders = Folders::of(&spec.trial);
     env.push(plain(

@@ -73,6 +73,21 @@ fn what_a_manifest_means_literally_is_not_expanded_by_kubernetes() {
 }
 
 #[test]
+fn python_says_each_line_at_once_unless_the_manifest_wants_otherwise() {
+    let said = |trial| variable(&pod_of(&made(trial)), "PYTHONUNBUFFERED");
+    assert_eq!(said(json!({"container": {"image": "i"}})).as_deref(), Some("1"));
+    let env = json!([{"name": "PYTHONUNBUFFERED", "value": ""}]);
+    assert_eq!(
+        said(json!({"container": {"image": "i"}, "env": env})).as_deref(),
+        Some("")
+    );
+    assert_eq!(
+        said(json!({"bert": {"task": "mrpc", "model": "m", "data": "d"}})),
+        None
+    );
+}
+
+#[test]
 fn threads_are_the_whole_processors_that_a_trial_may_count_on() {
     let cases = [
         (json!({}), "1"),
