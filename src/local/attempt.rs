@@ -49,8 +49,10 @@ pub(super) fn begin(
     let job = &session.ledger.snapshot.job;
     let name = job.trial_name(trial.index);
     let metrics = checked.spec.metrics.clone().unwrap_or_default();
-    // Absolute: the program runs in the manifest's folder, not in this one.
-    let trial_dir = std::path::absolute(session.dir.trial(&name)).map_err(|e| format!("{name}: {e}"))?;
+    let trial_dir = session
+        .dir
+        .whole_trial(&name)
+        .map_err(|e| format!("{name}: {e}"))?;
     std::fs::create_dir_all(trial_dir.join("checkpoint"))
         .map_err(|e| format!("{}: {e}", trial_dir.display()))?;
     forget_report(&trial_dir);

@@ -11,6 +11,7 @@ mod ledger;
 mod log_file;
 mod logs;
 mod news;
+mod orphans;
 mod prior;
 mod process;
 mod replay;

@@ -59,6 +59,11 @@ impl RunDir {
     pub fn trial(&self, name: &str) -> PathBuf {
         self.root.join("trials").join(name)
     }
+
+    /// The same from the root of the file system, as its program is told: it runs in the manifest's folder.
+    pub fn whole_trial(&self, name: &str) -> io::Result<PathBuf> {
+        std::path::absolute(self.trial(name))
+    }
 }
 
 /// Writes a file so that it is there whole or not at all.

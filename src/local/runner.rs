@@ -4,6 +4,7 @@ use super::attempt::Attempt;
 use super::event::{EndWord, Event, Happening};
 use super::ledger::Ledger;
 use super::news::{self, News};
+use super::orphans::Orphans;
 use super::{Session, attempt, scrape};
 use crate::tuning::{Action, Ended, Phase, Plan, StopReason, decide, lifecycle};
 use jiff::Timestamp;
@@ -52,6 +53,7 @@ struct Runner<'a> {
     attempts: BTreeMap<u32, Attempt>,
     news: mpsc::Sender<News>,
     client: reqwest::Client,
+    orphans: Orphans,
     interrupted: bool,
 }
 
@@ -69,6 +71,7 @@ pub async fn run(
         attempts: BTreeMap::new(),
         news,
         client,
+        orphans: Orphans::adopt(),
         interrupted: false,
     };
     let outcome = loop {
@@ -254,6 +257,7 @@ impl Runner<'_> {
             return Ok(());
         };
         let transition = attempt.conclude(&self.session, trial, Timestamp::now());
+        self.end_orphans(index);
         self.record(Happening::between(trial, &transition.trial))?;
         // Nobody stands by to mend this machine while the run waits: the same command goes on.
         let name = self.session.ledger.snapshot.job.trial_name(index);
@@ -269,9 +273,20 @@ impl Runner<'_> {
         let at_once = interrupt == Interrupt::Hard || self.interrupted;
         self.interrupted = true;
         if at_once {
-            self.attempts.values().for_each(Attempt::kill);
+            let attempts = std::mem::take(&mut self.attempts);
+            attempts.values().for_each(Attempt::kill);
+            attempts.keys().for_each(|index| self.end_orphans(*index));
         }
         at_once
+    }
+
+    /// Ends what a trial that is over has left behind.
+    fn end_orphans(&self, index: u32) {
+        let leaders = self.attempts.values().filter_map(|a| i32::try_from(a.pid()).ok());
+        let name = self.session.ledger.snapshot.job.trial_name(index);
+        if let Ok(folder) = self.session.dir.whole_trial(&name) {
+            self.orphans.end(&folder, &leaders.collect());
+        }
     }
 
     /// Set once nothing runs and nothing is to be started.

@@ -3,7 +3,7 @@
 use super::event::{Event, Happening};
 use super::journal::{Journal, JournalError};
 use super::ledger::Ledger;
-use super::{RunDir, prior, process, run_dir};
+use super::{RunDir, orphans, prior, process, run_dir};
 use crate::api::{self, Checked, Fault, TuningJobSpec};
 use crate::tuning::Phase;
 use jiff::Timestamp;
@@ -228,7 +228,11 @@ impl Session {
                 .iter()
                 .any(|t| t.index == index && t.phase == Phase::Running);
             if running {
-                process::end_leftover(pid, &job.trial_name(index));
+                let name = job.trial_name(index);
+                process::end_leftover(pid, &name);
+                if let Ok(folder) = self.dir.whole_trial(&name) {
+                    orphans::end_leftovers(&folder);
+                }
             }
         }
     }
