@@ -57,7 +57,7 @@ pub(super) fn sentences(event: &Event, ledger: &Ledger) -> Vec<String> {
     let job = &ledger.snapshot.job;
     let name = |index: &u32| job.trial_name(*index);
     match &event.what {
-        Happening::Manifest { .. } => vec!["the budget of the manifest has changed".into()],
+        Happening::Manifest { .. } => vec!["the manifest has changed".into()],
         Happening::Session { version, .. } => vec![format!("tuning {version} runs {}", job.name)],
         Happening::WarmStart { from, observations } => {
             vec![format!("learned from {} trials of {from}", observations.len())]

@@ -122,9 +122,16 @@ fn last_words(outcome: &Outcome, session: &Session) -> String {
             format!("Done: {}. All of it again: tuning show {run}", ended.message)
         }
         Outcome::Ended(ended) => {
-            let cure = match ended.reason.waits_to_be_mended() {
-                true => "; once the cause is mended, the same command goes on",
-                false => "",
+            let has_value = session.ledger.snapshot.trials.iter().any(|t| t.value.is_some());
+            let cure = match (ended.reason.waits_to_be_mended(), has_value) {
+                (true, true) => "; once the cause is mended, the same command goes on",
+                (true, false) => {
+                    "; once the cause is mended, be it in the manifest, the same command goes on"
+                }
+                (false, false) => {
+                    "; once spec.trial is mended in the manifest, the same command runs what failed again"
+                }
+                (false, true) => "",
             };
             format!(
                 "Failed: {}\nThe trials' logs are in {run}/trials{cure}",

@@ -23,6 +23,7 @@ use tokio::sync::mpsc::Sender;
 pub(super) struct Attempt {
     number: u32,
     pid: u32,
+    log_from: u64,
     objective: String,
     heard: CurveRecorder,
     thinning: Thinning<Point>,
@@ -93,6 +94,7 @@ pub(super) fn begin(
     };
     let log_metrics = checked.log_metrics.clone();
     let (log, of_log) = (trial_dir.join("log.txt"), teller.clone());
+    let log_from = std::fs::metadata(&log).map_or(0, |log| log.len());
     std::thread::spawn(move || {
         follow(output, &log, log_metrics, |n| {
             of_log.tell_blocking(AttemptNews::Log(n))
@@ -107,7 +109,12 @@ pub(super) fn begin(
         let exit = process::exit_of(child.wait().await);
         teller.tell(AttemptNews::Exited(exit)).await;
     });
-    Ok(Attempt::new(number, pid, &job.objective.metric, &metrics))
+    Ok(Attempt::new(
+        number,
+        (pid, log_from),
+        &job.objective.metric,
+        &metrics,
+    ))
 }
 
 async fn keep_asking(client: reqwest::Client, port: u16, path: String, objective: String, teller: Teller) {
@@ -129,7 +136,7 @@ async fn keep_asking(client: reqwest::Client, port: u16, path: String, objective
 }
 
 impl Attempt {
-    fn new(number: u32, pid: u32, objective: &str, metrics: &MetricsSpec) -> Self {
+    fn new(number: u32, (pid, log_from): (u32, u64), objective: &str, metrics: &MetricsSpec) -> Self {
         let source = match &metrics.logs {
             Some(_) => "its output".to_owned(),
             None => format!(
@@ -140,6 +147,7 @@ impl Attempt {
         Self {
             number,
             pid,
+            log_from,
             objective: objective.to_owned(),
             heard: CurveRecorder::new(objective),
             thinning: Thinning::default(),
@@ -160,6 +168,11 @@ impl Attempt {
 
     pub fn pid(&self) -> u32 {
         self.pid
+    }
+
+    /// Bytes of earlier attempts in the trial's log file.
+    pub fn log_from(&self) -> u64 {
+        self.log_from
     }
 
     pub fn progress(&self) -> Progress {

@@ -59,6 +59,9 @@ pub enum Happening {
         attempt: u32,
         /// Its process, the leader of its own group.
         pid: u32,
+        /// Bytes of earlier attempts in its log file.
+        #[serde(default, skip_serializing_if = "is_no_byte")]
+        log_from: u64,
     },
     /// The objective was reported.
     Metrics {
@@ -156,6 +159,10 @@ impl Happening {
 }
 
 fn is_zero(n: &u32) -> bool {
+    *n == 0
+}
+
+fn is_no_byte(n: &u64) -> bool {
     *n == 0
 }
 

@@ -4,6 +4,7 @@ use super::event::{Event, Happening, PriorRecord};
 use crate::api::{self, Checked, Fault};
 use crate::tuning::{CurvePoint, Ended, Phase, Reported, Run, Snapshot, Trial, lifecycle, reopens};
 use jiff::{SignedDuration, Timestamp};
+use std::collections::BTreeMap;
 
 /// A run as its journal tells it.
 #[derive(Clone, Debug)]
@@ -18,6 +19,8 @@ pub struct Ledger {
     pub notes: Vec<String>,
     /// Processes of trials that were running when the journal ended.
     pub processes: Vec<(u32, u32)>,
+    /// Where in its log file the last attempt at a trial begins.
+    pub(super) log_from: BTreeMap<u32, u64>,
     session_started: Option<Timestamp>,
     last_event: Timestamp,
 }
@@ -32,6 +35,7 @@ impl Ledger {
             parents: Vec::new(),
             notes: Vec::new(),
             processes: Vec::new(),
+            log_from: BTreeMap::new(),
             session_started: None,
             last_event: at,
         }
@@ -185,8 +189,9 @@ impl Ledger {
         };
         self.processes
             .retain(|(trial, _)| *trial != index || matches!(what, Happening::Metrics { .. }));
-        if let Happening::Started { pid, .. } = what {
+        if let Happening::Started { pid, log_from, .. } = what {
             self.processes.push((index, *pid));
+            self.log_from.insert(index, *log_from);
         }
         let objective = self.snapshot.job.objective.metric.clone();
         let Some(trial) = self.snapshot.trials.iter_mut().find(|t| t.index == index) else {
@@ -244,6 +249,8 @@ fn apply(trial: &mut Trial, what: &Happening, objective: &str, at: Timestamp) {
         } => {
             lifecycle::requeue(trial, message.clone(), at);
             (trial.n_lost, trial.not_before) = (*n_lost, *not_before);
+            // One that had failed has its end before it again.
+            (trial.ended, trial.value) = (None, None);
         }
         Happening::ShadowStop { step, message, .. } => lifecycle::note_shadow_stop(trial, *step, message),
         _ => {}

@@ -56,6 +56,7 @@ fn trial() -> [Happening; 2] {
         trial: 1,
         attempt: 1,
         pid: 4711,
+        log_from: 0,
     };
     [proposed, started]
 }

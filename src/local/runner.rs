@@ -171,12 +171,13 @@ impl Runner<'_> {
         let number = trial.attempts + 1;
         match attempt::begin(&self.session, trial, self.client.clone(), self.news.clone()) {
             Ok(attempt) => {
-                let pid = attempt.pid();
+                let (pid, log_from) = (attempt.pid(), attempt.log_from());
                 self.attempts.insert(index, attempt);
                 self.record(Happening::Started {
                     trial: index,
                     attempt: number,
                     pid,
+                    log_from,
                 })
             }
             Err(message) => {

@@ -3,8 +3,9 @@
 use super::event::{Event, Happening};
 use super::journal::{Journal, JournalError};
 use super::ledger::Ledger;
+use super::mending::{self, Mended};
 use super::{RunDir, orphans, prior, process, run_dir};
-use crate::api::{self, Checked, Fault, TuningJobSpec};
+use crate::api::{Checked, Fault, TuningJobSpec};
 use crate::tuning::Phase;
 use jiff::Timestamp;
 use std::io;
@@ -165,7 +166,7 @@ pub fn open(
     } else {
         vec![]
     };
-    session.take_manifest(&checked, is_new)?;
+    let mended = session.take_manifest(&checked, is_new)?;
     let write = |s: &mut Session, what| {
         s.record(what)
             .map(drop)
@@ -179,13 +180,13 @@ pub fn open(
         .snapshot
         .ended
         .as_ref()
-        .is_some_and(|e| e.reason.waits_to_be_mended());
+        .is_some_and(|e| e.reason.waits_to_be_mended() || !mended.is_empty());
     write(
         &mut session,
         Happening::Session {
             version: env!("CARGO_PKG_VERSION").into(),
             reopen,
-            notes,
+            notes: notes.into_iter().chain(mended).collect(),
         },
     )?;
     let text = serde_saphyr::to_string(&checked.manifest).unwrap_or_default();
@@ -237,7 +238,8 @@ impl Session {
         }
     }
 
-    fn take_manifest(&mut self, checked: &Checked, is_new: bool) -> Result<(), Refusal> {
+    /// Records the manifest, if it is another one; the answer are sentences on what was mended by that.
+    fn take_manifest(&mut self, checked: &Checked, is_new: bool) -> Result<Vec<String>, Refusal> {
         let old = &self.ledger.checked.manifest;
         if !is_new && old["metadata"]["name"] != checked.manifest["metadata"]["name"] {
             let message = format!(
@@ -249,23 +251,26 @@ impl Session {
             return Err(Refusal::Faults(vec![Fault::new("metadata.name", message)]));
         }
         if !is_new && old["spec"] == checked.manifest["spec"] {
-            return Ok(());
+            return Ok(vec![]);
         }
-        let refused = if is_new {
-            vec![]
-        } else {
-            api::refused_changes(old, &checked.manifest)
-        };
-        if !refused.is_empty() {
-            return Err(Refusal::Faults(refused));
+        let mut mended = Mended::default();
+        if !is_new {
+            let refused = mending::refused(&self.ledger, checked);
+            if !refused.is_empty() {
+                return Err(Refusal::Faults(refused));
+            }
+            let mend = mending::mend(&self.ledger, checked, &self.dir);
+            mended = mend.map_err(|(path, e)| Refusal::Io(path, e))?;
         }
         let what = Happening::Manifest {
             manifest: checked.manifest.clone(),
             seed: checked.job.seed,
         };
-        self.record(what)
-            .map(drop)
-            .map_err(|e| Refusal::Io(self.dir.journal(), e))
+        for what in mended.happenings.into_iter().chain([what]) {
+            self.record(what)
+                .map_err(|e| Refusal::Io(self.dir.journal(), e))?;
+        }
+        Ok(mended.notes)
     }
 
     fn warm_start(&self, checked: &Checked) -> Result<Vec<Happening>, Refusal> {
