@@ -41,6 +41,8 @@ pub(super) enum Command {
     Explain(ExplainArgs),
     /// Propose every trial of a run again and compare to the last bit
     Replay(ReplayArgs),
+    /// Try a point of your own in a run: tuning add RUN learning_rate=3e-5 ...
+    Add(AddArgs),
     /// Be an optimizer over standard input and output: one JSON object a line
     #[command(after_help = ask_tell::PROTOCOL)]
     AskTell,
@@ -152,6 +154,23 @@ pub(super) struct ExplainArgs {
     /// Folder of the run, or its name below runs/ [default: by the trial's name]
     #[arg(long, value_name = "DIR")]
     pub run: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  tuning add runs/mrpc learning_rate=3e-5 batch_size=32
+
+Every parameter of the job is named, with a value that its manifest allows. The point is tried before what the optimizer
+proposes next, counts against spec.budget.maxTrials like any other trial, and is learned from. A `tuning run` that is at
+work takes it up at once, otherwise the next one does; where the budget is given out, it waits until that is larger.
+`tuning explain` says of its trial that it was a person's own choice. On a cluster the same is a Trial made by hand.")]
+pub(super) struct AddArgs {
+    /// Folder of the run, or its name below runs/
+    pub run: PathBuf,
+    /// A value for each parameter of the job
+    #[arg(required = true, value_name = "NAME=VALUE")]
+    pub values: Vec<String>,
 }
 
 #[derive(Debug, Args)]

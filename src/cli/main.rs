@@ -1,7 +1,7 @@
 //! From the arguments to the command that they name, and from what it says to an exit code.
 
 use super::args::{BAD_INPUT, Cli, Command};
-use super::{ask_tell, inspect, run};
+use super::{add, ask_tell, inspect, run};
 use clap::{CommandFactory, Parser};
 use std::io::{self, IsTerminal};
 use std::process::ExitCode;
@@ -16,6 +16,7 @@ pub fn main() -> ExitCode {
         Command::Export(args) => inspect::export(&args),
         Command::Explain(args) => inspect::explain(&args),
         Command::Replay(args) => inspect::replay(&args),
+        Command::Add(args) => add::add(&args),
         Command::AskTell => ask_tell::run(io::stdin().lock(), io::stdout().lock())
             .map(|()| ExitCode::SUCCESS)
             .map_err(|e| e.to_string()),

@@ -1,6 +1,8 @@
 //! The person's command: arguments in, text out.
 
 #[cfg(feature = "local")]
+mod add;
+#[cfg(feature = "local")]
 mod args;
 pub mod ask_tell;
 #[cfg(feature = "local")]

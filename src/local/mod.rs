@@ -3,6 +3,7 @@
 //! Everything that happens is an [`Event`], written to the journal before anything follows from it. The state of a run is
 //! the fold of its journal, so a run that was killed at any instant goes on from what its journal says.
 
+mod added;
 mod attempt;
 mod command;
 mod event;
@@ -23,6 +24,7 @@ mod scrape;
 mod session;
 mod thinning;
 
+pub use added::{add, waiting};
 pub use event::{Event, Happening};
 pub use journal::read as read_journal;
 pub use ledger::Ledger;

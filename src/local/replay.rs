@@ -2,7 +2,7 @@
 
 use super::event::{Event, Happening};
 use super::ledger::Ledger;
-use crate::api::{Fault, ProposalRecord};
+use crate::api::{Fault, ProposalRecord, RoleRecord};
 use crate::tuning::propose;
 
 /// One proposal, made again.
@@ -31,6 +31,10 @@ pub fn replay(events: &[Event]) -> Result<Vec<Replayed>, Vec<Fault>> {
         let Happening::Proposed { first_index, trials } = &event.what else {
             continue;
         };
+        // What a person has added was not proposed.
+        if trials.iter().any(|t| t.why.role == RoleRecord::Manual) {
+            continue;
+        }
         let Some(ledger) = Ledger::of(&events[..i])? else {
             continue;
         };

@@ -45,6 +45,11 @@ impl RunDir {
         self.root.join("journal.jsonl")
     }
 
+    /// Points that a person has added and that have no number yet.
+    pub fn added(&self) -> PathBuf {
+        self.root.join("added")
+    }
+
     /// The result for programs.
     pub fn summary(&self) -> PathBuf {
         self.root.join("summary.json")

@@ -5,7 +5,7 @@ use super::event::{EndWord, Event, Happening};
 use super::ledger::Ledger;
 use super::news::{self, News};
 use super::orphans::Orphans;
-use super::{Session, attempt, scrape};
+use super::{Session, added, attempt, scrape};
 use crate::tuning::{Action, Ended, Phase, Plan, StopReason, decide, lifecycle};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -111,6 +111,7 @@ impl Runner<'_> {
     /// Decides and applies until there is nothing left to do now.
     fn decide_and_apply(&mut self) -> io::Result<Plan> {
         loop {
+            self.take_added()?;
             let now = Timestamp::now();
             let mut snapshot = self.session.ledger.at(now);
             snapshot.job.suspend |= self.interrupted;
@@ -123,6 +124,15 @@ impl Runner<'_> {
                 return Ok(plan);
             }
         }
+    }
+
+    /// Gives a number to the points that people have added since.
+    fn take_added(&mut self) -> io::Result<()> {
+        for (file, trial) in added::due(&self.session) {
+            self.record(trial)?;
+            std::fs::remove_file(file)?;
+        }
+        Ok(())
     }
 
     /// Carries out one action; false where it had been carried out before.

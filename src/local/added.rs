@@ -1,0 +1,73 @@
+//! Points that a person adds to a run: each waits as a file in the run's folder until a runner gives it a number.
+//!
+//! So a runner that is at work need not be asked, and one that is not finds them later. A runner that is killed between
+//! giving the number and removing the file gives another one at its next start: then the point is tried twice.
+
+use super::event::Happening;
+use super::{RunDir, Session, run_dir};
+use crate::api::{self, Assignment, ProposalRecord};
+use crate::optimizer::{Proposal, Strategy, Why};
+use crate::tuning::Counts;
+use jiff::Timestamp;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Lets a point wait for its number; it has been checked against the run's space.
+///
+/// # Errors
+/// What the file system says.
+pub fn add(dir: &RunDir, parameters: &Assignment) -> io::Result<()> {
+    std::fs::create_dir_all(dir.added())?;
+    // In the order in which they were added.
+    let name = format!(
+        "{:020}-{}.json",
+        Timestamp::now().as_nanosecond(),
+        std::process::id()
+    );
+    let text = serde_json::to_vec(parameters)?;
+    run_dir::write_whole(&dir.added().join(name), &text)
+}
+
+/// The points that wait, in the order in which they were added.
+pub fn waiting(dir: &RunDir) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(dir.added()).into_iter().flatten().flatten();
+    let is_point = |path: &PathBuf| path.extension().is_some_and(|ending| ending == "json");
+    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.path()).filter(is_point).collect();
+    paths.sort();
+    paths
+}
+
+/// The trials of points that wait, as far as the budget has room for them, each with its file. A job that has ended gives none a
+/// number: they wait until it goes on.
+pub(super) fn due(session: &Session) -> Vec<(PathBuf, Happening)> {
+    let snapshot = &session.ledger.snapshot;
+    let makes_all = matches!(snapshot.job.strategy, Strategy::Hyperband { .. });
+    if snapshot.ended.is_some() || makes_all {
+        return Vec::new();
+    }
+    let spent = Counts::of(&snapshot.trials).spent();
+    let room = snapshot.job.budget.max_trials.saturating_sub(spent) as usize;
+    let space = &snapshot.job.space;
+    let first = snapshot.trials.iter().map(|t| t.index).max().unwrap_or(0) + 1;
+    let points = waiting(&session.dir).into_iter().filter_map(|path| {
+        let assignment = read(&path)?;
+        let point = api::point(space, &assignment).ok()?;
+        Some((path, point))
+    });
+    let numbered = (first..).zip(points.take(room));
+    numbered
+        .map(|(first_index, (path, point))| {
+            let proposal = Proposal {
+                point,
+                resource: None,
+                why: Why::manual(),
+            };
+            let trials = vec![ProposalRecord::new(space, &proposal)];
+            (path, Happening::Proposed { first_index, trials })
+        })
+        .collect()
+}
+
+fn read(path: &Path) -> Option<Assignment> {
+    serde_json::from_slice(&std::fs::read(path).ok()?).ok()
+}
