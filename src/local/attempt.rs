@@ -14,9 +14,10 @@ use crate::tuning::{
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{ErrorKind, Read};
-use std::path::Path;
+use std::io::{ErrorKind, PipeReader, Read};
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
+use tokio::process::Child;
 use tokio::sync::mpsc::Sender;
 
 /// An attempt that is under way.
@@ -83,38 +84,52 @@ pub(super) fn begin(
     let parameters = trial_dir.join("parameters.json");
     run_dir::write_whole(&parameters, launch.parameters.as_bytes())
         .map_err(|e| format!("{}: {e}", parameters.display()))?;
-    let (mut child, output) = process::spawn(&launch)
+    let (child, output) = process::spawn(&launch)
         .map_err(|e| format!("{}: can't be started: {e}", launch.program.display()))?;
     let number = trial.attempts + 1;
     let pid = child.id().unwrap_or_default();
+    let log = trial_dir.join("log.txt");
+    let log_from = std::fs::metadata(&log).map_or(0, |log| log.len());
     let teller = Teller {
         news,
         trial: trial.index,
         attempt: number,
     };
-    let log_metrics = checked.log_metrics.clone();
-    let (log, of_log) = (trial_dir.join("log.txt"), teller.clone());
-    let log_from = std::fs::metadata(&log).map_or(0, |log| log.len());
-    std::thread::spawn(move || {
-        follow(output, &log, log_metrics, |n| {
-            of_log.tell_blocking(AttemptNews::Log(n))
-        });
-    });
-    if let Some(port) = port {
-        let path = metrics.prometheus.clone().unwrap_or_default().path;
-        let objective = job.objective.metric.clone();
-        tokio::spawn(keep_asking(client, port, path, objective, teller.clone()));
-    }
-    tokio::spawn(async move {
-        let exit = process::exit_of(child.wait().await);
-        teller.tell(AttemptNews::Exited(exit)).await;
-    });
+    let asked = port.map(|port| (port, metrics.prometheus.clone().unwrap_or_default().path));
+    listen(session, (child, output), log, asked, client, teller);
     Ok(Attempt::new(
         number,
         (pid, log_from),
         &job.objective.metric,
         &metrics,
     ))
+}
+
+/// Tells what the program says: in its output, which goes to `log`, at its endpoint (the port and the path, if it is asked), and
+/// by its end.
+fn listen(
+    session: &Session,
+    (mut child, output): (Child, PipeReader),
+    log: PathBuf,
+    asked: Option<(u16, String)>,
+    client: reqwest::Client,
+    teller: Teller,
+) {
+    let log_metrics = session.ledger.checked.log_metrics.clone();
+    let of_log = teller.clone();
+    std::thread::spawn(move || {
+        follow(output, &log, log_metrics, |n| {
+            of_log.tell_blocking(AttemptNews::Log(n))
+        });
+    });
+    if let Some((port, path)) = asked {
+        let objective = session.ledger.snapshot.job.objective.metric.clone();
+        tokio::spawn(keep_asking(client, port, path, objective, teller.clone()));
+    }
+    tokio::spawn(async move {
+        let exit = process::exit_of(child.wait().await);
+        teller.tell(AttemptNews::Exited(exit)).await;
+    });
 }
 
 async fn keep_asking(client: reqwest::Client, port: u16, path: String, objective: String, teller: Teller) {
