@@ -3,6 +3,7 @@
 use super::convert::{convert, seed_of_name};
 use super::fault::Fault;
 use super::metrics_check::check_metrics;
+use super::notes::notes;
 use super::schema::{check_against, schema_of};
 use super::{GROUP, KIND, TuningJobSpec, VERSION};
 use crate::metrics::LogMetrics;
@@ -18,6 +19,8 @@ pub struct Checked {
     pub spec: TuningJobSpec,
     /// What finds metrics in the trials' logs, where `spec.metrics.logs` says that they are there.
     pub log_metrics: Option<LogMetrics>,
+    /// What is no fault and yet seldom meant, with what to do about it.
+    pub notes: Vec<Fault>,
     /// The manifest as it was given.
     pub manifest: Value,
 }
@@ -55,6 +58,7 @@ pub fn check(manifest: &Value) -> Result<Checked, Vec<Fault>> {
     faults.dedup();
     match (job, serde_json::from_value(spec.clone())) {
         (Some(job), Ok(spec)) if faults.is_empty() => Ok(Checked {
+            notes: notes(&spec),
             job,
             spec,
             log_metrics,

@@ -4,6 +4,7 @@
 
 use super::accelerators;
 use super::fault::{Fault, exactly_one};
+use super::names_check::check_names;
 use super::schema::section;
 use super::trial_check::check_trial;
 use super::*;
@@ -27,6 +28,7 @@ pub(super) fn seed_of_name(name: &str) -> u64 {
 pub(super) fn convert(name: &str, spec: &Value, default_seed: u64, faults: &mut Vec<Fault>) -> Option<Job> {
     let n_before = faults.len();
     let space = space(&spec["parameters"], faults);
+    check_names(spec, faults);
     let objective = section::<ObjectiveSpec>(spec, "objective").and_then(|o| objective(&o, faults));
     let budget = section::<BudgetSpec>(spec, "budget").and_then(|b| budget(&b, faults));
     let strategy_spec: Option<StrategySpec> = match &spec["strategy"] {

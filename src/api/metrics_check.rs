@@ -46,11 +46,12 @@ fn check_definitions(
             format!("none defines the objective {objective:?}"),
         ));
     }
-    match LogMetrics::new(definitions.iter().map(|d| (d.name.as_str(), d.regex.as_str()))) {
+    match LogMetrics::new(definitions.iter().map(|d| (d.name.as_str(), d.regex.as_deref()))) {
         Ok(metrics) => Some(metrics),
         Err(wrong) => {
             faults.extend(wrong.into_iter().map(|(i, why)| {
-                let message = format!("{:?}: {why}", definitions[i].regex);
+                let expression = definitions[i].regex.as_deref().unwrap_or_default();
+                let message = format!("{expression:?}: {why}");
                 Fault::new(format!("{path}[{i}].regex"), message)
             }));
             None

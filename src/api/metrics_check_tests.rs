@@ -67,3 +67,37 @@ fn one_name_has_one_definition_and_one_is_the_objectives() {
         ["\"loss\" is defined already", "none defines the objective \"f1\""]
     );
 }
+
+#[test]
+fn a_name_alone_is_a_definition_and_a_narrow_group_is_noted_and_not_refused() {
+    let named = |definition: serde_json::Value| {
+        let manifest = json!({
+            "apiVersion": "tuning-operator.io/v1alpha1", "kind": "TuningJob", "metadata": {"name": "a"},
+            "spec": {
+                "objective": {"metric": "f1", "goal": "Maximize"},
+                "parameters": [{"name": "lr", "double": {"min": 0.0, "max": 1.0}}],
+                "budget": {"maxTrials": 3},
+                "trial": {"command": ["train", "$(params.lr)"]},
+                "metrics": {"logs": {"definitions": [definition]}},
+            },
+        });
+        check(&manifest).unwrap()
+    };
+    let plain = named(json!({"name": "f1"}));
+    assert_eq!(plain.notes, []);
+    let read = plain
+        .log_metrics
+        .unwrap()
+        .feed(r#"{"f1": -4.8e-05, "eval_f1": 1}"#);
+    assert_eq!((read.len(), read[0].value.clone()), (1, Ok(-4.8e-5)));
+    assert_eq!(named(json!({"name": "f1", "regex": r"f1=([-+.\w]+)"})).notes, []);
+    let narrow = named(json!({"name": "f1", "regex": "f1=([0-9.]+)"}));
+    assert_eq!(narrow.notes.len(), 1);
+    assert!(
+        narrow.notes[0]
+            .to_string()
+            .starts_with("spec.metrics.logs.definitions[0].regex: \"f1=([0-9.]+)\": its group takes no sign"),
+        "{}",
+        narrow.notes[0]
+    );
+}

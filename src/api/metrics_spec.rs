@@ -83,7 +83,10 @@ pub struct MetricDefinition {
     /// The metric's name.
     #[schemars(length(min = 1, max = 128))]
     pub name: String,
-    /// A regular expression with one group, which captures the number: `f1=([0-9.]+)`.
+    /// A regular expression with one group, which captures the number, such as `f1=([-+.\w]+)`. Without it, a line is
+    /// understood that says `f1=0.87`, `f1: 0.87`, `'f1': 0.87` or `"f1": 0.87`, and so are lines of JSON; `eval_f1` is
+    /// another name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = MAX_EXPRESSION))]
-    pub regex: String,
+    pub regex: Option<String>,
 }

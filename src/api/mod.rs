@@ -15,6 +15,8 @@ mod convert;
 mod fault;
 mod metrics_check;
 mod metrics_spec;
+mod names_check;
+mod notes;
 mod pod_spec;
 mod prior;
 mod record;

@@ -27,10 +27,19 @@ pub(super) fn validate(args: &ManifestArgs) -> Result<ExitCode, String> {
         format!("{:?}", job.objective.goal).to_lowercase(),
         job.objective.metric,
     );
-    for notice in local::notices(&checked.spec) {
-        println!("note: {notice}");
+    for note in notes(&checked) {
+        println!("note: {note}");
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What has no effect here, and what is seldom meant, a sentence each.
+fn notes(checked: &Checked) -> Vec<String> {
+    let seldom_meant = checked.notes.iter().map(ToString::to_string);
+    local::notices(&checked.spec)
+        .into_iter()
+        .chain(seldom_meant)
+        .collect()
 }
 
 /// Runs a job to its end, or until it is interrupted.
@@ -44,7 +53,10 @@ pub(super) fn run(args: &RunArgs) -> Result<ExitCode, String> {
         Some(_) => find_trainer(args.trainer.as_deref())?,
         None => PathBuf::new(),
     };
-    let mut notes = local::notices(&checked.spec);
+    let mut notes = notes(&checked);
+    for note in &notes {
+        eprintln!("note: {note}");
+    }
     notes.extend(args.data_source.as_ref().map(|source| format!("data: {source}")));
     let session = local::open(checked, dir, base, trainer, notes).map_err(|e| e.to_string())?;
     // One thread: a child dies with the thread that started it, so that must be the one that lives longest.

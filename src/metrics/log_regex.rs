@@ -3,7 +3,8 @@
 //! The engine is that of the `regex` crate: linear in the line, so no expression can stall the tuner. How many expressions
 //! there may be and how long, the manifest's schema says; how large they may become is bounded here.
 
-use super::number;
+use super::plain_definition::expression_for;
+use super::{WHOLE_NUMBER, number};
 use regex::{Regex, RegexBuilder};
 use std::ops::Range;
 
@@ -33,17 +34,21 @@ impl PartialEq for LogMetrics {
 
 impl LogMetrics {
     /// Compiles definitions: the name of a metric, such as `f1`, which may come more than once, and a regular expression
-    /// with one capture group, around the number.
+    /// with one capture group, around the number; without one, the name in its usual forms is looked for.
     ///
     /// # Errors
     /// Of each definition at fault (by its index), what is wrong and what would be right.
-    pub fn new<'a>(
-        definitions: impl IntoIterator<Item = (&'a str, &'a str)>,
+    pub fn new<'a, E: Into<Option<&'a str>>>(
+        definitions: impl IntoIterator<Item = (&'a str, E)>,
     ) -> Result<Self, Vec<(usize, String)>> {
         let mut expressions = Vec::new();
         let mut faults = Vec::new();
         for (i, (name, expression)) in definitions.into_iter().enumerate() {
-            match compile(expression) {
+            let compiled = match expression.into() {
+                Some(expression) => compile(expression),
+                None => compile(&expression_for(name)),
+            };
+            match compiled {
                 Ok(regex) => expressions.push((name.to_owned(), regex)),
                 Err(fault) => faults.push((i, fault)),
             }
@@ -95,9 +100,6 @@ impl Unread {
         sentence
     }
 }
-
-/// What may stand for a number, whatever its form: what to write where an expression takes less.
-const WHOLE_NUMBER: &str = r"([-+.\w]+)";
 
 fn captured(line: &str, range: Range<usize>) -> Result<f64, Unread> {
     let text = &line[range.clone()];

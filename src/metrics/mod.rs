@@ -9,6 +9,8 @@ use std::collections::BTreeMap;
 mod curve_recorder;
 mod lines;
 mod log_regex;
+mod narrow_group;
+mod plain_definition;
 mod prom_query;
 mod prometheus_text;
 mod trial_reading;
@@ -17,6 +19,7 @@ mod trial_report;
 pub use curve_recorder::{CurveRecorder, Point};
 pub use lines::Lines;
 pub use log_regex::{LogMetrics, LogValue, MAX_DEFINITIONS, MAX_EXPRESSION, Unread};
+pub use narrow_group::narrow_group;
 pub use prom_query::{MAX_ANSWER_BYTES, selector, series};
 pub use prometheus_text::{Exposition, MAX_EXPOSITION_BYTES, Sample, parse};
 pub use trial_reading::TrialReading;
@@ -28,6 +31,8 @@ pub const MAX_METRICS: usize = 100;
 pub const MAX_NAME_BYTES: usize = 256;
 /// Largest count, such as a step: up to here every whole number has a double of its own. What is larger is no count.
 const MAX_COUNT: u64 = 1 << 53;
+/// What may stand for a number, whatever its form: what to write where an expression takes less.
+const WHOLE_NUMBER: &str = r"([-+.\w]+)";
 
 /// A number as programs print it, `nan` and `-inf` included; `None` for anything else, such as `87%`.
 fn number(text: &str) -> Option<f64> {

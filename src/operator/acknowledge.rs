@@ -37,6 +37,13 @@ impl Pass<'_> {
         conditions::set(&mut self.status, &state, generation, now);
         self.checked.job.prior = prior::observations(&self.checked.job, &self.status.prior);
         self.write_status().await?;
+        for note in &self.checked.notes {
+            let note = note.to_string();
+            self.ctx
+                .events
+                .warning(&self.object, "SeldomMeant", "Validate", &note)
+                .await;
+        }
         Ok(None)
     }
 
