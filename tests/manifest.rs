@@ -2,6 +2,8 @@
 
 #[path = "manifest/bert.rs"]
 mod bert;
+#[path = "manifest/words.rs"]
+mod words;
 
 use serde_json::{Value, json};
 use tuning_operator::api::{check, parse, refused_changes};
@@ -333,7 +335,7 @@ fn what_is_not_a_manifest_is_refused_with_a_sentence() {
         ("", "is empty"),
         ("a: [", "is not YAML or JSON"),
         ("a: 1\n---\nb: 2", "holds 2 documents"),
-        ("a: 1\na: 2", "is not YAML or JSON"),
+        ("a: 1\na: 2", "has a twice, the second time at line 2"),
     ] {
         let fault = parse(text).unwrap_err().to_string();
         assert!(fault.contains(expected), "{text:?}: {fault}");

@@ -5,6 +5,7 @@ use super::fault::Fault;
 use super::metrics_check::check_metrics;
 use super::notes::notes;
 use super::schema::{check_against, schema_of};
+use super::yaml::why_unread;
 use super::{GROUP, KIND, TuningJobSpec, VERSION};
 use crate::metrics::LogMetrics;
 use crate::tuning::Job;
@@ -27,8 +28,8 @@ pub struct Checked {
 
 /// Reads YAML or JSON (JSON is YAML); exactly one document.
 pub fn parse(text: &str) -> Result<Value, Fault> {
-    let documents: Vec<Value> = serde_saphyr::from_multiple(text)
-        .map_err(|e| Fault::new("manifest", format!("is not YAML or JSON: {e}")))?;
+    let documents: Vec<Value> =
+        serde_saphyr::from_multiple(text).map_err(|e| Fault::new("manifest", why_unread(text, &e)))?;
     let mut documents: Vec<Value> = documents.into_iter().filter(|d| !d.is_null()).collect();
     match documents.len() {
         1 => Ok(documents.remove(0)),

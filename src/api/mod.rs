@@ -10,6 +10,7 @@ mod bert_parameters;
 mod bert_spec;
 mod change;
 mod check;
+mod command_check;
 mod condition;
 mod convert;
 mod fault;
@@ -27,7 +28,9 @@ mod task;
 mod trial_check;
 mod trial_object;
 mod trial_spec;
+mod trial_texts;
 mod volume_check;
+mod yaml;
 
 pub use bert_spec::{BertSpec, Precision, Scheduler};
 pub use change::{CHANGES, Change, refused_changes};

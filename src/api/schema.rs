@@ -49,11 +49,31 @@ pub(super) fn check_against(schema: &Value, value: &Value, path: &str, faults: &
                 "integer" => "a whole number",
                 _ => "a number",
             };
+            let cure = if kind == "string" {
+                in_quotes(value, path)
+            } else {
+                ""
+            };
             faults.push(Fault::new(
                 path,
-                format!("expected {expected}, found {}", describe(value)),
+                format!("expected {expected}, found {}{cure}", describe(value)),
             ));
         }
+    }
+}
+
+/// How a word is written that YAML takes for something else.
+fn in_quotes(value: &Value, path: &str) -> &'static str {
+    match value {
+        Value::Number(_) if path.contains(".categorical.values[") => {
+            ": put it in quotes: the bare word is a number in YAML; numbers that have an order belong in discrete"
+        }
+        Value::Number(_) => ": put it in quotes: the bare word is a number in YAML",
+        Value::Bool(_) => {
+            ": put it in quotes: the bare word is a boolean in YAML, as are yes, no, on, off, y and n"
+        }
+        Value::Null => ": put it in quotes: the bare word is null in YAML, as is no word at all",
+        _ => "",
     }
 }
 
@@ -134,13 +154,38 @@ fn check_object(schema: &Value, map: &Map<String, Value>, path: &str, faults: &m
     }
 }
 
+/// Fields of Katib's Experiments, and what they are called here.
+const KATIBS_NAMES: [(&str, &str); 9] = [
+    ("maxTrialCount", "spec.budget.maxTrials"),
+    ("parallelTrialCount", "spec.budget.parallelTrials"),
+    ("maxFailedTrialCount", "spec.budget.maxFailedTrials"),
+    ("objectiveMetricName", "spec.objective.metric"),
+    ("algorithm", "spec.strategy"),
+    ("trialTemplate", "spec.trial"),
+    ("metricsCollectorSpec", "spec.metrics"),
+    (
+        "parameterType",
+        "one of double, integer, discrete and categorical, instead of feasibleSpace",
+    ),
+    (
+        "feasibleSpace",
+        "one of double, integer, discrete and categorical, with its min and max or its values",
+    ),
+];
+
 fn unknown_field(key: &str, known: &Map<String, Value>) -> String {
     let near = known
         .keys()
         .min_by_key(|k| distance(k, key))
         .filter(|k| distance(k, key) <= 1 + key.len() / 4);
     let mut message = "unknown field".to_owned();
+    let katibs = KATIBS_NAMES.iter().find(|(name, _)| *name == key);
     match near {
+        _ if katibs.is_some() => write!(
+            message,
+            ": it is Katib's name, here it is {}",
+            katibs.map(|(_, ours)| *ours).unwrap_or_default()
+        ),
         Some(name) => write!(message, ": did you mean {name}?"),
         None => write!(
             message,

@@ -25,6 +25,16 @@ fn each_fault_says_what_would_be_right() {
             json!({"maxTrial": 3}),
             "budget.maxTrial: unknown field: did you mean maxTrials?",
         ),
+        (
+            "budget",
+            json!({"maxTrialCount": 3}),
+            "budget.maxTrialCount: unknown field: it is Katib's name, here it is spec.budget.maxTrials",
+        ),
+        (
+            "objective",
+            json!({"metric": 1, "goal": "Maximize"}),
+            "objective.metric: expected a text, found 1: put it in quotes: the bare word is a number in YAML",
+        ),
         ("budget", json!({}), "budget.maxTrials: is missing"),
         (
             "budget",

@@ -1,8 +1,10 @@
 //! What a schema can't see about a trial: alternatives, references to parameters, names of variables.
 
 use super::bert_check::check_bert;
+use super::command_check::check_words;
 use super::fault::{Fault, exactly_one};
 use super::schema::section;
+use super::trial_texts::{references, texts};
 use super::volume_check::{check_sagemaker, check_volumes};
 use super::*;
 use crate::space::SearchSpace;
@@ -34,6 +36,7 @@ pub(super) fn check_trial(
     if space.is_some() {
         check_references(trial, &known, faults);
     }
+    check_words(trial, faults);
     check_env(&trial.env, faults);
     check_volumes(trial, faults);
     if let Some(sagemaker) = &trial.sagemaker {
@@ -49,31 +52,7 @@ pub(super) fn check_trial(
 
 /// `$(params.NAME)` in commands, arguments and environment must name a parameter.
 fn check_references(trial: &TrialSpec, known: &[String], faults: &mut Vec<Fault>) {
-    let mut texts: Vec<(String, &str)> = Vec::new();
-    for (i, text) in trial.command.iter().flatten().enumerate() {
-        texts.push((format!("spec.trial.command[{i}]"), text));
-    }
-    if let Some(container) = &trial.container {
-        let parts = [("command", &container.command), ("args", &container.args)];
-        for (key, list) in parts {
-            texts.extend(
-                list.iter()
-                    .enumerate()
-                    .map(|(i, t)| (format!("spec.trial.container.{key}[{i}]"), t.as_str())),
-            );
-        }
-    }
-    for (name, text) in trial.sagemaker.iter().flat_map(|s| &s.hyperparameters) {
-        texts.push((format!("spec.trial.sagemaker.hyperparameters.{name}"), text));
-    }
-    texts.extend(
-        trial
-            .env
-            .iter()
-            .enumerate()
-            .map(|(i, e)| (format!("spec.trial.env[{i}].value"), e.value.as_str())),
-    );
-    for (path, text) in texts {
+    for (path, text) in texts(trial) {
         for name in references(text).filter(|name| !known.iter().any(|k| k == name)) {
             let message = format!(
                 "$(params.{name}) names no parameter: there are {}",
@@ -82,12 +61,6 @@ fn check_references(trial: &TrialSpec, known: &[String], faults: &mut Vec<Fault>
             faults.push(Fault::new(path.clone(), message));
         }
     }
-}
-
-/// The names in `$(params.NAME)`.
-fn references(text: &str) -> impl Iterator<Item = &str> {
-    text.match_indices("$(params.")
-        .filter_map(|(at, open)| text[at + open.len()..].split_once(')').map(|(name, _)| name))
 }
 
 fn check_env(env: &[EnvVar], faults: &mut Vec<Fault>) {
@@ -106,7 +79,3 @@ fn check_env(env: &[EnvVar], faults: &mut Vec<Fault>) {
         }
     }
 }
-
-#[cfg(test)]
-#[path = "trial_check_tests.rs"]
-mod tests;
