@@ -1,8 +1,10 @@
 //! The optimizer over standard input and output: one JSON object a line.
 
+use super::ask_tell_message::{
+    Added, Dimension, Direction, Kind, Measured, Message, Start, Tell, Told, read,
+};
 use crate::optimizer::{Goal, Observation, Outcome, Pending, Request, Strategy, recommend, suggest};
 use crate::space::{Domain, Parameter, Point, Scale, SearchSpace, Value};
-use serde::Deserialize;
 use serde_json::{Map, Value as Json, json};
 use std::io::{BufRead, Write};
 
@@ -11,81 +13,15 @@ pub const PROTOCOL: &str = r#"One JSON object a line, in and out:
   in   {"space":[{"name":"lr","type":"float","low":5e-6,"high":5e-4,"log":true}],
         "n":30,"parallel":3,"direction":"maximize","seed":7,"want":3}
   out  {"ask":[{"id":0,"params":{"lr":5e-5}},…],"recommends":true}
-  in   {"tell":[{"id":0,"value":0.86},{"id":1,"value":null}],"want":1}      null: that trial failed
-  out  {"ask":[…]}
+  in   {"tell":[{"id":0,"value":0.86},{"id":1,"value":null}],"want":1}      null, NaN: that trial failed
+  out  {"ask":[…]}                                  "exhausted":true beside it: fewer than were wanted are left
+  in   {"add":[{"params":{"lr":3e-5},"value":0.84},{"params":{"lr":1e-5}}]}  points of your own; without a
+  out  {"ask":[],"added":[{"id":4,…},{"id":5,…}]}                            value, it is yet to be told
   in   {"tell":[…],"want":0,"done":true}
-  out  {"recommend":{"lr":6.1e-5}}
+  out  {"recommend":{"lr":6.1e-5},"mean":0.87,"low":0.85,"high":0.89}        what to expect there, 90 %
 Types are float, int (bounds inclusive; "log" for both) and categorical with "choices" and "ordered".
-After "done" another run may follow. What can't be understood is answered by {"error":"…"}."#;
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Message {
-    Start(Start),
-    Tell(Tell),
-}
-
-#[derive(Deserialize)]
-struct Start {
-    space: Vec<Dimension>,
-    n: u32,
-    parallel: u32,
-    direction: Direction,
-    #[serde(default)]
-    seed: u64,
-    want: usize,
-}
-
-#[derive(Deserialize)]
-struct Tell {
-    tell: Vec<Told>,
-    #[serde(default)]
-    want: usize,
-    #[serde(default)]
-    done: bool,
-}
-
-#[derive(Deserialize)]
-struct Told {
-    id: Json,
-    value: Option<f64>,
-}
-
-#[derive(Clone, Copy, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Direction {
-    Maximize,
-    Minimize,
-}
-
-#[derive(Deserialize)]
-struct Dimension {
-    name: String,
-    #[serde(flatten)]
-    kind: Kind,
-}
-
-#[derive(Deserialize)]
-#[serde(tag = "type", rename_all = "lowercase")]
-enum Kind {
-    Float {
-        low: f64,
-        high: f64,
-        #[serde(default)]
-        log: bool,
-    },
-    Int {
-        low: i64,
-        high: i64,
-        #[serde(default)]
-        log: bool,
-    },
-    Categorical {
-        choices: Vec<Json>,
-        #[serde(default)]
-        ordered: bool,
-    },
-}
+After "done" another run may follow. What can't be understood is answered by {"error":"…"}: unknown and missing
+fields too. Of such a line nothing is taken."#;
 
 /// Answers every line until the input ends.
 pub fn run(input: impl BufRead, mut output: impl Write) -> std::io::Result<()> {
@@ -105,27 +41,27 @@ pub fn run(input: impl BufRead, mut output: impl Write) -> std::io::Result<()> {
 }
 
 fn answer(line: &str, current: &mut Option<Dialogue>) -> Result<Option<Json>, String> {
-    let message: Json = serde_json::from_str(line).map_err(|e| format!("not a JSON object: {e}"))?;
-    let is_start = message.get("space").is_some();
-    let message = match is_start {
-        true => serde_json::from_value(message).map(Message::Start),
-        false => serde_json::from_value(message).map(Message::Tell),
-    };
-    match message.map_err(|e| format!("{}: {e}", if is_start { "start" } else { "tell" }))? {
+    match read(line)? {
         Message::Start(start) => {
             let want = start.want;
             let dialogue = current.insert(Dialogue::new(start)?);
-            Ok(Some(json!({"ask": dialogue.ask(want), "recommends": true})))
+            let mut answer = dialogue.ask(want);
+            answer["recommends"] = true.into();
+            Ok(Some(answer))
         }
         Message::Tell(tell) => {
             let dialogue = current
                 .as_mut()
                 .ok_or("tell: no run has been started: send a line with \"space\" first")?;
-            dialogue.tell(&tell.tell)?;
-            Ok(match (tell.done, tell.want) {
-                (true, _) => Some(json!({"recommend": dialogue.recommend()})),
-                (false, want) => Some(json!({"ask": dialogue.ask(want)})),
-            })
+            let added = dialogue.take(&tell)?;
+            let mut answer = match tell.done {
+                true => dialogue.recommend(),
+                false => dialogue.ask(tell.want),
+            };
+            if !added.is_empty() {
+                answer["added"] = added.into();
+            }
+            Ok(Some(answer))
         }
     }
 }
@@ -196,56 +132,116 @@ impl Dialogue {
         }
     }
 
-    fn ask(&mut self, want: usize) -> Vec<Json> {
-        let points: Vec<Point> = if self.varying.is_empty() {
-            vec![Point(vec![]); want]
-        } else {
-            suggest(&self.request(want))
+    fn ask(&mut self, want: usize) -> Json {
+        let points: Vec<Point> = match (want, self.varying.is_empty()) {
+            (0, _) => vec![],
+            (_, true) => vec![Point(vec![]); want],
+            (_, false) => suggest(&self.request(want))
                 .into_iter()
                 .map(|p| p.point)
-                .collect()
+                .collect(),
         };
-        let mut asks = Vec::new();
-        for point in points {
-            let index = self.n_asked;
-            self.n_asked += 1;
-            asks.push(json!({"id": index, "params": self.params(&point)}));
-            self.pending.push(Pending {
-                index,
-                point,
-                resource: None,
-            });
+        let is_exhausted = points.len() < want;
+        let asks: Vec<Json> = points
+            .into_iter()
+            .map(|point| self.put_under_way(point))
+            .collect();
+        let mut answer = json!({"ask": asks});
+        if is_exhausted {
+            answer["exhausted"] = true.into();
         }
-        asks
+        answer
     }
 
-    fn tell(&mut self, told: &[Told]) -> Result<(), String> {
-        for one in told {
-            let at = self.pending.iter().position(|p| one.id == p.index);
-            let at = at.ok_or_else(|| format!("tell: id {} is not under way", one.id))?;
-            let pending = self.pending.remove(at);
-            let outcome = one.value.map_or(Outcome::Failed, Outcome::Value);
-            self.history.push(Observation {
-                index: pending.index,
-                point: pending.point,
-                outcome,
-                resource: None,
-            });
-        }
-        Ok(())
+    /// Gives a point its number; the answer names both.
+    fn put_under_way(&mut self, point: Point) -> Json {
+        let index = self.n_asked;
+        self.n_asked += 1;
+        let named = json!({"id": index, "params": self.params(&point)});
+        self.pending.push(Pending {
+            index,
+            point,
+            resource: None,
+        });
+        named
     }
 
-    /// The recommended point; while there is none, the best that is known, or the first that was asked.
+    /// Takes in all that a line says, or nothing of it; the answer names the points that were added.
+    fn take(&mut self, message: &Tell) -> Result<Vec<Json>, String> {
+        for (i, Told { id, .. }) in message.tell.iter().enumerate() {
+            if message.tell[..i].iter().any(|earlier| earlier.id == *id) {
+                return Err(format!("tell: id {id} is told twice"));
+            }
+            if !self.pending.iter().any(|p| *id == p.index) {
+                return Err(format!("tell: id {id} is not under way"));
+            }
+        }
+        let own = |added: &Added| Ok((self.point(&added.params)?, added.value));
+        let own: Vec<(Point, Option<Measured>)> =
+            message.add.iter().map(own).collect::<Result<_, String>>()?;
+        for told in &message.tell {
+            self.finish(&told.id, told.value);
+        }
+        let take = |(point, value): (Point, Option<Measured>)| {
+            let named = self.put_under_way(point);
+            if let Some(value) = value {
+                self.finish(&named["id"], value);
+            }
+            named
+        };
+        Ok(own.into_iter().map(take).collect())
+    }
+
+    /// A point that is under way has its value.
+    fn finish(&mut self, id: &Json, Measured(value): Measured) {
+        let Some(at) = self.pending.iter().position(|p| *id == p.index) else {
+            return;
+        };
+        let pending = self.pending.remove(at);
+        self.history.push(Observation {
+            index: pending.index,
+            point: pending.point,
+            outcome: value.map_or(Outcome::Failed, Outcome::Value),
+            resource: None,
+        });
+    }
+
+    /// A point of a person's own; the error names the parameter.
+    fn point(&self, params: &Map<String, Json>) -> Result<Point, String> {
+        let is_known = |name: &&String| self.dimensions.iter().any(|d| d.name == **name);
+        if let Some(stranger) = params.keys().find(|name| !is_known(name)) {
+            return Err(format!("add: params.{stranger}: the space has no such parameter"));
+        }
+        let mut values = Vec::new();
+        for (i, dimension) in self.dimensions.iter().enumerate() {
+            let name = &dimension.name;
+            let given = params
+                .get(name)
+                .ok_or_else(|| format!("add: params.{name} is missing"))?;
+            let column = self.varying.iter().position(|v| *v == i);
+            let value = internal(dimension, given).filter(|value| match column {
+                Some(column) => self.space.parameters()[column].to_unit(value).is_some(),
+                None => internal(dimension, &external(dimension, None)).as_ref() == Some(value),
+            });
+            let value = value.ok_or_else(|| format!("add: params.{name}: {given} is none of its values"))?;
+            values.extend(column.map(|_| value));
+        }
+        Ok(Point(values))
+    }
+
+    /// The recommended point and what to expect there; while there is none, the best that is known, or the first that was asked.
     fn recommend(&self) -> Json {
-        if let Some(recommendation) = recommend(&self.request(1)).filter(|_| !self.varying.is_empty()) {
-            return self.params(&recommendation.point);
+        if let Some(best) = recommend(&self.request(1)).filter(|_| !self.varying.is_empty()) {
+            let params = self.params(&best.point);
+            return json!({"recommend": params, "mean": best.mean, "low": best.low, "high": best.high});
         }
         let succeeded = self
             .history
             .iter()
             .find(|o| matches!(o.outcome, Outcome::Value(_)));
         let point = succeeded.or(self.history.first()).map(|o| o.point.clone());
-        self.params(&point.unwrap_or_else(|| self.space.from_unit(&vec![0.5; self.space.dimension()])))
+        let point = point.unwrap_or_else(|| self.space.from_unit(&vec![0.5; self.space.dimension()]));
+        json!({"recommend": self.params(&point)})
     }
 
     fn params(&self, point: &Point) -> Json {
@@ -293,6 +289,21 @@ fn domain(dimension: &Dimension) -> Result<Option<Domain>, String> {
             values: (0..choices.len()).map(|i| i.to_string()).collect(),
         }),
     })
+}
+
+/// A value of the protocol as one of a dimension's domain, if it is of its type.
+fn internal(dimension: &Dimension, given: &Json) -> Option<Value> {
+    match &dimension.kind {
+        Kind::Float { .. } => Some(Value::Double(given.as_f64()?)),
+        Kind::Int { .. } => Some(Value::Integer(given.as_i64()?)),
+        Kind::Categorical { choices, ordered } => {
+            let place = choices.iter().position(|choice| choice == given)?;
+            Some(match ordered {
+                true => Value::Double(place as f64),
+                false => Value::Text(place.to_string()),
+            })
+        }
+    }
 }
 
 fn external(dimension: &Dimension, value: Option<&Value>) -> Json {

@@ -62,3 +62,130 @@ fn a_run_ends_with_a_recommendation() {
         r#"{"tell":[{"id":0,"value":1.0},{"id":1,"value":0.5},{"id":2,"value":0.2}],"want":0,"done":true}"#;
     assert!(talk(&[start, tell])[1]["recommend"]["x"].is_number());
 }
+
+const START: &str = r#"{"space":[{"name":"x","type":"float","low":0,"high":1}],"n":9,"parallel":2,"direction":"maximize","want":2}"#;
+
+fn error(answer: &Json) -> &str {
+    answer["error"].as_str().unwrap_or_default()
+}
+
+#[test]
+fn unknown_and_missing_fields_are_errors() {
+    let answers = talk(&[
+        START,
+        r#"{"tell":[{"id":0,"val":0.86}],"want":1}"#,
+        r#"{"tell":[{"id":0}],"want":1}"#,
+        r#"{"tell":[],"wants":1}"#,
+        r#"{"want":1}"#,
+        r#"{"tell":[{"id":0,"value":"high"}]}"#,
+        &START.replace("\"high\":1", "\"high\":1,\"step\":0.1"),
+        &START.replace("\"high\":1", "\"choices\":[1]"),
+        &START.replace(",\"high\":1", ""),
+        &START
+            .replace("float", "int")
+            .replace("\"high\":1", "\"high\":1.5"),
+    ]);
+    for (answer, says) in answers[1..].iter().zip([
+        "unknown field `val`",
+        "missing field `value`",
+        "unknown field `wants`",
+        "missing field `tell`",
+        "\"high\" is neither a number nor null",
+        "unknown field `step`",
+        "x: choices is no field of this type",
+        "x: high is missing",
+        "x: 1.5 is not a whole number",
+    ]) {
+        assert!(error(answer).contains(says), "{answer}");
+    }
+}
+
+#[test]
+fn a_line_is_taken_whole_or_not_at_all() {
+    let answers = talk(&[
+        START,
+        r#"{"tell":[{"id":0,"value":0.5},{"id":7,"value":0.6}],"want":1}"#,
+        r#"{"tell":[{"id":0,"value":0.5},{"id":0,"value":0.6}],"want":1}"#,
+        r#"{"tell":[{"id":0,"value":0.5}],"add":[{"params":{"x":2}}],"want":1}"#,
+        r#"{"tell":[{"id":0,"value":0.5},{"id":1,"value":0.6}],"want":1}"#,
+    ]);
+    assert!(error(&answers[1]).contains("id 7 is not under way"));
+    assert!(error(&answers[2]).contains("id 0 is told twice"));
+    assert!(error(&answers[3]).contains("params.x: 2 is none of its values"));
+    assert_eq!(answers[4]["ask"][0]["id"], 2, "{}", answers[4]);
+}
+
+#[test]
+fn what_is_not_finite_is_a_failed_trial_however_it_is_written() {
+    for value in [
+        "NaN",
+        "Infinity",
+        "-Infinity",
+        "\"NaN\"",
+        "\"-Infinity\"",
+        "\"nan\"",
+        "null",
+    ] {
+        let tell = format!(r#"{{"tell":[{{"id":0,"value":{value}}},{{"id":1,"value":0.5}}],"done":true}}"#);
+        let answers = talk(&[START, &tell]);
+        assert_eq!(
+            answers[1]["recommend"], answers[0]["ask"][1]["params"],
+            "{value}: {}",
+            answers[1]
+        );
+    }
+}
+
+#[test]
+fn a_space_without_a_point_left_says_so() {
+    let start = r#"{"space":[{"name":"x","type":"int","low":1,"high":2}],"n":9,"parallel":4,"direction":"maximize","want":4}"#;
+    let answers = talk(&[
+        start,
+        r#"{"tell":[{"id":0,"value":null},{"id":1,"value":null}],"want":1}"#,
+        r#"{"tell":[]}"#,
+    ]);
+    assert_eq!(
+        (
+            answers[0]["ask"].as_array().unwrap().len(),
+            &answers[0]["exhausted"]
+        ),
+        (2, &json!(true))
+    );
+    assert_eq!(answers[1], json!({"ask": [], "exhausted": true}));
+    assert_eq!(answers[2], json!({"ask": []}), "none was wanted");
+}
+
+#[test]
+fn a_recommendation_says_what_to_expect_of_it() {
+    let tell = r#"{"tell":[{"id":0,"value":1.0},{"id":1,"value":0.5}],"add":[{"params":{"x":0.3},"value":0.7}],"done":true}"#;
+    let answer = talk(&[START, tell]).remove(1);
+    let number = |key: &str| answer[key].as_f64().unwrap();
+    assert!(
+        number("low") <= number("mean") && number("mean") <= number("high"),
+        "{answer}"
+    );
+}
+
+#[test]
+fn a_point_of_ones_own_has_a_number_like_any_other() {
+    let answers = talk(&[
+        START,
+        r#"{"add":[{"params":{"x":0.25},"value":0.5},{"params":{"x":0.75}}],"want":1}"#,
+        r#"{"tell":[{"id":2,"value":0.5}]}"#,
+        r#"{"tell":[{"id":3,"value":0.9}]}"#,
+        r#"{"add":[{"params":{}}]}"#,
+        r#"{"add":[{"params":{"x":0.5,"y":1}}]}"#,
+    ]);
+    assert_eq!(
+        answers[1]["added"],
+        json!([{"id": 2, "params": {"x": 0.25}}, {"id": 3, "params": {"x": 0.75}}])
+    );
+    assert_eq!(answers[1]["ask"][0]["id"], 4);
+    assert!(
+        error(&answers[2]).contains("id 2 is not under way"),
+        "its value came with it"
+    );
+    assert_eq!(answers[3], json!({"ask": []}));
+    assert!(error(&answers[4]).contains("params.x is missing"));
+    assert!(error(&answers[5]).contains("params.y: the space has no such parameter"));
+}

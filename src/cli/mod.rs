@@ -5,6 +5,7 @@ mod add;
 #[cfg(feature = "local")]
 mod args;
 pub mod ask_tell;
+mod ask_tell_message;
 #[cfg(feature = "local")]
 mod inspect;
 #[cfg(feature = "local")]

@@ -24,6 +24,7 @@ pub use prom_query::{MAX_ANSWER_BYTES, selector, series};
 pub use prometheus_text::{Exposition, MAX_EXPOSITION_BYTES, Sample, parse};
 pub use trial_reading::TrialReading;
 pub use trial_report::TrialReport;
+pub(crate) use trial_report::quote_bare_numbers;
 
 /// Most metrics that one trial may have; those beyond are dropped, so that a trial's record stays small.
 pub const MAX_METRICS: usize = 100;

@@ -141,7 +141,7 @@ fn as_number(value: &Value) -> Option<f64> {
 }
 
 /// Puts quotes around `NaN`, `Infinity` and `-Infinity` outside of strings.
-fn quote_bare_numbers(text: &str) -> String {
+pub(crate) fn quote_bare_numbers(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let (mut in_string, mut escaped) = (false, false);
     let mut rest = text;
