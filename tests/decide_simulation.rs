@@ -32,8 +32,10 @@ fn job(search: Search, max_trials: u32, parallel: u32, weather: Weather, shadow:
             metric: "f1".into(),
             goal: Goal::Maximize,
             target: Some(0.999),
+            value: tuning_operator::tuning::ValueRule::Last,
         },
         strategy: search,
+        start: vec![],
         seed: 7,
         budget: Budget {
             max_trials,

@@ -194,3 +194,31 @@ fn ask_tell_answers_line_by_line() {
     assert_eq!(lines[0]["ask"].as_array().unwrap().len(), 3);
     assert!(lines[1]["error"].is_string());
 }
+
+#[test]
+fn the_best_of_a_curve_counts_and_points_of_ones_own_come_first() {
+    let run = Run::new("own", 5, 1, "echo f1=0.3; echo f1=0.9; echo f1=0.4");
+    run.edit("goal: Maximize", "goal: Maximize, value: Best");
+    run.edit("regex: \"f1=([0-9.]+|nan)\"", "regex: 'f1=([-+.\\w]+)'");
+    run.edit(
+        "  budget:",
+        "  strategy: {bayesian: {start: [{x: 0.25}, {x: 3e-1}]}}\n  budget:",
+    );
+    let done = run.tuning(&[]).output().unwrap();
+    assert!(done.status.success(), "{}", text(&done.stderr));
+    let proposed = run.events("proposed");
+    let places: Vec<&serde_json::Value> = proposed
+        .iter()
+        .map(|event| &event["trials"][0]["parameters"]["x"])
+        .collect();
+    assert_eq!(
+        (places.len(), places[0].as_f64(), places[1].as_f64()),
+        (5, Some(0.25), Some(0.3))
+    );
+    assert!(run.events("ended").iter().all(|event| event["value"] == 0.9));
+    let replayed = run
+        .command(&["replay", run.dir.to_str().unwrap()])
+        .output()
+        .unwrap();
+    assert!(replayed.status.success(), "{}", text(&replayed.stdout));
+}

@@ -23,11 +23,12 @@ use Change::{Free, Grows, Never};
 
 /// Every field of the manifest's `spec`, or the section that it stands in. The rules of the CRD say the same, as far as they
 /// can: a test compares them.
-pub const CHANGES: [(&str, Change); 19] = [
+pub const CHANGES: [(&str, Change); 20] = [
     ("spec.parameters", Never),
     ("spec.objective.metric", Never),
     ("spec.objective.goal", Never),
     ("spec.objective.target", Free),
+    ("spec.objective.value", Never),
     ("spec.budget.maxTrials", Grows),
     ("spec.budget.parallelTrials", Free),
     ("spec.budget.maxFailedTrials", Grows),

@@ -6,9 +6,10 @@ use super::accelerators;
 use super::fault::{Fault, exactly_one};
 use super::names_check::check_names;
 use super::schema::section;
+use super::start_points::start_points;
 use super::trial_check::check_trial;
 use super::*;
-use crate::optimizer::{Goal, Strategy};
+use crate::optimizer::Strategy;
 use crate::space::{Domain, Parameter, Scale, SearchSpace};
 use crate::tuning::{Budget, Job, MedianStop, Objective};
 use jiff::SignedDuration;
@@ -33,7 +34,7 @@ pub(super) fn convert(name: &str, spec: &Value, default_seed: u64, faults: &mut 
     let budget = section::<BudgetSpec>(spec, "budget").and_then(|b| budget(&b, faults));
     let strategy_spec: Option<StrategySpec> = match &spec["strategy"] {
         Value::Null => Some(StrategySpec {
-            bayesian: Some(SeedSpec::default()),
+            bayesian: Some(BayesianSpec::default()),
             ..StrategySpec::default()
         }),
         _ => section(spec, "strategy"),
@@ -58,6 +59,10 @@ pub(super) fn convert(name: &str, spec: &Value, default_seed: u64, faults: &mut 
     {
         check_grid(space, *points_per_double, budget, faults);
     }
+    let first = strategy_spec.as_ref().and_then(|s| s.bayesian.as_ref());
+    let max_trials = budget.as_ref().map(|b| b.max_trials);
+    let start = first.zip(space.as_ref());
+    let start = start.map(|(first, space)| start_points(&first.start, space, max_trials, faults));
     let trial: Option<TrialSpec> = section(spec, "trial");
     if let Some(trial) = &trial {
         check_trial(trial, spec, space.as_ref(), strategy_spec.as_ref(), faults);
@@ -73,6 +78,7 @@ pub(super) fn convert(name: &str, spec: &Value, default_seed: u64, faults: &mut 
         space: space?,
         objective: objective?,
         strategy,
+        start: start.unwrap_or_default(),
         seed,
         budget: budget?,
         retry: Default::default(),
@@ -169,14 +175,11 @@ fn objective(spec: &ObjectiveSpec, faults: &mut Vec<Fault>) -> Option<Objective>
         ));
         return None;
     }
-    let goal = match spec.goal {
-        GoalSpec::Maximize => Goal::Maximize,
-        GoalSpec::Minimize => Goal::Minimize,
-    };
     Some(Objective {
         metric: spec.metric.clone(),
-        goal,
+        goal: spec.goal.into(),
         target: spec.target,
+        value: spec.value.into(),
     })
 }
 
@@ -230,7 +233,10 @@ fn strategy(spec: &StrategySpec, default_seed: u64, faults: &mut Vec<Fault>) -> 
     let kind = exactly_one("spec.strategy", &kinds, faults)?;
     let seed = |s: &Option<SeedSpec>| s.as_ref().and_then(|s| s.seed).map_or(default_seed, u64::from);
     Some(match kind {
-        "bayesian" => (Strategy::Bayesian, seed(&spec.bayesian)),
+        "bayesian" => {
+            let seed = spec.bayesian.as_ref().and_then(|b| b.seed);
+            (Strategy::Bayesian, seed.map_or(default_seed, u64::from))
+        }
         "random" => (Strategy::Random, seed(&spec.random)),
         "sobol" => (Strategy::Sobol, seed(&spec.sobol)),
         "grid" => (

@@ -4,6 +4,8 @@
 //! structural schema of Kubernetes can express. Unknown fields are refused by the schema check, not by serde.
 
 use super::metrics_spec::MetricsSpec;
+use super::objective_spec::ObjectiveSpec;
+use super::record::Assignment;
 #[cfg(feature = "operator")]
 use super::status::TuningJobStatus;
 use super::trial_spec::TrialSpec;
@@ -58,29 +60,6 @@ pub struct TuningJobSpec {
     /// Seconds after which a finished job is deleted from the cluster; of no effect on one machine.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ttl_seconds_after_finished: Option<u32>,
-}
-
-/// The metric that is tuned.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct ObjectiveSpec {
-    /// Its name, as trials report it, such as `f1`.
-    #[schemars(length(min = 1, max = 128))]
-    pub metric: String,
-    /// Which way is better.
-    pub goal: GoalSpec,
-    /// A value that is good enough: the first trial to reach it ends the job.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub target: Option<f64>,
-}
-
-/// Which way is better.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum GoalSpec {
-    /// Larger values are better.
-    Maximize,
-    /// Smaller values are better.
-    Minimize,
 }
 
 /// One parameter: a name and exactly one kind of domain.
@@ -173,7 +152,7 @@ pub enum ScaleSpec {
 pub struct StrategySpec {
     /// A Gaussian process that weighs what it expects against what it does not know.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub bayesian: Option<SeedSpec>,
+    pub bayesian: Option<BayesianSpec>,
     /// By chance.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub random: Option<SeedSpec>,
@@ -186,6 +165,25 @@ pub struct StrategySpec {
     /// Many short trials, of which the best go on longer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hyperband: Option<HyperbandSpec>,
+}
+
+/// A Gaussian process that weighs what it expects against what it does not know.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct BayesianSpec {
+    /// As for the other strategies.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seed: Option<u32>,
+    /// Points that are tried first, each a value for every parameter, such as `{learning_rate: 3.0e-5}`. They count in the
+    /// budget, and the model learns from them as from its own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "points")]
+    pub start: Vec<Assignment>,
+}
+
+fn points(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    let point = super::status::values_by_name(generator);
+    schemars::json_schema!({"type": "array", "maxItems": 100, "items": point})
 }
 
 /// A strategy with chance in it.

@@ -6,7 +6,7 @@
 
 use crate::api::{self, Assignment, BertSpec, SagemakerSpec};
 use crate::metrics::TrialReport;
-use crate::tuning::{CurvePoint, FinalReport, Job, Trial};
+use crate::tuning::{COLLAPSED, CurvePoint, FinalReport, Job, Trial};
 use std::collections::BTreeMap;
 
 /// The variables of a program's environment that say what this trial is, beside one `TUNING_PARAM_NAME` for each parameter.
@@ -88,8 +88,13 @@ impl Parameters {
 /// What a program left at its end, as the life of its trial takes it in.
 pub fn final_report(report: TrialReport, objective: &str) -> FinalReport {
     let point = |(step, value): (u64, f64)| CurvePoint { step, value };
+    let collapsed = report
+        .curve_of(COLLAPSED)
+        .into_iter()
+        .filter(|(_, told)| *told == 1.0);
     FinalReport {
         curve: report.curve_of(objective).into_iter().map(point).collect(),
+        collapsed: collapsed.map(|(step, _)| step).collect(),
         step: report.step,
         metrics: report.metrics,
     }

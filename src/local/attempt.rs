@@ -276,7 +276,7 @@ impl Attempt {
         let job = &session.ledger.snapshot.job;
         if let Some((reason, _)) = &self.stop {
             return Transition {
-                trial: lifecycle::stop(trial, reason, now),
+                trial: lifecycle::stop(&job.objective, trial, reason, now),
                 halt: None,
                 trouble: None,
             };

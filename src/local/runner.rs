@@ -217,7 +217,12 @@ impl Runner<'_> {
         let Some(trial) = self.session.ledger.trial(index) else {
             return Ok(false);
         };
-        let stopped = lifecycle::stop(trial, reason, Timestamp::now());
+        let stopped = lifecycle::stop(
+            &self.session.ledger.snapshot.job.objective,
+            trial,
+            reason,
+            Timestamp::now(),
+        );
         let what = Happening::between(trial, &stopped);
         self.record(what)?;
         Ok(true)

@@ -41,7 +41,8 @@ impl Pass<'_> {
                 .await?;
             }
             Action::Stop { index, reason } => {
-                let stop = |trial: &mut Trial| *trial = lifecycle::stop(trial, &reason, now);
+                let objective = self.checked.job.objective.clone();
+                let stop = |trial: &mut Trial| *trial = lifecycle::stop(&objective, trial, &reason, now);
                 let no_pod = |status: &mut TrialStatus| {
                     if status.phase == TrialPhase::Queued {
                         status.pod = None;

@@ -148,6 +148,11 @@ const RULES: &[Rule] = &[
         "metric and goal can't change once the job exists: start another job for another question",
     ),
     (
+        "spec/objective",
+        "has(self.value) == has(oldSelf.value) && (!has(self.value) || self.value == oldSelf.value)",
+        "value can't change once the job exists: start another job for another question",
+    ),
+    (
         "spec/budget",
         "self.maxTrials >= oldSelf.maxTrials",
         "maxTrials may grow, not shrink",

@@ -113,6 +113,8 @@ pub struct FinalReport {
     pub metrics: BTreeMap<String, f64>,
     /// The objective by step.
     pub curve: Vec<CurvePoint>,
+    /// The steps of the curve at which the model gave one answer for every input.
+    pub collapsed: Vec<u64>,
     /// Training steps done.
     pub step: Option<u64>,
 }

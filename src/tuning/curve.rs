@@ -25,14 +25,18 @@ pub fn extend(curve: &mut Vec<CurvePoint>, points: impl IntoIterator<Item = Curv
     }
 }
 
-/// Leaves at most `max` points (2 or more): every second one, as often as it takes, and always the last.
+/// Leaves at most `max` points (8 or more): every second one, as often as it takes, and always the last, the highest and the
+/// lowest: one of these two is the best.
 pub fn thin(curve: &mut Vec<CurvePoint>, max: usize) {
-    while curve.len() > max.max(2) {
-        let last = curve.len() - 1;
+    while curve.len() > max.max(8) {
+        let by_value = |a: &usize, b: &usize| curve[*a].value.total_cmp(&curve[*b].value);
+        let highest = (0..curve.len()).max_by(by_value);
+        let lowest = (0..curve.len()).min_by(by_value);
+        let stays = [Some(curve.len() - 1), highest, lowest];
         let mut place = 0;
         curve.retain(|_| {
             place += 1;
-            (place - 1) % 2 == 0 || place - 1 == last
+            (place - 1) % 2 == 0 || stays.contains(&Some(place - 1))
         });
     }
 }
@@ -63,6 +67,31 @@ mod tests {
         extend(&mut curve, points(&all));
         extend(&mut curve, points(&all));
         assert_eq!(pairs(&curve), [(1, 0.2), (2, 0.3)]);
+    }
+
+    #[test]
+    fn the_best_point_is_never_thinned_out() {
+        let mut curve = Vec::new();
+        let value = |step: u64| match step {
+            4_242 => 0.99,
+            1_111 => 0.01,
+            _ => 0.5,
+        };
+        extend(
+            &mut curve,
+            (0..25_000).map(|step| CurvePoint {
+                step,
+                value: value(step),
+            }),
+        );
+        thin(&mut curve, 200);
+        let kept = pairs(&curve);
+        assert!(
+            kept.contains(&(4_242, 0.99)) && kept.contains(&(1_111, 0.01)),
+            "{kept:?}"
+        );
+        thin(&mut curve, 2);
+        assert!(curve.len() <= 8);
     }
 
     #[test]

@@ -23,8 +23,10 @@ pub fn job() -> Job {
             metric: "f1".into(),
             goal: Goal::Maximize,
             target: None,
+            value: crate::tuning::ValueRule::Last,
         },
         strategy: Strategy::Sobol,
+        start: vec![],
         seed: 1,
         budget: Budget {
             max_trials: 3,

@@ -1,7 +1,7 @@
 //! A job as the core sees it: parsed and valid.
 
 use crate::optimizer::{Goal, Observation, Strategy};
-use crate::space::SearchSpace;
+use crate::space::{Point, SearchSpace};
 use jiff::SignedDuration;
 
 /// What is asked for.
@@ -15,6 +15,8 @@ pub struct Job {
     pub objective: Objective,
     /// How points are chosen.
     pub strategy: Strategy,
+    /// Points that are tried before any other.
+    pub start: Vec<Point>,
     /// Makes the job repeatable.
     pub seed: u64,
     /// What may be spent.
@@ -40,6 +42,17 @@ pub struct Objective {
     pub goal: Goal,
     /// A value that is good enough: the first trial to reach it ends the job.
     pub target: Option<f64>,
+    /// Which of a trial's values is its own.
+    pub value: ValueRule,
+}
+
+/// Which of the values that a trial reports as it goes is its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ValueRule {
+    /// The last one.
+    Last,
+    /// The best one.
+    Best,
 }
 
 /// What may be spent. `None` means without limit.

@@ -9,7 +9,8 @@
 use super::attempt::{AttemptState, Exited, FinalReport, Interruption, Reported, Run};
 use super::failure::{Ending, Exit, Verdict, judge};
 use super::trial::ShadowStop;
-use super::{Failure, Job, Phase, Progress, StopReason, Trial, curve, sentence};
+use super::trial_value::{value_of, value_so_far};
+use super::{Failure, Job, Objective, Phase, Progress, StopReason, Trial, ValueRule, curve, sentence};
 use crate::metrics::merge;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -78,7 +79,7 @@ pub fn observe(
 /// The reason for the stop decides, whatever the program made of it: one that catches the signal, writes its checkpoint and
 /// exits with 0 is not finished, and its last value is not final. A program that had ended before it was asked is judged by
 /// its own end: a shell does not stop what it has seen to be over.
-pub fn stop(trial: &Trial, reason: &StopReason, now: Timestamp) -> Trial {
+pub fn stop(objective: &Objective, trial: &Trial, reason: &StopReason, now: Timestamp) -> Trial {
     let mut stopped = trial.clone();
     let trial = &mut stopped;
     match reason {
@@ -87,8 +88,8 @@ pub fn stop(trial: &Trial, reason: &StopReason, now: Timestamp) -> Trial {
             requeue(trial, message.into(), now);
         }
         StopReason::LagsBehind { message } => {
-            let last = trial.last().map(|p| p.value);
-            finish(trial, Phase::EarlyStopped, last, sentence(message), now);
+            let value = value_so_far(objective, trial);
+            finish(trial, Phase::EarlyStopped, value, sentence(message), now);
         }
         StopReason::TimedOut => {
             let message = "it ran longer than spec.budget.maxTrialDuration";
@@ -204,16 +205,22 @@ fn exit(
         }
         return None;
     }
-    if reported.is_outdated {
+    let keeps_best = job.objective.value == ValueRule::Best;
+    if reported.is_outdated && !keeps_best {
         trial.metrics.remove(objective);
     }
     if let Some(report) = final_report {
         take_in(objective, trial, report);
     }
-    let verdict = judge(&ending(trial, objective, exited, reported));
+    let collapsed = final_report.map_or(&[][..], |r| &r.collapsed);
+    let value = value_of(&job.objective, trial, collapsed);
+    let verdict = judge(&ending(value, objective, exited, reported));
     match verdict {
         Verdict::Succeeded(value) => {
-            let message = success_message(trial, reported, told, end);
+            let message = match keeps_best {
+                true => shadow_message(trial),
+                false => success_message(trial, reported, told, end),
+            };
             finish(trial, Phase::Succeeded, Some(value), message, end);
         }
         Verdict::Failed(failure, message) => {
@@ -276,11 +283,11 @@ fn take_metrics(objective: &str, trial: &mut Trial, news: &BTreeMap<String, f64>
     merge(&mut trial.metrics, news, objective);
 }
 
-fn ending(trial: &Trial, objective: &str, exited: &Exited, reported: &Reported) -> Ending {
+fn ending(value: Option<f64>, objective: &str, exited: &Exited, reported: &Reported) -> Ending {
     let last_words = reported.last_words.as_deref().map(sentence);
     Ending {
         exit: exited.exit,
-        value: trial.metrics.get(objective).copied(),
+        value,
         last_words: last_words.filter(|words| !words.is_empty()),
         looked_for: format!("{objective}, {}", reported.looked_in),
     }

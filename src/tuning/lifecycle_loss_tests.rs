@@ -79,7 +79,7 @@ fn what_a_node_will_not_run_is_tried_again_later_and_then_waits_for_a_person() {
             }
         }
         // A person has looked at it.
-        let again = stop(&trial, &StopReason::Suspended, at(3_000));
+        let again = stop(&job().objective, &trial, &StopReason::Suspended, at(3_000));
         assert!(may_start(&job(), &again, at(3_000)), "{again:?}");
     }
 }

@@ -200,7 +200,7 @@ fn the_reason_for_a_stop_decides_and_the_curves_last_value_stays() {
     )
     .trial;
     // Resumed, and stopped before it has said anything.
-    let mut resumed = stop(&running, &StopReason::Suspended, at(120));
+    let mut resumed = stop(&job().objective, &running, &StopReason::Suspended, at(120));
     start(&mut resumed);
     let message = "at step 10 its best f1 0.5 is below the median".to_owned();
     let cases = [
@@ -210,7 +210,7 @@ fn the_reason_for_a_stop_decides_and_the_curves_last_value_stays() {
         (StopReason::Suspended, Phase::Queued, None),
     ];
     for (reason, phase, value) in cases {
-        let next = stop(&resumed, &reason, at(200));
+        let next = stop(&job().objective, &resumed, &reason, at(200));
         assert_eq!((next.phase, next.value), (phase, value), "{reason:?}");
         assert!(!next.message.is_empty());
     }
@@ -296,4 +296,31 @@ fn a_running_trial_says_why_it_is_not_heard_for_as_long_as_that_is_so() {
     assert_eq!((seen.trial.phase, seen.trouble), (Phase::Running, None));
     let heard = see(&seen.trial, state(), &points(&[(1, 0.5)]), 140);
     assert_eq!(heard.trial.message, "");
+}
+
+#[test]
+fn where_the_best_counts_a_good_end_has_the_best_value_that_was_sound() {
+    let mut job = job();
+    job.objective.value = crate::tuning::ValueRule::Best;
+    let heard = points(&[(1, 0.8122), (2, 0.75), (3, 0.7)]);
+    let running = see(&started(), AttemptState::Running(run(true, 100)), &heard, 110).trial;
+    let mut reported = with_report(heard, f64::NAN);
+    reported.report.as_mut().unwrap().collapsed = vec![1];
+    let end = AttemptState::Exited(exited(Exit::Code(0)));
+    let end = observe(&job, &running, &end, &reported, at(200)).trial;
+    assert_eq!(
+        (end.phase, end.value),
+        (Phase::Succeeded, Some(0.75)),
+        "{}",
+        end.message
+    );
+    let stopped = stop(
+        &job.objective,
+        &running,
+        &StopReason::LagsBehind {
+            message: "it lags".into(),
+        },
+        at(200),
+    );
+    assert_eq!(stopped.value, Some(0.8122));
 }

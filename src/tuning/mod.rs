@@ -22,13 +22,14 @@ mod snapshot;
 mod status;
 mod stopping;
 mod trial;
+mod trial_value;
 
 pub use attempt::{AttemptState, Exited, FinalReport, Interruption, Reported, Run};
 pub use counts::Counts;
 pub use curve::CurvePoint;
 pub use decide::{decide, decide_with};
 pub use failure::Exit;
-pub use job::{Budget, Job, MedianStop, Objective, Retry};
+pub use job::{Budget, Job, MedianStop, Objective, Retry, ValueRule};
 pub use lifecycle::Transition;
 pub use plan::{Action, Plan, StopReason};
 pub use propose::{Question, history, propose, recommend, with_request};

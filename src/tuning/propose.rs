@@ -1,7 +1,8 @@
 //! What the optimizer is told and what it answers.
 
 use super::{Job, Phase, Snapshot, Trial};
-use crate::optimizer::{self, Observation, Outcome, Pending, Proposal, Recommendation, Request};
+use crate::optimizer::{self, Observation, Outcome, Pending, Proposal, Recommendation, Request, Why};
+use crate::space::Point;
 use std::collections::HashSet;
 
 /// The finished trials as observations, by ascending index. Cancelled trials say nothing.
@@ -25,7 +26,7 @@ pub fn history(trials: &[Trial]) -> Vec<Observation> {
 
 /// Up to `n` new points; fewer where the strategy has to wait or has none left.
 pub fn propose(snapshot: &Snapshot, n: u32) -> Vec<Proposal> {
-    with_request(snapshot, n, optimizer::suggest)
+    Question::next(snapshot, n).propose()
 }
 
 /// The point to hand to the user; `None` while too few trials have succeeded.
@@ -84,9 +85,49 @@ impl Question {
         }
     }
 
-    /// The next points.
+    /// The next points: those that a person wants tried first, then the strategy's, which knows of them.
     pub fn propose(&self) -> Vec<Proposal> {
-        optimizer::suggest(&self.request())
+        let mut proposals = self.start();
+        let left = self.n - proposals.len() as u32;
+        if left > 0 {
+            let mut pending = self.pending.clone();
+            let after = self
+                .pending
+                .iter()
+                .map(|p| p.index)
+                .chain(self.history.iter().map(|o| o.index))
+                .max();
+            let first = (after.unwrap_or(0) + 1..).zip(&proposals);
+            pending.extend(first.map(|(index, proposal)| Pending {
+                index,
+                point: proposal.point.clone(),
+                resource: None,
+            }));
+            let request = request(&self.job, &self.history, &pending, left);
+            proposals.extend(optimizer::suggest(&request));
+        }
+        proposals
+    }
+
+    /// As many as are wanted of the points to begin with, but for those at which a trial is or was.
+    fn start(&self) -> Vec<Proposal> {
+        let tried = self
+            .history
+            .iter()
+            .map(|o| &o.point)
+            .chain(self.pending.iter().map(|p| &p.point));
+        let tried: Vec<&Point> = tried.collect();
+        let left = self.job.start.iter().filter(|point| !tried.contains(point));
+        let proposal = |(n_chosen, point): (usize, &Point)| Proposal {
+            point: point.clone(),
+            resource: None,
+            why: Why {
+                n_observed: self.history.len() as u32,
+                n_pending: (self.pending.len() + n_chosen) as u32,
+                ..Why::manual()
+            },
+        };
+        left.take(self.n as usize).enumerate().map(proposal).collect()
     }
 
     /// The point to hand to the user.

@@ -66,3 +66,51 @@ fn where_all_collapsed_the_end_says_so() {
         end.message
     );
 }
+
+#[test]
+fn what_a_person_wants_tried_first_comes_first_and_once() {
+    let mut job = job();
+    job.strategy = Strategy::Bayesian;
+    job.budget.max_trials = 5;
+    let point = |x: f64| Point(vec![Value::Double(x)]);
+    job.start = vec![point(0.25), point(0.75), point(0.5)];
+    let places = |snapshot: &Snapshot, n: u32| -> Vec<(Point, crate::optimizer::Role)> {
+        propose(snapshot, n)
+            .into_iter()
+            .map(|p| (p.point, p.why.role))
+            .collect()
+    };
+    let mut snapshot = finished(job.clone(), &[]);
+    let manual = crate::optimizer::Role::Manual;
+    assert_eq!(
+        places(&snapshot, 2),
+        [(point(0.25), manual), (point(0.75), manual)]
+    );
+    let five = places(&snapshot, 5);
+    assert_eq!(five[2], (point(0.5), manual));
+    assert!(
+        five[3..]
+            .iter()
+            .all(|(place, role)| !job.start.contains(place) && *role != manual),
+        "{five:?}"
+    );
+    assert_eq!(
+        places(&snapshot, 5),
+        five,
+        "the same question has the same answer"
+    );
+
+    // One ended, one runs, and one was given up before it began.
+    snapshot = finished(
+        job,
+        &[
+            (Phase::Succeeded, Some(0.8)),
+            (Phase::Running, None),
+            (Phase::Cancelled, None),
+        ],
+    );
+    for (trial, x) in snapshot.trials.iter_mut().zip([0.25, 0.75, 0.5]) {
+        trial.point = point(x);
+    }
+    assert_eq!(places(&snapshot, 1), [(point(0.5), manual)]);
+}

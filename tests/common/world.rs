@@ -147,7 +147,8 @@ impl World {
             let is_over = attempt.as_ref().is_some_and(|a| a.state != Truth::Runs);
             let asked = attempt.as_ref().and_then(|a| a.asked.clone()).filter(|_| is_over);
             if let Some(reason) = asked {
-                self.write(lifecycle::stop(&trial, &reason, self.now))?;
+                let objective = &self.snapshot.job.objective;
+                self.write(lifecycle::stop(objective, &trial, &reason, self.now))?;
                 continue;
             }
             let (state, reported) = self.look(trial.index, attempt.as_ref());
@@ -232,8 +233,9 @@ impl World {
                 Ok(())
             }
             None => {
-                let trial = lifecycle::stop(&self.snapshot.trials[self.place(index)], reason, self.now);
-                self.write(trial)
+                let objective = &self.snapshot.job.objective;
+                let trial = &self.snapshot.trials[self.place(index)];
+                self.write(lifecycle::stop(objective, trial, reason, self.now))
             }
         }
     }

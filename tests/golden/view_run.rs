@@ -21,8 +21,10 @@ pub fn job(parameters: Vec<Parameter>) -> Job {
             metric: "f1".into(),
             goal: Goal::Maximize,
             target: Some(0.93),
+            value: tuning_operator::tuning::ValueRule::Last,
         },
         strategy: Strategy::Bayesian,
+        start: vec![],
         seed: 42,
         budget: Budget {
             max_trials: 20,
