@@ -58,6 +58,19 @@ fn a_run_learns_from_an_earlier_one() {
         );
     }
     let beside = parent.base.join("child");
+    child.edit("goal: Maximize", "goal: Minimize");
+    let other = child
+        .command(&["run"])
+        .arg(child.base.join("job.yaml"))
+        .arg("--run")
+        .arg(&beside)
+        .output();
+    let said = text(&other.unwrap().stderr);
+    assert!(
+        said.contains("spec.warmStart.from[0]: ") && said.contains("its objective is f1 (Maximize)"),
+        "{said}"
+    );
+    child.edit("goal: Minimize", "goal: Maximize");
     let mut command = child.command(&["run"]);
     let done = command
         .arg(child.base.join("job.yaml"))

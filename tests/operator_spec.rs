@@ -167,6 +167,20 @@ fn a_warm_start_takes_over_what_an_earlier_job_learned() {
         let first = trials.iter().find(|t| t.name_any() == "child-0001").unwrap();
         // Five trials came before it: no startup point any more.
         assert_ne!(first.spec.why.as_ref().unwrap().role, api::RoleRecord::Startup);
+
+        let mut turned = manifest("turned", 1, 1);
+        turned["spec"]["warmStart"] = json!({"from": ["parent"]});
+        turned["spec"]["objective"]["goal"] = json!("Minimize");
+        space.apply(&turned).await.unwrap();
+        until("a job of another goal is refused", async || {
+            let status = space.jobs().get("turned").await.unwrap().status;
+            status.is_some_and(|s| {
+                s.phase.as_deref() == Some("Stalled")
+                    && s.message
+                        .contains("of TuningJob \"parent\", its objective is f1 (Maximize)")
+            })
+        })
+        .await;
     });
 }
 

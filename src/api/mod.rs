@@ -42,7 +42,7 @@ pub use fault::Fault;
 pub use metrics_spec::*;
 pub use objective_spec::*;
 pub use pod_spec::*;
-pub use prior::{prior_observations, prior_value};
+pub use prior::{learns_from, prior_observations, prior_value};
 pub use record::{Assignment, ProposalRecord, RoleRecord, assignment, point};
 pub use spec::*;
 pub use status::{BestRecord, PriorObservation, RecommendedRecord, TrialCounts, TuningJobStatus};

@@ -294,7 +294,7 @@ impl Session {
                 )]
                 .into());
             }
-            let observations = prior::observations(&self.dir.sibling(name), &checked.job.space, &path);
+            let observations = prior::observations(&self.dir.sibling(name), &checked.job, &path);
             let observations = observations.map_err(|f| Refusal::Faults(vec![f]))?;
             found.push(Happening::WarmStart {
                 from: name.clone(),

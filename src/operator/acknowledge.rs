@@ -22,8 +22,8 @@ impl Pass<'_> {
         if is_new && let Some(from) = &self.checked.spec.warm_start {
             match prior::gather(self.ctx, &self.owner, &self.checked.job, &from.from).await? {
                 Ok(found) => self.status.prior = found,
-                Err(why) => {
-                    conditions::set(&mut self.status, &JobState::Waiting(why), generation, now);
+                Err(state) => {
+                    conditions::set(&mut self.status, &state, generation, now);
                     self.write_status().await?;
                     return Ok(Some(Action::requeue(Duration::from_secs(10))));
                 }

@@ -95,7 +95,7 @@ pub enum Phase {
     Cancelled,
 }
 
-/// Why a trial failed. All of these teach the optimizer to stay away.
+/// Why a trial failed. All of these teach the job's optimizer to stay away; later jobs learn from [`Failure::is_of_its_point`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Failure {
     /// Out of memory, on the host or the GPU.
@@ -122,6 +122,15 @@ impl Failure {
         Self::TimedOut,
         Self::Refused,
     ];
+
+    /// Whether it says something of the point in a later job too: its program can't run there. A program that crashes or says
+    /// no metric has as likely been wrong itself, wherever its trials were, and is mended by then.
+    pub fn is_of_its_point(self) -> bool {
+        match self {
+            Self::OutOfMemory | Self::Diverged | Self::TimedOut => true,
+            Self::Crashed | Self::MetricMissing | Self::Refused => false,
+        }
+    }
 }
 
 impl Phase {
