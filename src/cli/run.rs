@@ -6,6 +6,7 @@ use super::live::Live;
 use super::manifest::{self, Given};
 use super::present;
 use super::signals::Interrupts;
+use crate::api::Checked;
 use crate::local::{self, Outcome, RunDir, RunObserver, Session};
 use crate::tuning::Ended;
 use crate::view;

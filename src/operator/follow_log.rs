@@ -31,6 +31,8 @@ pub struct LogReader {
     recorder: CurveRecorder,
     objective: String,
     heard: ReportedMetrics,
+    /// Bytes of the log that were read.
+    n_bytes: u64,
 }
 
 impl LogReader {
@@ -43,6 +45,7 @@ impl LogReader {
             recorder: CurveRecorder::new(objective),
             objective: objective.to_owned(),
             heard: ReportedMetrics::default(),
+            n_bytes: 0,
         }
     }
 
@@ -53,11 +56,15 @@ impl LogReader {
             lines,
             metrics,
             recorder,
+            n_bytes,
             ..
         } = self;
         let mut is_news = false;
         place.feed(piece, |part| match part {
-            Part::Text(text) => lines.feed(text, |line| is_news |= read(line, metrics, recorder)),
+            Part::Text(text) => {
+                *n_bytes += text.len() as u64;
+                lines.feed(text, |line| is_news |= read(line, metrics, recorder));
+            }
             Part::Loss => lines.forget(),
         });
         self.note(is_news)
@@ -207,9 +214,17 @@ impl PodLog {
     async fn read_rest(&self) -> Option<String> {
         let mut attempt = 1;
         loop {
-            match self.read_once().await {
-                // Where the kubelet's answer breaks off, the API server's ends like any other. The last line of a program may
-                // have no end; then nothing more comes.
+            let before = self.reader().n_bytes;
+            let read = self.read_once().await;
+            let has_more = self.reader().n_bytes > before;
+            match read {
+                // Where the kubelet's answer breaks off, the API server's ends like any other. So it is the end only where
+                // asking once more brings nothing.
+                Ok(()) if has_more => {
+                    attempt = 1;
+                    continue;
+                }
+                // The last line of a program may have no end; then nothing more comes.
                 Ok(()) if attempt == 1 && !self.reader().place.is_between_lines() => {
                     sleep(BETWEEN_ATTEMPTS).await;
                 }

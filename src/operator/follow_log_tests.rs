@@ -285,6 +285,26 @@ async fn a_rest_that_breaks_off_is_asked_for_again_whoever_says_so() {
     }
 }
 
+/// Wherever the answer ends, between two lines or within one, and however often.
+#[tokio::test]
+async fn an_answer_that_ends_too_soon_is_not_taken_for_the_whole_log() {
+    let whole = Kubelet::new(&few(), &[]).text(None);
+    for n in 1..whole.len() {
+        let kubelet = Kubelet::new(&few(), &[Connection::Ends(n), Connection::Whole(100)]);
+        // A program's last line may have no end, and for that a second passes.
+        let ends_in_a_line = whole[n - 1] != b'\n';
+        if ends_in_a_line && !n.is_multiple_of(16) {
+            continue;
+        }
+        let heard = kubelet.log().rest().await;
+        assert_eq!(
+            (heard.points, heard.trouble),
+            (FEW.to_vec(), None),
+            "after {n} bytes"
+        );
+    }
+}
+
 #[tokio::test]
 async fn what_was_heard_stays_where_the_rest_is_gone() {
     let kubelet = Kubelet::new(&few(), &[]);
