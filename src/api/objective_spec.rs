@@ -17,7 +17,8 @@ pub struct ObjectiveSpec {
     /// A value that is good enough: the first trial to reach it ends the job.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<f64>,
-    /// Which of the values that a trial reports as it goes is its own.
+    /// Which of the values that a trial reports as it goes is its own: Last, by default, or Best, for programs that keep their
+    /// best checkpoint. What is no number, and in a final report's curve what is of a collapsed model, is never the best.
     #[serde(default)]
     pub value: ValueSpec,
 }
@@ -28,7 +29,7 @@ pub enum ValueSpec {
     /// The last one.
     #[default]
     Last,
-    /// The best one, for programs that keep their best checkpoint. What is no number or of a collapsed model does not count.
+    /// The best one.
     Best,
 }
 

@@ -171,7 +171,7 @@ pub struct StrategySpec {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct BayesianSpec {
-    /// As for the other strategies.
+    /// The same seed and the same results give the same points; by default it follows from the job's name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seed: Option<u32>,
     /// Points that are tried first, each a value for every parameter, such as `{learning_rate: 3.0e-5}`. They count in the
