@@ -37,3 +37,13 @@ fn of_many_points_the_first_the_last_and_a_bounded_number_are_recorded() {
     assert!(steps.is_sorted_by(|a, b| a < b), "{steps:?}");
     assert_eq!(run.summary()["best"]["value"], 0.2);
 }
+
+#[test]
+fn of_many_points_the_best_is_recorded_wherever_it_stands() {
+    let script = "seq 100001 112345 | sed 's/^1/f1=0./'; echo f1=0.9; seq 100001 109000 | sed 's/^1/f1=0./'";
+    let run = Run::new("peak", 1, 1, script);
+    run.edit("goal: Maximize", "goal: Maximize, value: Best");
+    assert!(run.tuning(&[]).output().unwrap().status.success());
+    assert!(run.events("metrics").len() < 3_000);
+    assert_eq!(run.summary()["best"]["value"], 0.9);
+}

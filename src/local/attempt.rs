@@ -207,7 +207,7 @@ impl Attempt {
     /// Learning-curve points to be recorded since the last call; with the very last one, once the attempt is over.
     pub fn take_points(&mut self, over: bool) -> Vec<(u64, BTreeMap<String, f64>)> {
         if over {
-            self.points.extend(self.thinning.last());
+            self.points.extend(self.thinning.rest());
         }
         let points = std::mem::take(&mut self.points);
         points.into_iter().map(|p| (p.step, p.metrics)).collect()
@@ -238,9 +238,10 @@ impl Attempt {
     }
 
     fn thin(&mut self) {
-        let news = self.heard.take_news();
-        self.points
-            .extend(news.into_iter().filter_map(|p| self.thinning.keep(p)));
+        for point in self.heard.take_news() {
+            let value = point.metrics.get(&self.objective).copied().unwrap_or(f64::NAN);
+            self.points.extend(self.thinning.keep(value, point));
+        }
     }
 
     /// Asks the trial to stop; false where it was asked before.

@@ -13,6 +13,7 @@ pub(super) fn read(path: &Path, from: u64, metrics: &LogMetrics, objective: &str
     let mut file = File::open(path)?;
     file.seek(SeekFrom::Start(from))?;
     let mut heard = Heard {
+        objective: objective.to_owned(),
         recorder: CurveRecorder::new(objective),
         thinning: Thinning::default(),
         points: Vec::new(),
@@ -26,7 +27,7 @@ pub(super) fn read(path: &Path, from: u64, metrics: &LogMetrics, objective: &str
         }
     }
     lines.finish(|line| heard.line(line, metrics));
-    heard.points.extend(heard.thinning.last());
+    heard.points.extend(heard.thinning.rest());
     let value = |point: &Point| {
         let value = point.metrics.get(objective).copied()?;
         Some(CurvePoint {
@@ -43,6 +44,7 @@ pub(super) fn read(path: &Path, from: u64, metrics: &LogMetrics, objective: &str
 }
 
 struct Heard {
+    objective: String,
     recorder: CurveRecorder,
     thinning: Thinning<Point>,
     points: Vec<Point>,
@@ -60,9 +62,10 @@ impl Heard {
             return;
         }
         self.recorder.line(found);
-        let news = self.recorder.take_news().into_iter();
-        self.points
-            .extend(news.filter_map(|point| self.thinning.keep(point)));
+        for point in self.recorder.take_news() {
+            let value = point.metrics.get(&self.objective).copied().unwrap_or(f64::NAN);
+            self.points.extend(self.thinning.keep(value, point));
+        }
     }
 }
 
