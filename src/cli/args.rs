@@ -161,10 +161,11 @@ pub(super) struct ExplainArgs {
 Example:
   tuning add runs/mrpc learning_rate=3e-5 batch_size=32
 
-Every parameter of the job is named, with a value that its manifest allows. The point is tried before what the optimizer
-proposes next, counts against spec.budget.maxTrials like any other trial, and is learned from. A `tuning run` that is at
-work takes it up at once, otherwise the next one does; where the budget is given out, it waits until that is larger.
-`tuning explain` says of its trial that it was a person's own choice. On a cluster the same is a Trial made by hand.")]
+Every parameter of the job is named, with a value that its manifest allows. The point is tried
+before what the optimizer proposes next, counts against spec.budget.maxTrials like any other trial,
+and is learned from. A `tuning run` that is at work takes it up at once, otherwise the next one
+does; where the budget is given out, it waits until that is larger. `tuning explain` says of its
+trial that it was a person's own choice. On a cluster the same is a Trial made by hand.")]
 pub(super) struct AddArgs {
     /// Folder of the run, or its name below runs/
     pub run: PathBuf,

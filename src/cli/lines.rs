@@ -62,7 +62,9 @@ pub(super) fn sentences(event: &Event, ledger: &Ledger) -> Vec<String> {
         Happening::WarmStart { from, observations } => {
             vec![format!("learned from {} trials of {from}", observations.len())]
         }
-        Happening::Proposed { first_index, trials } => (*first_index..)
+        Happening::Proposed {
+            first_index, trials, ..
+        } => (*first_index..)
             .zip(trials)
             .map(|(index, trial)| {
                 let values = trial

@@ -63,7 +63,12 @@ pub(super) fn due(session: &Session) -> Vec<(PathBuf, Happening)> {
                 why: Why::manual(),
             };
             let trials = vec![ProposalRecord::new(space, &proposal)];
-            (path, Happening::Proposed { first_index, trials })
+            let what = Happening::Proposed {
+                first_index,
+                trials,
+                added: true,
+            };
+            (path, what)
         })
         .collect()
 }

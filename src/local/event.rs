@@ -44,12 +44,15 @@ pub enum Happening {
         /// Its finished trials, in the order of their indices.
         observations: Vec<PriorRecord>,
     },
-    /// Trials were proposed together.
+    /// Trials were proposed together, or a person added one.
     Proposed {
         /// Index of the first.
         first_index: u32,
         /// One for each.
         trials: Vec<ProposalRecord>,
+        /// Whether a person added it.
+        #[serde(default, skip_serializing_if = "is_no")]
+        added: bool,
     },
     /// An attempt began.
     Started {
@@ -160,6 +163,10 @@ impl Happening {
 
 fn is_zero(n: &u32) -> bool {
     *n == 0
+}
+
+fn is_no(it: &bool) -> bool {
+    !it
 }
 
 fn is_no_byte(n: &u64) -> bool {

@@ -105,7 +105,9 @@ impl Ledger {
                 });
             }
             Happening::Paused { .. } => self.end_session(event.at),
-            Happening::Proposed { first_index, trials } => self.propose(*first_index, trials, event.at),
+            Happening::Proposed {
+                first_index, trials, ..
+            } => self.propose(*first_index, trials, event.at),
             about_one_trial => self.fold_trial(about_one_trial, event.at),
         }
         self.last_event = event.at;

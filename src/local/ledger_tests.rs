@@ -51,6 +51,7 @@ fn trial() -> [Happening; 2] {
     let proposed = Happening::Proposed {
         first_index: 1,
         trials: vec![ProposalRecord::new(&checked.job.space, &proposal)],
+        added: false,
     };
     let started = Happening::Started {
         trial: 1,

@@ -2,7 +2,7 @@
 
 use super::event::{Event, Happening};
 use super::ledger::Ledger;
-use crate::api::{Fault, ProposalRecord, RoleRecord};
+use crate::api::{Fault, ProposalRecord};
 use crate::tuning::propose;
 
 /// One proposal, made again.
@@ -28,13 +28,15 @@ impl Replayed {
 pub fn replay(events: &[Event]) -> Result<Vec<Replayed>, Vec<Fault>> {
     let mut replayed = Vec::new();
     for (i, event) in events.iter().enumerate() {
-        let Happening::Proposed { first_index, trials } = &event.what else {
+        // What a person has added was not proposed.
+        let Happening::Proposed {
+            first_index,
+            trials,
+            added: false,
+        } = &event.what
+        else {
             continue;
         };
-        // What a person has added was not proposed.
-        if trials.iter().any(|t| t.why.role == RoleRecord::Manual) {
-            continue;
-        }
         let Some(ledger) = Ledger::of(&events[..i])? else {
             continue;
         };

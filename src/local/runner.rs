@@ -150,6 +150,7 @@ impl Runner<'_> {
                 self.record(Happening::Proposed {
                     first_index: *first_index,
                     trials,
+                    added: false,
                 })?;
             }
             Action::Start { index } => self.start(*index)?,
