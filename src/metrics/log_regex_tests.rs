@@ -100,7 +100,7 @@ fn what_is_no_number_is_said_with_its_place_and_in_short() {
 proptest! {
     #[test]
     fn the_advised_expression_reads_every_number_that_programs_print(
-        value in any::<f64>(), form in 0..4_usize, before in "[ ,;({]{0,2}", after in "([ ,;)}%][^\\p{C}]{0,5})?",
+        value in any::<f64>(), form in 0..4_usize, before in "[ ,;({]{0,2}", after in "([ ;)}%][^\\p{C}]{0,5}|, [a-z]{0,3})?",
     ) {
         let text = match form {
             0 => format!("{value}"),
