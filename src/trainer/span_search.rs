@@ -97,13 +97,10 @@ mod tests {
 
     #[test]
     fn no_answer_is_longer_than_thirty_tokens_or_ends_before_it_begins() {
-        let mut begins = [0.0; 40];
-        let mut ends = [0.0; 40];
+        let (mut begins, mut ends) = ([0.0; 40], [0.0; 40]);
         (begins[5], ends[4], ends[34], ends[35]) = (9.0, 9.0, 5.0, 8.0);
-        assert_eq!(
-            places(&best([(&begins[..], &ends[..])].into_iter()))[0],
-            (0, 5, 34)
-        );
+        let spans = best([(&begins[..], &ends[..])].into_iter());
+        assert_eq!(places(&spans)[0], (0, 5, 34));
     }
 
     #[test]
