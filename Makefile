@@ -34,9 +34,11 @@ demo: setup ## tune a learning rate on this machine, 12 minutes on two cores; FU
 	@$(STAGE) "build bert-trainer" $(TORCH) build --release --locked $(TRAINER) --bin bert-trainer
 	@TASK="$(TASK)" FULL="$(FULL)" DATA="$(DATA)" scripts/demo
 
-# The operator's tests mostly wait, and the trainer's compute: side by side they take as long as the longer ones.
+# The operator's tests mostly wait, and the trainer's compute: side by side they take as long as the longer ones. But one is built
+# after the other, and what waits comes first.
 test: setup ## every test: the core and the local runner, the operator, the trainer
 	@$(STAGE) "tests: core and local" $(CARGO) test --locked
+	@$(STAGE) "build tests: operator" $(CARGO) test --locked $(OPERATOR) --no-run --lib $(addprefix --test ,$(OPERATOR_TESTS))
 	@$(MAKE) --no-print-directory -j2 test-operator test-trainer
 
 # A real control plane, built from Go modules into the cache: ten minutes on two cores, once.

@@ -77,17 +77,40 @@ fn a_byte_order_mark_and_colours_are_no_hindrance() {
     );
 }
 
-/// Serves these bytes of HTTP on the trial's port for some seconds.
+#[test]
+fn a_script_of_another_system_is_called_so() {
+    use std::os::unix::fs::PermissionsExt;
+    for (name, first, part) in [
+        ("crlf", "#!/bin/bash\r\n", "save the file with line ends of Unix"),
+        (
+            "python",
+            "#!/usr/bin/python3.99\n",
+            "names /usr/bin/python3.99, which is not there",
+        ),
+    ] {
+        let run = Run::new(name, 1, 1, "true");
+        let script = run.base.join("train.sh");
+        std::fs::write(&script, format!("{first}echo f1=0.5\n")).unwrap();
+        std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755)).unwrap();
+        run.edit(
+            "command: [bash, -c, \"true\", trial, $(params.x)]",
+            "command: [./train.sh]",
+        );
+        let output = run.tuning(&[]).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr) + String::from_utf8_lossy(&output.stdout);
+        assert!(!output.status.success() && said.contains(part), "{said}");
+    }
+}
+
+/// Serves these bytes of HTTP on the trial's port until it was asked twice: the first answer has been taken in by then.
 fn serve(answer: &str) -> String {
     format!(
         "python3 -c \"
-import os, socket, time
+import os, socket
 s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-s.bind(('127.0.0.1', int(os.environ['TUNING_METRICS_PORT']))); s.listen(); s.settimeout(0.2)
-end = time.time() + 3.5
-while time.time() < end:
-    try: c, _ = s.accept()
-    except OSError: continue
+s.bind(('127.0.0.1', int(os.environ['TUNING_METRICS_PORT']))); s.listen(); s.settimeout(60)
+for _ in range(2):
+    c, _ = s.accept()
     c.recv(4096); c.sendall(('''{answer}''').encode()); c.close()
 \""
     )
@@ -103,7 +126,7 @@ fn page(text: &str) -> String {
 fn an_endpoint_that_tells_nothing_says_why() {
     let two = r"f1{split=\'dev\'} 0.5\nf1{split=\'train\'} 0.9\n".replace(r"\'", "\\\"");
     for (name, script, part) in [
-        ("nobody", "sleep 2.5".to_owned(), "nobody listened on port"),
+        ("nobody", "sleep 4".to_owned(), "nobody listened on port"),
         (
             "error",
             serve("HTTP/1.0 500 Oh\\r\\n\\r\\n"),
@@ -138,4 +161,23 @@ fn a_value_that_was_only_shown_is_as_old_as_the_record_says() {
     let script = page("f1 0.5\\n") + r#"; echo '{"f1": 0.75}' > $TUNING_OUTPUT_DIR/report.json"#;
     let (_, message, value) = end("told", &script, true);
     assert_eq!((value, message.as_str()), (Some(0.75), ""));
+}
+
+#[test]
+fn a_port_that_is_for_pods_is_said_to_have_no_effect() {
+    let run = Run::new("port", 1, 1, "echo f1=0.5");
+    run.edit(
+        r#"metrics: {logs: {definitions: [{name: f1, regex: "f1=([0-9.]+|nan)"}]}}"#,
+        "metrics: {prometheus: {port: 8000}}",
+    );
+    let said = run
+        .command(&["validate"])
+        .arg(run.base.join("job.yaml"))
+        .output()
+        .unwrap();
+    let said = String::from_utf8(said.stdout).unwrap();
+    assert!(
+        said.contains("spec.metrics.prometheus.port has no effect on one machine"),
+        "{said}"
+    );
 }

@@ -40,6 +40,36 @@ pub(super) fn spawn(launch: &Launch) -> io::Result<(Child, PipeReader)> {
     command.spawn().map(|child| (child, reader))
 }
 
+/// Why a program can't be started.
+pub(super) fn why_not(launch: &Launch, fault: &io::Error) -> String {
+    let program = launch.program.display();
+    // The system only says that there is no such file, and means the interpreter.
+    let interpreter = std::fs::read(launch.folder.join(&launch.program))
+        .ok()
+        .and_then(|script| {
+            Some(
+                script
+                    .strip_prefix(b"#!")?
+                    .split(|byte| *byte == b'\n')
+                    .next()?
+                    .to_vec(),
+            )
+        })
+        .filter(|_| fault.kind() == io::ErrorKind::NotFound);
+    match interpreter.as_deref() {
+        Some([line @ .., b'\r']) => format!(
+            "{program}: can't be started: its first line names {} with a carriage return behind it; save the file with line ends of \
+             Unix (LF instead of CR LF)",
+            String::from_utf8_lossy(line).trim()
+        ),
+        Some(line) => format!(
+            "{program}: can't be started: its first line names {}, which is not there",
+            String::from_utf8_lossy(line).trim()
+        ),
+        None => format!("{program}: can't be started: {fault}"),
+    }
+}
+
 /// How a process ended.
 pub(super) fn exit_of(status: io::Result<ExitStatus>) -> Exit {
     match status {

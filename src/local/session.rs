@@ -5,7 +5,7 @@ use super::journal::{Journal, JournalError};
 use super::ledger::Ledger;
 use super::mending::{self, Mended};
 use super::{RunDir, orphans, prior, process, run_dir};
-use crate::api::{Checked, Fault, TuningJobSpec};
+use crate::api::{Checked, Fault, PrometheusSpec, TuningJobSpec};
 use crate::tuning::Phase;
 use jiff::Timestamp;
 use std::io;
@@ -90,16 +90,33 @@ pub fn notices(spec: &TuningJobSpec) -> Vec<String> {
             "trial.bert.image",
             "the program runs without an image",
         ),
+    ];
+    let fields = fields.into_iter().chain(of_the_job(spec));
+    let set = fields.filter(|(set, ..)| *set);
+    set.map(|(_, field, why)| format!("spec.{field} has no effect on one machine: {why}"))
+        .collect()
+}
+
+/// Fields of the job itself without effect: whether they are set, and why they have none.
+fn of_the_job(spec: &TuningJobSpec) -> [(bool, &'static str, &'static str); 3] {
+    let endpoint = spec
+        .metrics
+        .as_ref()
+        .and_then(|metrics| metrics.prometheus.as_ref());
+    let usual = PrometheusSpec::default().port;
+    [
         (spec.retain.is_some(), "retain", "the run's folder stays whole"),
         (
             spec.ttl_seconds_after_finished.is_some(),
             "ttlSecondsAfterFinished",
             "the run's folder stays",
         ),
-    ];
-    let set = fields.into_iter().filter(|(set, ..)| *set);
-    set.map(|(_, field, why)| format!("spec.{field} has no effect on one machine: {why}"))
-        .collect()
+        (
+            endpoint.is_some_and(|endpoint| endpoint.port != usual),
+            "metrics.prometheus.port",
+            "each trial is told a free port in TUNING_METRICS_PORT",
+        ),
+    ]
 }
 
 /// What only one machine refuses.
