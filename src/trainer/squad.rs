@@ -1,7 +1,7 @@
 //! SQuAD 1.1 (Rajpurkar et al. 2016): where in a text the answer to a question stands.
 //!
 //! The head says of each token how well it begins and how well it ends the answer (Devlin et al. 2019, 4.2). A text that is too
-//! long comes in windows that overlap; in training, one that does not hold the whole answer has it at its first token, [CLS].
+//! long comes in windows that overlap; in training, one that does not hold the whole answer has it at its first token, `[CLS]`.
 
 use super::example::{Example, Label};
 use super::lfs::refuse_pointer;
