@@ -4,7 +4,7 @@ use super::Result;
 use super::batches::{Batch, Words};
 use super::example::Example;
 use super::model::Model;
-use super::task::{Criterion, DevSet, Head};
+use super::task::{Criterion, DevSet, Head, Judgement};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -35,10 +35,9 @@ impl Scores {
 
     /// With those of another file, whose names end in this. It has collapsed only with both.
     pub(super) fn with(mut self, other: Self, suffix: &str) -> Self {
-        let renamed = other
-            .named()
-            .map(|(name, value)| (format!("{name}{suffix}"), value));
-        self.metrics.extend(renamed);
+        for (name, value) in other.named() {
+            self.metrics.insert(format!("{name}{suffix}"), value);
+        }
         self.collapsed &= other.collapsed;
         self
     }
@@ -81,17 +80,16 @@ pub(super) fn evaluate(
             .task
             .loss(&found, &batch.labels, &Criterion::default(), Reduction::Sum);
         loss += sum.double_value(&[]);
-        let rows = rows_of(&found, model.task.head(), &part)?;
-        for (place, row) in now.iter().zip(rows) {
+        for (place, row) in now.iter().zip(rows_of(&found, model.task.head(), &part)?) {
             outputs[*place] = row;
         }
     }
-    let judgement = set.judge(&outputs);
-    let named = |(name, value): (&str, f64)| (name.to_owned(), value);
+    let Judgement { metrics, collapsed } = set.judge(&outputs);
+    let named = metrics.into_iter().map(|(name, value)| (name.to_owned(), value));
     let scores = Scores {
         loss: loss / examples.len().max(1) as f64,
-        collapsed: judgement.collapsed,
-        metrics: judgement.metrics.into_iter().map(named).collect(),
+        collapsed,
+        metrics: named.collect(),
     };
     Ok(Some(Evaluation { scores, outputs }))
 }
@@ -125,8 +123,8 @@ mod tests {
 
     #[test]
     fn long_examples_are_answered_a_few_at_a_time() {
-        assert_eq!(batch_size(std::iter::repeat_n(128, 200)), 64);
-        assert_eq!(batch_size(std::iter::repeat_n(384, 200)), 21);
-        assert_eq!(batch_size(std::iter::once(100_000)), 1);
+        for (length, n) in [(128, 64), (384, 21), (100_000, 1)] {
+            assert_eq!(batch_size(std::iter::repeat_n(length, 200)), n);
+        }
     }
 }
