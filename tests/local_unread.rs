@@ -20,6 +20,17 @@ fn end(name: &str, script: &str, by_endpoint: bool) -> (String, String, Option<f
     (text("failure"), text("message"), ended["value"].as_f64())
 }
 
+/// Fails unless such a trial has no value, and its message says this.
+fn is_missing(name: &str, script: &str, by_endpoint: bool, part: &str) {
+    let (failure, message, value) = end(name, script, by_endpoint);
+    assert_eq!(
+        (failure.as_str(), value),
+        ("MetricMissing", None),
+        "{name}: {message}"
+    );
+    assert!(message.contains(part), "{name}: {message}");
+}
+
 #[test]
 fn a_metric_that_is_missing_is_missing_for_a_reason() {
     let long = r#"head -c 70000 /dev/zero | tr '\0' ' ' > $TUNING_OUTPUT_DIR/report.json"#;
@@ -57,13 +68,7 @@ fn a_metric_that_is_missing_is_missing_for_a_reason() {
         ),
         ("long", long, "at most 65536 bytes are read"),
     ] {
-        let (failure, message, value) = end(name, script, false);
-        assert_eq!(
-            (failure.as_str(), value),
-            ("MetricMissing", None),
-            "{name}: {message}"
-        );
-        assert!(message.contains(part), "{name}: {message}");
+        is_missing(name, script, false, part);
     }
 }
 
@@ -140,13 +145,7 @@ fn an_endpoint_that_tells_nothing_says_why() {
             "the page has neither tuning_metric{name=\"f1\"} nor f1",
         ),
     ] {
-        let (failure, message, value) = end(&format!("endpoint-{name}"), &script, true);
-        assert_eq!(
-            (failure.as_str(), value),
-            ("MetricMissing", None),
-            "{name}: {message}"
-        );
-        assert!(message.contains(part), "{name}: {message}");
+        is_missing(&format!("endpoint-{name}"), &script, true, part);
     }
 }
 

@@ -6,9 +6,12 @@
 //! left out.
 #![cfg(feature = "trainer")]
 
+#[path = "fixtures/trainer/checkpoint.rs"]
+mod checkpoint;
 #[path = "fixtures/trainer/rounding.rs"]
 mod rounding;
 
+use checkpoint::checkpoint;
 use rounding::Carried;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -114,17 +117,14 @@ fn given() -> Option<Given> {
             project.join("../../shared").join(path)
         }
     };
-    let home = std::env::var_os("HOME").map_or_else(PathBuf::new, PathBuf::from);
-    let cache = std::env::var_os("TUNING_CACHE").map_or(home.join(".cache/tuning-operator"), PathBuf::from);
     let folder_of_parity = folder("TUNING_PARITY_DIR", beside("bench/trainer"), "parity.json")?;
-    let checkpoint = folder("TUNING_MODEL", cache.join("minilm-l6-v2"), "model.safetensors")?;
     let mrpc = folder("TUNING_MRPC", beside("data/mrpc"), "dev.tsv");
     let text = std::fs::read_to_string(folder_of_parity.join("parity.json")).unwrap();
     let parity = serde_json::from_str(&text).unwrap();
     Some(Given {
         parity,
         head: folder_of_parity.join("parity_head.safetensors"),
-        checkpoint,
+        checkpoint: checkpoint(),
         mrpc,
     })
 }

@@ -1,12 +1,14 @@
 //! The real checkpoint on questions: windows, twenty steps and answers against those of Hugging Face transformers.
 //!
-//! The text is invented, so what tests/fixtures/trainer/squad.py made of it is at hand wherever the project is; the checkpoint
-//! is looked for in $TUNING_MODEL, or else in the cache of `make setup`.
+//! The text is invented, so what tests/fixtures/trainer/squad.py made of it is at hand wherever the project is.
 #![cfg(feature = "trainer")]
 
+#[path = "fixtures/trainer/checkpoint.rs"]
+mod checkpoint;
 #[path = "fixtures/trainer/rounding.rs"]
 mod rounding;
 
+use checkpoint::checkpoint;
 use rounding::Carried;
 use serde::Deserialize;
 use serde_json::Value;
@@ -90,18 +92,8 @@ struct Given {
     set: Box<dyn DevSet>,
 }
 
-/// `None`, and a word about it, where there is no checkpoint.
-fn given() -> Option<Given> {
-    let home = std::env::var_os("HOME").map_or_else(PathBuf::new, PathBuf::from);
-    let cache = std::env::var_os("TUNING_CACHE").map_or(home.join(".cache/tuning-operator"), PathBuf::from);
-    let checkpoint = std::env::var_os("TUNING_MODEL").map_or(cache.join("minilm-l6-v2"), PathBuf::from);
-    if !checkpoint.join("model.safetensors").is_file() {
-        println!(
-            "not done: there is no checkpoint in {}; make setup fetches it",
-            checkpoint.display()
-        );
-        return None;
-    }
+fn given() -> Given {
+    let checkpoint = checkpoint();
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/trainer/squad.json");
     let fixture: Fixture = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
     let tokens = Tokens::read(&checkpoint, 30_522, fixture.max_length).unwrap();
@@ -110,11 +102,11 @@ fn given() -> Option<Given> {
     std::fs::write(&file, fixture.data.to_string()).unwrap();
     let set = squad().dev_set(&file, &tokens).unwrap();
     std::fs::remove_file(file).unwrap();
-    Some(Given {
+    Given {
         fixture,
         checkpoint,
         set,
-    })
+    }
 }
 
 fn squad() -> &'static dyn Task {
@@ -156,7 +148,7 @@ impl Given {
 
 #[test]
 fn windows_and_their_answers_tokens_are_hugging_faces() {
-    let Some(given) = given() else { return };
+    let given = given();
     assert_eq!(given.set.examples().len(), given.fixture.features.len());
     for (found, expected) in given.set.examples().iter().zip(&given.fixture.features) {
         assert_eq!((&found.ids, &found.types), (&expected.ids, &expected.types));
@@ -176,7 +168,7 @@ fn windows_and_their_answers_tokens_are_hugging_faces() {
 
 #[test]
 fn twenty_steps_on_questions() {
-    let Some(given) = given() else { return };
+    let given = given();
     let (mut model, words) = given.model();
     let Fixture { n_steps, rate, .. } = given.fixture;
     let schedule = Schedule::new(Scheduler::Linear, rate, warmup_steps(0.1, n_steps), n_steps);
@@ -249,7 +241,7 @@ fn apart(found: &[f32], expected: &[f32]) -> f64 {
 
 #[test]
 fn the_same_logits_give_the_same_answers() {
-    let Some(given) = given() else { return };
+    let given = given();
     let outputs = given.fixture.logits.iter();
     let outputs: Vec<Vec<f32>> = outputs
         .map(|logits| [&logits.start[..], &logits.end].concat())

@@ -1,8 +1,12 @@
 //! Odd sentences become the tokens that transformers makes of them where a checkpoint has a word list alone.
 #![cfg(feature = "trainer")]
 
+#[path = "fixtures/trainer/checkpoint.rs"]
+mod checkpoint;
+
+use checkpoint::checkpoint;
 use serde::Deserialize;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use tuning_operator::trainer::tokens::Tokens;
 
 #[derive(Deserialize)]
@@ -19,23 +23,12 @@ struct Read {
 
 #[test]
 fn odd_sentences_are_read_as_transformers_reads_them() {
-    let home = std::env::var_os("HOME").map_or_else(PathBuf::new, PathBuf::from);
-    let cache = std::env::var_os("TUNING_CACHE").map_or(home.join(".cache/tuning-operator"), PathBuf::from);
-    let checkpoint = std::env::var_os("TUNING_MODEL").map_or(cache.join("minilm-l6-v2"), PathBuf::from);
-    let words = checkpoint.join("vocab.txt");
-    if !words.is_file() {
-        println!(
-            "not done: {} is not there; make setup fetches it",
-            words.display()
-        );
-        return;
-    }
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/trainer/tokens.json");
     let fixture: Fixture = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
     assert!(fixture.sentences.len() > 100 && fixture.read.len() > 4);
     let folder = std::env::temp_dir().join(format!("bert-trainer-{}-tokens", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
-    std::fs::copy(words, folder.join("vocab.txt")).unwrap();
+    std::fs::copy(checkpoint().join("vocab.txt"), folder.join("vocab.txt")).unwrap();
     for read in &fixture.read {
         let config = folder.join("tokenizer_config.json");
         let _ = std::fs::remove_file(&config);

@@ -4,19 +4,23 @@ use super::*;
 use crate::api::check;
 use serde_json::json;
 
-/// What a manifest with this expression makes, or what is wrong with it.
-fn checked(regex: &str) -> Result<LogMetrics, Vec<String>> {
-    let manifest = json!({
+/// A manifest in which this is all that is looked for in logs.
+fn manifest(definition: serde_json::Value) -> serde_json::Value {
+    json!({
         "apiVersion": "tuning-operator.io/v1alpha1", "kind": "TuningJob", "metadata": {"name": "a"},
         "spec": {
             "objective": {"metric": "f1", "goal": "Maximize"},
             "parameters": [{"name": "lr", "double": {"min": 0.0, "max": 1.0}}],
             "budget": {"maxTrials": 3},
-            "trial": {"command": ["train"]},
-            "metrics": {"logs": {"definitions": [{"name": "f1", "regex": regex}]}},
+            "trial": {"command": ["train", "$(params.lr)"]},
+            "metrics": {"logs": {"definitions": [definition]}},
         },
-    });
-    match check(&manifest) {
+    })
+}
+
+/// What a manifest with this expression makes, or what is wrong with it.
+fn checked(regex: &str) -> Result<LogMetrics, Vec<String>> {
+    match check(&manifest(json!({"name": "f1", "regex": regex}))) {
         Ok(checked) => Ok(checked.log_metrics.unwrap()),
         Err(faults) => Err(faults.iter().map(ToString::to_string).collect()),
     }
@@ -70,19 +74,7 @@ fn one_name_has_one_definition_and_one_is_the_objectives() {
 
 #[test]
 fn a_name_alone_is_a_definition_and_a_narrow_group_is_noted_and_not_refused() {
-    let named = |definition: serde_json::Value| {
-        let manifest = json!({
-            "apiVersion": "tuning-operator.io/v1alpha1", "kind": "TuningJob", "metadata": {"name": "a"},
-            "spec": {
-                "objective": {"metric": "f1", "goal": "Maximize"},
-                "parameters": [{"name": "lr", "double": {"min": 0.0, "max": 1.0}}],
-                "budget": {"maxTrials": 3},
-                "trial": {"command": ["train", "$(params.lr)"]},
-                "metrics": {"logs": {"definitions": [definition]}},
-            },
-        });
-        check(&manifest).unwrap()
-    };
+    let named = |definition: serde_json::Value| check(&manifest(definition)).unwrap();
     let plain = named(json!({"name": "f1"}));
     assert_eq!(plain.notes, []);
     let read = plain

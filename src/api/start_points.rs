@@ -3,7 +3,7 @@
 use super::fault::Fault;
 use super::record::{Assignment, point};
 use super::schema::join;
-use crate::space::{Domain, Parameter, Point, SearchSpace};
+use crate::space::{Parameter, Point, SearchSpace};
 
 const PATH: &str = "spec.strategy.bayesian.start";
 
@@ -51,7 +51,7 @@ fn check_values(assignment: &Assignment, space: &SearchSpace, path: &str, faults
         let Some(value) = assignment.get(name) else {
             faults.push(Fault::new(
                 here,
-                format!("is missing: give it {}", values_of(parameter)),
+                format!("is missing: give it {}", parameter.allowed()),
             ));
             continue;
         };
@@ -61,7 +61,7 @@ fn check_values(assignment: &Assignment, space: &SearchSpace, path: &str, faults
         if !is_value {
             faults.push(Fault::new(
                 here,
-                format!("{value} is not {}", values_of(parameter)),
+                format!("{value} is not {}", parameter.allowed()),
             ));
         }
     }
@@ -70,24 +70,6 @@ fn check_values(assignment: &Assignment, space: &SearchSpace, path: &str, faults
         let names: Vec<&str> = space.parameters().iter().map(Parameter::name).collect();
         let message = format!("names no parameter: there are {}", names.join(", "));
         faults.push(Fault::new(join(path, name), message));
-    }
-}
-
-/// What a parameter may be, for people.
-fn values_of(parameter: &Parameter) -> String {
-    match parameter.domain() {
-        Domain::Double { min, max, .. } => format!("a number from {min:?} to {max:?}"),
-        Domain::Integer {
-            min, max, step: 1, ..
-        } => format!("a whole number from {min} to {max}"),
-        Domain::Integer { min, max, step, .. } => {
-            format!("a whole number from {min} to {max} in steps of {step}")
-        }
-        Domain::Discrete { values } => {
-            let values: Vec<String> = values.iter().map(ToString::to_string).collect();
-            format!("one of {}", values.join(", "))
-        }
-        Domain::Categorical { values } => format!("one of {}", values.join(", ")),
     }
 }
 
@@ -138,7 +120,7 @@ mod tests {
     #[test]
     fn what_is_no_point_of_the_space_is_refused_at_its_place() {
         for (name, value, says) in [
-            ("lr", json!(0.1), "lr: 0.1 is not a number from 5e-6 to 0.0005"),
+            ("lr", json!(0.1), "lr: 0.1 is not a number from 5e-6 to 5e-4"),
             ("lr", json!("3e-5"), "lr: \"3e-5\" is not a number from"),
             (
                 "layers",

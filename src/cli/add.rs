@@ -69,7 +69,7 @@ fn assignment(space: &SearchSpace, texts: &[String]) -> Result<Assignment, Strin
     let mut found = Assignment::new();
     for parameter in space.parameters() {
         let name = parameter.name();
-        let allowed = allowed(parameter);
+        let allowed = parameter.allowed();
         match given.get(name) {
             None => faults.push(format!("{name}: it is missing: give {name}=VALUE, {allowed}")),
             Some(text) => match value(parameter, text) {
@@ -101,25 +101,6 @@ fn value(parameter: &Parameter, text: &str) -> Option<serde_json::Value> {
         Domain::Categorical { .. } => (Value::Text(text.to_owned()), text.into()),
     };
     parameter.to_unit(&value).map(|_| json)
-}
-
-/// What the manifest allows.
-fn allowed(parameter: &Parameter) -> String {
-    let number = |x: &f64| Value::Double(*x).to_string();
-    match parameter.domain() {
-        Domain::Double { min, max, .. } => format!("a number from {} to {}", number(min), number(max)),
-        Domain::Integer {
-            min, max, step: 1, ..
-        } => format!("a whole number from {min} to {max}"),
-        Domain::Integer { min, max, step, .. } => {
-            format!("a whole number from {min} to {max} in steps of {step}")
-        }
-        Domain::Discrete { values } => {
-            let values: Vec<String> = values.iter().map(number).collect();
-            format!("one of {}", values.join(", "))
-        }
-        Domain::Categorical { values } => format!("one of {}", values.join(", ")),
-    }
 }
 
 #[cfg(test)]

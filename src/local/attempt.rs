@@ -84,7 +84,8 @@ pub(super) fn begin(
     let parameters = trial_dir.join("parameters.json");
     run_dir::write_whole(&parameters, launch.parameters.as_bytes())
         .map_err(|e| format!("{}: {e}", parameters.display()))?;
-    let (child, output) = process::spawn(&launch).map_err(|fault| process::why_not(&launch, &fault))?;
+    let (child, output) =
+        process::spawn(&launch).map_err(|fault| process::why_not_started(&launch, &fault))?;
     let number = trial.attempts + 1;
     let pid = child.id().unwrap_or_default();
     let log = trial_dir.join("log.txt");

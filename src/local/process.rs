@@ -41,7 +41,7 @@ pub(super) fn spawn(launch: &Launch) -> io::Result<(Child, PipeReader)> {
 }
 
 /// Why a program can't be started.
-pub(super) fn why_not(launch: &Launch, fault: &io::Error) -> String {
+pub(super) fn why_not_started(launch: &Launch, fault: &io::Error) -> String {
     let program = launch.program.display();
     // The system only says that there is no such file, and means the interpreter.
     let interpreter = std::fs::read(launch.folder.join(&launch.program))

@@ -105,7 +105,8 @@ fn captured(line: &str, range: Range<usize>) -> Result<f64, Unread> {
     let text = &line[range.clone()];
     let part = |why: &str| {
         let place = around(line, &range);
-        Unread::Part(format!("of {place} the expression captures only {text:?}: {why}"))
+        let text = short(text);
+        Unread::Part(format!("of {place} the expression captures only {text}: {why}"))
     };
     let whole = format!("let its group take the whole number, such as {WHOLE_NUMBER}");
     if continues(&line[range.end..], text) {

@@ -121,6 +121,25 @@ impl Parameter {
         let steps = libm::round((x - *min as f64) / *step as f64) as i64;
         (min + steps * step).clamp(*min, last)
     }
+
+    /// What its values may be, for people: `a number from 1e-6 to 0.001`.
+    pub(crate) fn allowed(&self) -> String {
+        let number = |x: &f64| Value::Double(*x).to_string();
+        match &self.domain {
+            Domain::Double { min, max, .. } => format!("a number from {} to {}", number(min), number(max)),
+            Domain::Integer {
+                min, max, step: 1, ..
+            } => format!("a whole number from {min} to {max}"),
+            Domain::Integer { min, max, step, .. } => {
+                format!("a whole number from {min} to {max} in steps of {step}")
+            }
+            Domain::Discrete { values } => {
+                let values: Vec<String> = values.iter().map(number).collect();
+                format!("one of {}", values.join(", "))
+            }
+            Domain::Categorical { values } => format!("one of {}", values.join(", ")),
+        }
+    }
 }
 
 fn even(index: usize, n_levels: usize) -> f64 {
