@@ -1,7 +1,7 @@
 //! The Bayesian strategy: start-up points, then noisy expected improvement, at last the maximum of the posterior mean.
 
 use super::acquisition::NoisyEi;
-use super::dimensions::{Dimensions, same};
+use super::dimensions::{Dimensions, SAME, same};
 use super::evaluated::Evaluated;
 use super::feasibility::Feasibility;
 use super::gp::Posterior;
@@ -17,6 +17,8 @@ use crate::space::Point;
 const STARTUP: usize = 3;
 /// Share of the budget that is spent at its end on the maximum of the posterior mean.
 const EXPLOIT_SHARE: f64 = 1.0 / 6.0;
+/// Where values do not vary by chance, a place so near to one that was evaluated teaches nothing.
+const NEAR: f64 = 1e-3;
 /// Half the width of a 90 % interval, in standard deviations.
 const NINETY: f64 = 1.644_853_626_951_472_2;
 
@@ -82,25 +84,36 @@ fn model_based(
     under_way
         .iter()
         .for_each(|place| acquisition.add(place, &mut random));
-    let feasibility = data.feasibility();
-    let view = View {
+    let repeats_teach = !data.is_exact();
+    let known = data.feasibility();
+    let mut view = View {
         request,
         data,
         posterior: &posterior,
-        feasibility: &feasibility,
+        feasibility: known.clone().expecting(&under_way),
+        known,
+        repeats_teach,
     };
     let mut anchors = data.anchors(|places| view.means(places));
     let n_anchors = anchors.len();
     let mut proposals = Vec::new();
     for i in 0..n {
-        let explore = (n_asked + i < exploit_from(request)).then_some(&acquisition);
-        let found = view.highest(explore, evaluated, &under_way, &anchors, &mut random);
-        let Some((place, height)) = found else { break };
-        let point = request.space.from_unit(&place);
-        if !evaluated.may_repeat(&point) {
-            break;
-        }
-        let gain = explore.map(|_| height - feasibility.log_penalty(&place));
+        let explores = n_asked + i < exploit_from(request) || !repeats_teach;
+        // Where the best place by the mean is under way already, the next trial goes where most may be gained.
+        let ways = if explores {
+            [true].as_slice()
+        } else {
+            [false, true].as_slice()
+        };
+        let found = ways.iter().find_map(|explores| {
+            let acquisition = explores.then_some(&acquisition);
+            let (place, height) = view.highest(acquisition, evaluated, &under_way, &anchors, &mut random)?;
+            let point = request.space.from_unit(&place);
+            let gain =
+                acquisition.map(|_| height - view.feasibility.log_penalties(std::slice::from_ref(&place))[0]);
+            evaluated.may_repeat(&point).then_some((place, point, gain))
+        });
+        let Some((place, point, gain)) = found else { break };
         let why = view.why(&place, gain, under_way.len());
         evaluated.add(point.clone());
         proposals.push(Proposal {
@@ -111,6 +124,7 @@ fn model_based(
         acquisition.add(&place, &mut random);
         anchors.truncate(n_anchors);
         anchors.push(place.clone());
+        view.feasibility = view.feasibility.expecting(std::slice::from_ref(&place));
         under_way.push(place);
     }
     proposals
@@ -138,13 +152,19 @@ struct View<'a> {
     request: &'a Request<'a>,
     data: &'a TrainingData,
     posterior: &'a Posterior<'a>,
-    feasibility: &'a Feasibility<'a>,
+    /// Where trials fail as far as is known, and where those under way are counted as failed.
+    known: Feasibility<'a>,
+    feasibility: Feasibility<'a>,
+    /// Whether a value at a place that has one may differ from it.
+    repeats_teach: bool,
 }
 
 impl View<'_> {
-    /// Posterior means, lowered where trials are likely to fail.
+    /// Posterior means, far lower where trials are likely to fail.
     fn means(&self, places: &[Vec<f64>]) -> Vec<f64> {
-        self.feasibility.walled(self.posterior.means(places), places)
+        let barriers = self.feasibility.barriers(places);
+        let means = self.posterior.means(places).into_iter().zip(barriers);
+        means.map(|(mean, barrier)| mean + barrier).collect()
     }
 
     /// The open place with the highest gain, or with the highest mean where no acquisition is given, and its height.
@@ -158,8 +178,11 @@ impl View<'_> {
     ) -> Option<(Vec<f64>, f64)> {
         let space = self.request.space;
         let no_repeats = space.is_discrete() && evaluated.leaves_any(space);
-        let closed =
-            |p: &[f64]| under_way.iter().any(|u| same(u, p)) || no_repeats && self.data.was_evaluated(p);
+        let closed = |p: &[f64]| {
+            under_way.iter().any(|u| same(u, p))
+                || no_repeats && self.data.was_evaluated(p, SAME)
+                || !self.repeats_teach && self.data.was_evaluated(p, NEAR)
+        };
         let open = |heights: Vec<f64>, places: &[Vec<f64>]| -> Vec<f64> {
             let heights = heights.into_iter().zip(places);
             heights
@@ -169,9 +192,9 @@ impl View<'_> {
         let height = |places: &[Vec<f64>]| match acquisition {
             None => open(self.means(places), places),
             Some(acquisition) => {
-                let gains = acquisition.log_values(places).into_iter().zip(places);
-                let gains = gains.map(|(gain, p)| gain + self.feasibility.log_penalty(p));
-                open(gains.collect(), places)
+                let penalties = self.feasibility.log_penalties(places);
+                let gains = acquisition.log_values(places).into_iter().zip(penalties);
+                open(gains.map(|(gain, penalty)| gain + penalty).collect(), places)
             }
         };
         maximize(&self.data.dimensions, anchors, random, height)
@@ -191,7 +214,7 @@ impl View<'_> {
             mean: Some(transform.to_value(mean)),
             sd: Some((high - low) / 2.0),
             acquisition: gain,
-            feasibility: Some(self.feasibility.probability(place)),
+            feasibility: Some(self.known.probability(place)),
             n_observed: self.request.history.len() as u32,
             n_left_out: self.data.n_left_out as u32,
             n_pending: n_pending as u32,
@@ -209,14 +232,13 @@ pub(super) fn recommend(request: &Request, limits: Limits) -> Option<Recommendat
         ..*request
     };
     let data = TrainingData::of(&own, limits).filter(|data| data.n_final >= 2)?;
-    let posterior = data.posterior()?;
-    let feasibility = data.feasibility();
-    let guarded = |places: &[Vec<f64>]| {
+    let (posterior, belief) = data.beliefs()?;
+    let guarded = |places: &[Vec<f64>]| -> Vec<f64> {
         let predictions = places.iter().map(|p| posterior.mean_and_sd(p));
-        feasibility.walled(predictions.map(|(mean, sd)| mean - sd).collect(), places)
+        predictions.map(|(mean, sd)| mean - sd).collect()
     };
     let mut random = Random::new(&[request.seed, request.history.len() as u64, u64::MAX]);
-    let place = if feasibility.any_failed() || !data.is_whole() {
+    let place = if data.any_failed() || !data.is_whole() {
         let places: Vec<Vec<f64>> = data.final_places().cloned().collect();
         let rated = guarded(&places).into_iter().zip(places);
         rated.reduce(|a, b| if b.0 > a.0 { b } else { a })?.1
@@ -224,7 +246,7 @@ pub(super) fn recommend(request: &Request, limits: Limits) -> Option<Recommendat
         maximize(&data.dimensions, &data.anchors(guarded), &mut random, guarded)?.0
     };
     let point = request.space.from_unit(&place);
-    let prediction = prediction(&data, &posterior, &place);
+    let prediction = prediction(&data, &belief, &place);
     Some(Recommendation {
         point,
         mean: prediction.mean,
@@ -240,10 +262,10 @@ pub(super) fn predict(request: &Request, points: &[Point], limits: Limits) -> Op
         ..*request
     };
     let data = TrainingData::of(&own, limits)?;
-    let posterior = data.posterior()?;
+    let (_, belief) = data.beliefs()?;
     points
         .iter()
-        .map(|p| Some(prediction(&data, &posterior, &request.space.to_unit(p)?)))
+        .map(|p| Some(prediction(&data, &belief, &request.space.to_unit(p)?)))
         .collect()
 }
 

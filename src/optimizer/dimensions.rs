@@ -6,7 +6,7 @@ use crate::space::{Parameter, SearchSpace};
 /// A dimension with more levels than this is walked like a continuous one and then rounded.
 const MAX_LEVELS: usize = 64;
 /// Places nearer than this in every dimension are the same: a value does not come back to its place to the last bit.
-const SAME: f64 = 1e-9;
+pub(super) const SAME: f64 = 1e-9;
 
 /// The dimensions of one space.
 #[derive(Clone, Debug)]
@@ -56,6 +56,11 @@ impl Dimensions {
     /// Number of dimensions that vary, but at least 1: what the size of the cube depends on.
     pub(super) fn n_varying(&self) -> usize {
         self.varying.len().max(1)
+    }
+
+    /// The dimensions that vary.
+    pub(super) fn varying(&self) -> &[usize] {
+        &self.varying
     }
 
     /// The legal place in the middle.

@@ -5,13 +5,22 @@
 
 use super::ModelWhy;
 use super::dimensions::Dimensions;
-use super::hyperparameters::{Data, HyperparameterPosterior, Hyperparameters, prior_medians};
+use super::draws::draws;
+use super::hyperparameters::{Data, HyperparameterPosterior, Hyperparameters, NoisePrior};
 use super::kernel::{Covariance, Kernel};
 use super::linalg::{Cholesky, dot};
 use super::simd::{self, LANES, in_lanes};
 
 /// A model with less weight than this is dropped: it would cost as much as the others.
 const MIN_WEIGHT: f64 = 0.02;
+
+/// Draws of hyperparameters for each kernel, where there are few observations.
+const DRAWS: usize = 24;
+/// Up to so many observations; with more, hyperparameters are better known and models cost more, so fewer are drawn.
+const FEW: usize = 50;
+const MIN_DRAWS: usize = 6;
+/// A draw with a smaller share adds nothing to an interval.
+const MIN_DRAW_WEIGHT: f64 = 1e-3;
 
 /// One fitted Gaussian process.
 pub(super) struct Model<'a> {
@@ -39,25 +48,43 @@ impl<'a> Posterior<'a> {
     /// Learns hyperparameters from `fitted`, at least one value, and conditions the models on `data`; `None` if no
     /// covariance could be factored, which finite data do not cause.
     pub(super) fn fit(fitted: &Data, data: &'a Data, dimensions: &'a Dimensions) -> Option<Self> {
-        let hyper_posterior = HyperparameterPosterior::new(fitted, dimensions);
-        // What one kernel has learned of lengths and noise is near what the other will.
-        let (matern, height) = hyper_posterior.maximum(Kernel::Matern52, &prior_medians(dimensions))?;
-        let mut likeliest = vec![(Kernel::Matern52, (matern, height))];
-        likeliest.extend(
-            hyper_posterior
-                .maximum(Kernel::Rbf, &likeliest[0].1.0)
-                .map(|rbf| (Kernel::Rbf, rbf)),
-        );
-        let highest = likeliest
-            .iter()
-            .map(|(_, (_, height))| *height)
-            .fold(f64::NEG_INFINITY, f64::max);
-        let weight = |height: f64| libm::exp(height - highest);
-        let total: f64 = likeliest.iter().map(|(_, (_, height))| weight(*height)).sum();
-        let kept = likeliest
+        let hyper_posterior = HyperparameterPosterior::new(fitted, dimensions, NoisePrior::FOR_PROPOSALS);
+        Self::average(maxima(&hyper_posterior), MIN_WEIGHT, data, dimensions)
+    }
+
+    /// Two posteriors with a firmer expectation of noise: that of the likeliest hyperparameters, to choose a place by, and
+    /// that of many, to say how sure one may be of it.
+    pub(super) fn fit_beliefs(
+        fitted: &Data,
+        data: &'a Data,
+        dimensions: &'a Dimensions,
+    ) -> Option<(Self, Self)> {
+        let hyper_posterior = HyperparameterPosterior::new(fitted, dimensions, NoisePrior::FOR_BELIEFS);
+        let maxima = maxima(&hyper_posterior);
+        let n = (DRAWS * FEW / data.values.len().max(1)).clamp(MIN_DRAWS, DRAWS);
+        let drawn = maxima.iter().flat_map(|(kernel, top, _)| {
+            let drawn = draws(&hyper_posterior, *kernel, top, n).into_iter();
+            drawn.map(|(hyper, ln_weight)| (*kernel, hyper, ln_weight))
+        });
+        let belief = Self::average(drawn.collect(), MIN_DRAW_WEIGHT, data, dimensions)?;
+        Some((Self::average(maxima, MIN_WEIGHT, data, dimensions)?, belief))
+    }
+
+    /// The average of models with these hyperparameters and logarithms of weights; those that weigh next to nothing are
+    /// left out.
+    fn average(
+        parts: Vec<(Kernel, Hyperparameters, f64)>,
+        least: f64,
+        data: &'a Data,
+        dimensions: &'a Dimensions,
+    ) -> Option<Self> {
+        let highest = parts.iter().map(|(.., ln)| *ln).fold(f64::NEG_INFINITY, f64::max);
+        let weight = |ln: f64| libm::exp(ln - highest);
+        let total: f64 = parts.iter().map(|(.., ln)| weight(*ln)).sum();
+        let kept = parts
             .into_iter()
-            .map(|(kernel, (hyper, height))| (kernel, hyper, weight(height) / total));
-        let kept: Vec<_> = kept.filter(|(.., weight)| *weight > MIN_WEIGHT).collect();
+            .map(|(kernel, hyper, ln)| (kernel, hyper, weight(ln) / total));
+        let kept: Vec<_> = kept.filter(|(.., weight)| *weight > least).collect();
         let total: f64 = kept.iter().map(|(.., weight)| weight).sum();
         let models = kept
             .into_iter()
@@ -109,6 +136,19 @@ impl<'a> Posterior<'a> {
         };
         self.models.iter().map(why).collect()
     }
+}
+
+/// The likeliest hyperparameters of each kernel and how likely they are.
+fn maxima(posterior: &HyperparameterPosterior) -> Vec<(Kernel, Hyperparameters, f64)> {
+    let (long, short) = (posterior.medians(), posterior.short_and_exact());
+    let matern = posterior.maximum(Kernel::Matern52, &[long.clone(), short.clone()]);
+    // What one kernel has learned of lengths and noise is near what the other will.
+    let known = matern.as_ref().map_or(long, |(hyper, _)| hyper.clone());
+    let rbf = posterior.maximum(Kernel::Rbf, &[known, short]);
+    let named = [(Kernel::Matern52, matern), (Kernel::Rbf, rbf)].into_iter();
+    named
+        .filter_map(|(kernel, found)| found.map(|(hyper, height)| (kernel, hyper, height)))
+        .collect()
 }
 
 impl<'a> Model<'a> {

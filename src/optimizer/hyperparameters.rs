@@ -1,7 +1,8 @@
 //! Hyperparameters of one kernel: how likely they are, and the likeliest.
 //!
 //! Priors, as normal densities of the logarithms: length scales around `0.5 sqrt(d)` (Hvarfner et al. 2024 scale theirs
-//! with `sqrt(d)` too), noise variance around 0.01, signal variance around 1. Model units: the values have variance 1.
+//! with `sqrt(d)` too), noise variance as [`NoisePrior`] says, signal variance around 1. Model units: the values have
+//! variance 1.
 
 use super::bfgs::{Slope, bfgs};
 use super::dimensions::Dimensions;
@@ -35,7 +36,7 @@ impl Data {
 
 /// Logarithms of a kernel's hyperparameters.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Hyperparameters(Vec<f64>);
+pub(super) struct Hyperparameters(pub Vec<f64>);
 
 impl Hyperparameters {
     /// Logarithms of the length scales.
@@ -54,17 +55,51 @@ impl Hyperparameters {
     }
 }
 
+/// What is expected of the noise variance before anything is seen.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct NoisePrior {
+    ln_median: f64,
+    sd: f64,
+}
+
+impl NoisePrior {
+    /// Around 0.01, and anything from none to all: where little noise is seen, proposals go on as if there were little.
+    pub(super) const FOR_PROPOSALS: Self = Self {
+        ln_median: -4.605_170_185_988_091,
+        sd: 2.0,
+    };
+    /// Around 0.03 and firmer: a few values that happen to lie on a smooth curve are no proof that they are exact.
+    pub(super) const FOR_BELIEFS: Self = Self {
+        ln_median: -3.506_557_897_319_982,
+        sd: 1.5,
+    };
+}
+
 /// The posterior of hyperparameters, with all that does not depend on them computed once.
 pub(super) struct HyperparameterPosterior<'a> {
     data: &'a Data,
     dimensions: &'a Dimensions,
+    noise: NoisePrior,
     squares: Vec<f64>,
     trends: Vec<f64>,
 }
 
+/// A covariance matrix with some hyperparameters, factored.
+struct Factored {
+    covariance_signal: f64,
+    inverse_squares: Vec<f64>,
+    /// Correlation and slope of each pair.
+    shapes: Vec<(f64, f64)>,
+    factor: Cholesky,
+    /// `L^-1 y`.
+    half_solved: Vec<f64>,
+    /// Logarithm of prior times likelihood, up to a constant.
+    height: f64,
+}
+
 impl<'a> HyperparameterPosterior<'a> {
     /// Prepares the data.
-    pub(super) fn new(data: &'a Data, dimensions: &'a Dimensions) -> Self {
+    pub(super) fn new(data: &'a Data, dimensions: &'a Dimensions, noise: NoisePrior) -> Self {
         let (mut squares, mut trends) = (Vec::new(), Vec::new());
         for (i, a) in data.places.iter().enumerate() {
             for b in &data.places[..=i] {
@@ -77,16 +112,14 @@ impl<'a> HyperparameterPosterior<'a> {
         Self {
             data,
             dimensions,
+            noise,
             squares,
             trends,
         }
     }
 
-    /// Logarithm of prior times likelihood, up to a constant, and its gradient; `None` where the covariance `C` is singular.
-    ///
-    /// With `a = C^-1 y` the derivative of the likelihood with respect to any hyperparameter `t` is
-    /// `tr((a a^T - C^-1) dC/dt) / 2` (Rasmussen and Williams 2006, eq. 5.9).
-    fn log_posterior(&self, kernel: Kernel, hyper: &Hyperparameters) -> Option<Slope> {
+    /// `None` where the covariance is singular.
+    fn factored(&self, kernel: Kernel, hyper: &Hyperparameters) -> Option<Factored> {
         let (d, n) = (self.dimensions.n(), self.data.values.len());
         let covariance = Covariance::new(kernel, hyper.ln_lengths(), hyper.ln_signal(), self.dimensions);
         let (signal, noise) = (covariance.signal, libm::exp(hyper.ln_noise()));
@@ -109,10 +142,39 @@ impl<'a> HyperparameterPosterior<'a> {
         })?;
         let mut half_solved = self.data.values.clone();
         factor.solve_lower(&mut half_solved);
-        let height =
-            log_prior(hyper, self.dimensions) - 0.5 * dot(&half_solved, &half_solved) - factor.half_log_det();
-        factor.solve_upper(&mut half_solved);
-        let (alpha, inverse) = (half_solved, factor.inverse());
+        let height = self.log_prior(hyper) - 0.5 * dot(&half_solved, &half_solved) - factor.half_log_det();
+        Some(Factored {
+            covariance_signal: signal,
+            inverse_squares: covariance.inverse_squares,
+            shapes,
+            factor,
+            half_solved,
+            height,
+        })
+    }
+
+    /// Logarithm of prior times likelihood, up to a constant; `None` where the covariance is singular.
+    pub(super) fn height(&self, kernel: Kernel, hyper: &Hyperparameters) -> Option<f64> {
+        Some(self.factored(kernel, hyper)?.height)
+    }
+
+    /// [`Self::height`] and its gradient.
+    ///
+    /// With `C` the covariance and `a = C^-1 y` the derivative of the likelihood with respect to any hyperparameter `t` is
+    /// `tr((a a^T - C^-1) dC/dt) / 2` (Rasmussen and Williams 2006, eq. 5.9).
+    pub(super) fn log_posterior(&self, kernel: Kernel, hyper: &Hyperparameters) -> Option<Slope> {
+        let (d, n) = (self.dimensions.n(), self.data.values.len());
+        let Factored {
+            covariance_signal: signal,
+            inverse_squares,
+            shapes,
+            factor,
+            half_solved: mut alpha,
+            height,
+        } = self.factored(kernel, hyper)?;
+        let noise = libm::exp(hyper.ln_noise());
+        factor.solve_upper(&mut alpha);
+        let inverse = factor.inverse();
         let mut gradient = vec![0.0; d + 2];
         let (mut trace, mut signal_slope) = (0.0, 0.0);
         for i in 0..n {
@@ -131,25 +193,80 @@ impl<'a> HyperparameterPosterior<'a> {
             trace += alpha[i] * alpha[i] - inverse[i * n + i];
         }
         // r^2 falls with ln l_j at the rate 2 / l_j^2 times the squared difference.
-        for (g, weight) in gradient.iter_mut().zip(&covariance.inverse_squares) {
+        for (g, weight) in gradient.iter_mut().zip(&inverse_squares) {
             *g *= -2.0 * weight;
         }
         gradient[d] += 0.5 * noise * trace;
         gradient[d + 1] += signal_slope + 0.5 * signal * trace;
-        let prior = log_prior_gradient(hyper, self.dimensions);
+        let prior = self.log_prior_gradient(hyper);
         gradient.iter_mut().zip(prior).for_each(|(g, p)| *g += p);
         Some((height, gradient))
     }
 
-    /// The likeliest hyperparameters and the logarithm of their posterior, climbing from `start`.
-    pub(super) fn maximum(&self, kernel: Kernel, start: &Hyperparameters) -> Option<(Hyperparameters, f64)> {
+    /// The likeliest hyperparameters and the height there: the higher of the ends of the climbs from these starts.
+    pub(super) fn maximum(
+        &self,
+        kernel: Kernel,
+        starts: &[Hyperparameters],
+    ) -> Option<(Hyperparameters, f64)> {
         let d = self.dimensions.n();
-        let mut bounds = vec![(LN_MIN_LENGTH, 5.0); d];
-        bounds.extend([(LN_MIN_NOISE, 2.0), (-6.0, 6.0)]);
-        let spread: Vec<f64> = (0..d + 2).map(|j| 0.7 * prior_sd(j, d)).collect();
+        let spread: Vec<f64> = (0..d + 2).map(|j| 0.7 * self.prior_sd(j)).collect();
         let height = |x: &[f64]| self.log_posterior(kernel, &Hyperparameters(x.to_vec()));
-        let (x, height) = bfgs(height, start.0.clone(), &spread, &bounds)?;
+        let ends = starts
+            .iter()
+            .filter_map(|start| bfgs(height, start.0.clone(), &spread, &self.bounds()));
+        let (x, height) = ends.reduce(|a, b| if b.1 > a.1 { b } else { a })?;
         Some((Hyperparameters(x), height))
+    }
+
+    /// The box that hyperparameters stay in.
+    pub(super) fn bounds(&self) -> Vec<(f64, f64)> {
+        let mut bounds = vec![(LN_MIN_LENGTH, 5.0); self.dimensions.n()];
+        bounds.extend([(LN_MIN_NOISE, 2.0), (-6.0, 6.0)]);
+        bounds
+    }
+
+    /// The medians of the priors.
+    pub(super) fn medians(&self) -> Hyperparameters {
+        let ln_length = libm::log(0.5 * (self.dimensions.n_varying() as f64).sqrt());
+        let mut all = vec![ln_length; self.dimensions.n()];
+        all.extend([self.noise.ln_median, 0.0]);
+        Hyperparameters(all)
+    }
+
+    /// Where to look for the other explanation of the same values: not a long wave with noise, but a short one without.
+    pub(super) fn short_and_exact(&self) -> Hyperparameters {
+        let mut hyper = self.medians();
+        let d = self.dimensions.n();
+        hyper.0[..d]
+            .iter_mut()
+            .for_each(|l| *l = (*l + LN_SHORT).max(LN_MIN_LENGTH));
+        hyper.0[d] = LN_LITTLE_NOISE;
+        hyper
+    }
+
+    /// Standard deviation of hyperparameter `j`'s prior.
+    pub(super) fn prior_sd(&self, j: usize) -> f64 {
+        if j == self.dimensions.n() {
+            self.noise.sd
+        } else {
+            1.0
+        }
+    }
+
+    fn prior_scores(&self, hyper: &Hyperparameters) -> Vec<f64> {
+        let median = self.medians();
+        let deviations = hyper.0.iter().zip(&median.0).enumerate();
+        deviations.map(|(j, (x, m))| (x - m) / self.prior_sd(j)).collect()
+    }
+
+    fn log_prior(&self, hyper: &Hyperparameters) -> f64 {
+        self.prior_scores(hyper).iter().map(|z| -0.5 * z * z).sum()
+    }
+
+    fn log_prior_gradient(&self, hyper: &Hyperparameters) -> Vec<f64> {
+        let scores = self.prior_scores(hyper).into_iter().enumerate();
+        scores.map(|(j, z)| -z / self.prior_sd(j)).collect()
     }
 }
 
@@ -158,41 +275,12 @@ fn pair(i: usize, j: usize) -> usize {
     i * (i + 1) / 2 + j
 }
 
-/// `ln 0.01`: the noise variance that is expected.
-const LN_NOISE: f64 = -4.605_170_185_988_091;
+/// `ln 0.2` and `ln 1e-4`.
+const LN_SHORT: f64 = -1.609_437_912_434_100_3;
+const LN_LITTLE_NOISE: f64 = -9.210_340_371_976_182;
 /// `ln 1e-6` and `ln 0.03`: less noise and shorter lengths than this make a factor singular.
 const LN_MIN_NOISE: f64 = -13.815_510_557_964_274;
 const LN_MIN_LENGTH: f64 = -3.506_557_897_319_982;
-
-/// The medians of the priors.
-pub(super) fn prior_medians(dimensions: &Dimensions) -> Hyperparameters {
-    let ln_length = libm::log(0.5 * (dimensions.n_varying() as f64).sqrt());
-    let mut all = vec![ln_length; dimensions.n()];
-    all.extend([LN_NOISE, 0.0]);
-    Hyperparameters(all)
-}
-
-/// Standard deviation of hyperparameter `j`'s prior: noise may be anything from none to all, so its is twice the others'.
-fn prior_sd(j: usize, d: usize) -> f64 {
-    if j == d { 2.0 } else { 1.0 }
-}
-
-fn prior_scores(hyper: &Hyperparameters, dimensions: &Dimensions) -> Vec<f64> {
-    let median = prior_medians(dimensions);
-    let deviations = hyper.0.iter().zip(&median.0).enumerate();
-    deviations
-        .map(|(j, (x, m))| (x - m) / prior_sd(j, dimensions.n()))
-        .collect()
-}
-
-fn log_prior(hyper: &Hyperparameters, dimensions: &Dimensions) -> f64 {
-    prior_scores(hyper, dimensions).iter().map(|z| -0.5 * z * z).sum()
-}
-
-fn log_prior_gradient(hyper: &Hyperparameters, dimensions: &Dimensions) -> Vec<f64> {
-    let scores = prior_scores(hyper, dimensions).into_iter().enumerate();
-    scores.map(|(j, z)| -z / prior_sd(j, dimensions.n())).collect()
-}
 
 #[cfg(test)]
 #[path = "hyperparameters_tests.rs"]

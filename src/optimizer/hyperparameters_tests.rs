@@ -26,7 +26,7 @@ fn the_gradient_is_that_of_the_height() {
         extra_noise: vec![0.0, 0.1, 0.0, 0.0],
         is_final: vec![true; 4],
     };
-    let posterior = HyperparameterPosterior::new(&data, &dimensions);
+    let posterior = HyperparameterPosterior::new(&data, &dimensions, NoisePrior::FOR_PROPOSALS);
     for kernel in [Kernel::Matern52, Kernel::Rbf] {
         let at = Hyperparameters(vec![-0.7, 0.2, -3.0, 0.4]);
         let (_, gradient) = posterior.log_posterior(kernel, &at).unwrap();
@@ -42,13 +42,12 @@ fn the_gradient_is_that_of_the_height() {
                 "{kernel:?} {j}: {slope} {measured}"
             );
         }
-        let (top, height) = posterior.maximum(kernel, &prior_medians(&dimensions)).unwrap();
+        let starts = [posterior.medians(), posterior.short_and_exact()];
+        let (top, height) = posterior.maximum(kernel, &starts).unwrap();
         assert!(
-            height
-                >= posterior
-                    .log_posterior(kernel, &prior_medians(&dimensions))
-                    .unwrap()
-                    .0
+            starts
+                .iter()
+                .all(|s| height >= posterior.height(kernel, s).unwrap())
         );
         assert!(
             posterior

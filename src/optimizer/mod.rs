@@ -7,7 +7,9 @@
 mod acquisition;
 mod bayesian;
 mod bfgs;
+mod classifier;
 mod dimensions;
+mod draws;
 mod evaluated;
 mod exponential;
 mod feasibility;

@@ -1,42 +1,61 @@
 //! Values as a Gaussian process wants them: larger is better, bad ones pressed together, mean 0 and variance 1.
 //!
-//! Below the median `m`, with `s` the distance from the median to the best value,
+//! Below the middle `m`, with `s` the softness,
 //!
 //! ```text
-//! y' = m - 2 s ln(1 + (m - y) / (2 s))
+//! y' = m - s min(ln(1 + (m - y) / s), 4)
 //! ```
 //!
 //! and above it `y' = y`: how bad a bad point is teaches little about where the good ones are, and a collapsed training
-//! run would otherwise bend the whole model.
+//! run would otherwise bend the whole model. `s` is twice the distance from the middle to the best value. Neither it nor
+//! the middle may be set by values that are wild, such as a loss of 1e5 among losses of 0.3: the middle is the median, and
+//! moves to the median of the better half as long as the best is a thousand times nearer to that.
+//!
+//! A value more than a hundred softnesses below the middle says no more than that it is bad: it also gets noise of its own.
 
 use super::Goal;
 
 /// Values are used within these bounds: the square of a difference of larger ones would overflow.
 const MAX_VALUE: f64 = 1e100;
+/// Softnesses below the middle at which all values are equally bad.
+const CAP: f64 = 4.0;
+/// So many times farther from the best than the better half's median is, the median is not the middle of what counts.
+const WILD: f64 = 1000.0;
+/// A value so many softnesses below the middle is doubted.
+const DOUBTED: f64 = 100.0;
+/// Noise variance of a doubted value beyond that of all, in model units.
+const DOUBT: f64 = 1.0;
 
-/// The map from values to model units and back; strictly monotone both ways.
+/// The map from values to model units and back; monotone both ways, strictly so above the cap.
 #[derive(Clone, Debug)]
 pub(super) struct OutcomeTransform {
     sign: f64,
-    median: f64,
+    middle: f64,
     softness: f64,
     mean: f64,
     sd: f64,
 }
 
+/// What [`OutcomeTransform::fit`] makes of some values.
+pub(super) struct Transformed {
+    /// The map.
+    pub transform: OutcomeTransform,
+    /// The values in model units, in the order given.
+    pub values: Vec<f64>,
+    /// Noise variance of each beyond that of all, in model units.
+    pub extra_noise: Vec<f64>,
+}
+
 impl OutcomeTransform {
-    /// The transform that belongs to these values, of which there is at least one, and the values in model units.
-    pub(super) fn fit(values: &[f64], goal: Goal) -> (Self, Vec<f64>) {
+    /// The transform that belongs to these values, of which there is at least one.
+    pub(super) fn fit(values: &[f64], goal: Goal) -> Transformed {
         let sign = if goal == Goal::Maximize { 1.0 } else { -1.0 };
         let mut sorted: Vec<f64> = values.iter().map(|v| sign * bounded(*v)).collect();
         sorted.sort_by(f64::total_cmp);
-        let (worst, best) = (sorted[0], sorted[sorted.len() - 1]);
-        let median = median_of_sorted(&sorted);
-        // Where most values tie at the top the best is the median: a hundredth of the range then stands for its distance.
-        let softness = 2.0 * (best - median).max(0.01 * (best - worst));
+        let (middle, softness) = middle_and_softness(&sorted);
         let mut transform = Self {
             sign,
-            median,
+            middle,
             softness: if softness > 0.0 { softness } else { 1.0 },
             mean: 0.0,
             sd: 1.0,
@@ -49,37 +68,39 @@ impl OutcomeTransform {
         let sd = variance.sqrt();
         transform.mean = mean;
         // Equal values carry no scale of their own, and differences in the last digits are none.
-        transform.sd = if sd > 1e-13 * best.abs().max(worst.abs()) {
-            sd
-        } else {
-            1.0
-        };
-        let scaled = values.iter().map(|v| transform.to_model(*v));
-        let scaled = if transform.sd == sd {
-            scaled.collect()
-        } else {
-            vec![0.0; values.len()]
-        };
-        (transform, scaled)
+        let size = soft[0].abs().max(soft[soft.len() - 1].abs());
+        let differ = sd > 1e-13 * size;
+        transform.sd = if differ { sd } else { 1.0 };
+        let in_model = |v: &f64| if differ { transform.to_model(*v) } else { 0.0 };
+        let doubt = |v: &f64| if transform.doubts(*v) { DOUBT } else { 0.0 };
+        Transformed {
+            values: values.iter().map(in_model).collect(),
+            extra_noise: values.iter().map(doubt).collect(),
+            transform,
+        }
+    }
+
+    /// Whether a value is so bad that its size says nothing.
+    fn doubts(&self, value: f64) -> bool {
+        self.middle - self.sign * bounded(value) > DOUBTED * self.softness
     }
 
     /// A value in model units.
     pub(super) fn to_model(&self, value: f64) -> f64 {
         let y = self.sign * bounded(value);
-        let soft = if y < self.median {
-            self.median - self.softness * libm::log1p((self.median - y) / self.softness)
+        let soft = if y < self.middle {
+            self.middle - self.softness * libm::log1p((self.middle - y) / self.softness).min(CAP)
         } else {
             y
         };
         (soft - self.mean) / self.sd
     }
 
-    /// The value that has these model units.
+    /// The value that has these model units; below the cap the one that is there.
     pub(super) fn to_value(&self, z: f64) -> f64 {
         let soft = z * self.sd + self.mean;
-        let y = if soft < self.median {
-            // Far below all that was seen the exponential has no value: the bound stands for it.
-            self.median - self.softness * libm::expm1(((self.median - soft) / self.softness).min(700.0))
+        let y = if soft < self.middle {
+            self.middle - self.softness * libm::expm1(((self.middle - soft) / self.softness).min(CAP))
         } else {
             soft
         };
@@ -95,6 +116,32 @@ impl OutcomeTransform {
 
 fn bounded(value: f64) -> f64 {
     value.clamp(-MAX_VALUE, MAX_VALUE)
+}
+
+/// The middle of what counts and the softness, from at least one value in ascending order.
+fn middle_and_softness(sorted: &[f64]) -> (f64, f64) {
+    let (worst, best) = (sorted[0], sorted[sorted.len() - 1]);
+    let mut middle = median_of_sorted(sorted);
+    let mut upper = better_half(sorted, middle);
+    while upper.len() >= 2 && best - middle > WILD * (best - median_of_sorted(upper)).max(1e-12 * best.abs())
+    {
+        middle = median_of_sorted(upper);
+        upper = better_half(upper, middle);
+    }
+    let upper_median = if upper.is_empty() {
+        best
+    } else {
+        median_of_sorted(upper)
+    };
+    // Where most values tie at the top the best is the middle: a hundredth of the range then stands for its distance, as
+    // far as the range is no wild one.
+    let range = (best - worst).min(100.0 * (best - upper_median).max(1e-3 * best.abs()));
+    (middle, 2.0 * (best - middle).max(0.01 * range))
+}
+
+/// The values above the middle.
+fn better_half(sorted: &[f64], middle: f64) -> &[f64] {
+    &sorted[sorted.partition_point(|v| *v <= middle)..]
 }
 
 /// The median of at least one value in ascending order.
@@ -115,11 +162,20 @@ mod tests {
     fn there_and_back_is_the_same_value() {
         let values = [0.81, 0.86, 0.87, 0.2, 0.85, -3.0];
         for goal in [Goal::Maximize, Goal::Minimize] {
-            let (transform, scaled) = OutcomeTransform::fit(&values, goal);
-            for (value, z) in values.iter().zip(scaled) {
-                assert!((transform.to_value(z) - value).abs() < 1e-9, "{value}");
+            let fitted = OutcomeTransform::fit(&values, goal);
+            for (value, z) in values.iter().zip(fitted.values) {
+                assert!((fitted.transform.to_value(z) - value).abs() < 1e-9, "{value}");
             }
         }
+    }
+
+    #[test]
+    fn below_the_cap_all_values_are_one() {
+        // Median 2, softness 2: the cap is reached 2 (e^4 - 1) below the median.
+        let fitted = OutcomeTransform::fit(&[-200.0, -150.0, 1.0, 2.0, 2.5, 3.0, 2.0], Goal::Maximize);
+        assert_eq!(fitted.values[0], fitted.values[1]);
+        let there = 2.0 - 2.0 * libm::expm1(CAP);
+        assert!((fitted.transform.to_value(fitted.values[0]) - there).abs() < 1e-9);
     }
 
     #[test]
@@ -127,26 +183,41 @@ mod tests {
         let values = [0.3, 0.1, 0.7, 0.2];
         let negated = values.map(|v| -v);
         assert_eq!(
-            OutcomeTransform::fit(&values, Goal::Minimize).1,
-            OutcomeTransform::fit(&negated, Goal::Maximize).1
+            OutcomeTransform::fit(&values, Goal::Minimize).values,
+            OutcomeTransform::fit(&negated, Goal::Maximize).values
         );
     }
 
     #[test]
     fn equal_values_become_zeros() {
-        assert_eq!(OutcomeTransform::fit(&[0.5; 4], Goal::Maximize).1, [0.0; 4]);
-        assert_eq!(
-            OutcomeTransform::fit(&[0.1, 0.1, 0.1], Goal::Maximize).1,
-            [0.0; 3]
-        );
+        for values in [[0.5; 3], [0.1; 3], [1e99; 3]] {
+            assert_eq!(OutcomeTransform::fit(&values, Goal::Maximize).values, [0.0; 3]);
+        }
     }
 
     #[test]
     fn a_soft_logarithm_has_its_known_values() {
         // Median 2, softness 2 (3 - 2): a value 2 below the median comes to lie 2 ln 2 below it.
-        let (transform, _) = OutcomeTransform::fit(&[0.0, 2.0, 3.0], Goal::Maximize);
+        let transform = OutcomeTransform::fit(&[0.0, 2.0, 3.0], Goal::Maximize).transform;
         let below = (transform.to_model(2.0) - transform.to_model(0.0)) * transform.sd;
         assert!((below - 2.0 * std::f64::consts::LN_2).abs() < 1e-12, "{below}");
+    }
+
+    #[test]
+    fn wild_values_do_not_press_the_others_together() {
+        let tame = [0.30, 0.31, 0.33, 0.36, 0.40];
+        for (wild, n_wild) in [(1e5, 1), (1e5, 4), (1e9, 7), (1e160, 7)] {
+            let mut values = tame.to_vec();
+            values.extend(vec![wild; n_wild]);
+            let fitted = OutcomeTransform::fit(&values, Goal::Minimize);
+            let spread = fitted.values[0] - fitted.values[4];
+            assert!(spread > 0.1, "{n_wild} of {wild}: {spread}");
+            assert!(fitted.extra_noise[..5].iter().all(|e| *e == 0.0));
+            assert!(
+                fitted.extra_noise[5..].iter().all(|e| *e == DOUBT),
+                "{n_wild} of {wild}"
+            );
+        }
     }
 
     #[test]
@@ -157,9 +228,13 @@ mod tests {
             [1.0, 1.0, 1.0, 0.5],
         ] {
             for goal in [Goal::Maximize, Goal::Minimize] {
-                let (transform, scaled) = OutcomeTransform::fit(&values, goal);
-                assert!(scaled.iter().all(|z| z.abs() <= 2.0), "{values:?}: {scaled:?}");
-                let (low, high) = transform.interval(-9.0, 5.0);
+                let fitted = OutcomeTransform::fit(&values, goal);
+                assert!(
+                    fitted.values.iter().all(|z| z.abs() <= 2.0),
+                    "{values:?}: {:?}",
+                    fitted.values
+                );
+                let (low, high) = fitted.transform.interval(-9.0, 5.0);
                 assert!(
                     low.is_finite() && high.is_finite() && low <= high,
                     "{values:?}: {low} {high}"

@@ -1,6 +1,6 @@
 //! What a model learns from: the history and earlier jobs' trials, brought onto the unit cube and one scale.
 
-use super::dimensions::{Dimensions, same};
+use super::dimensions::{Dimensions, distance, same};
 use super::feasibility::Feasibility;
 use super::gp::Posterior;
 use super::hyperparameters::Data;
@@ -83,6 +83,12 @@ impl TrainingData {
         Posterior::fit(fitted, &self.data, &self.dimensions)
     }
 
+    /// The models to choose a recommended point by, and those that say how sure one may be of it.
+    pub(super) fn beliefs(&self) -> Option<(Posterior<'_>, Posterior<'_>)> {
+        let fitted = self.fitted.as_ref().unwrap_or(&self.data);
+        Posterior::fit_beliefs(fitted, &self.data, &self.dimensions)
+    }
+
     /// How likely trials succeed.
     pub(super) fn feasibility(&self) -> Feasibility<'_> {
         Feasibility::new(&self.dimensions, self.finished.clone())
@@ -94,9 +100,31 @@ impl TrainingData {
         (0..n).map(|i| i >= self.n_prior || self.n_prior == n).collect()
     }
 
-    /// Whether a finished trial was at this place.
-    pub(super) fn was_evaluated(&self, place: &[f64]) -> bool {
-        self.finished.iter().any(|(p, _)| same(p, place))
+    /// Whether any trial of this job failed.
+    pub(super) fn any_failed(&self) -> bool {
+        self.finished.iter().any(|(_, ok)| !ok)
+    }
+
+    /// Whether a finished trial was within this distance of the place.
+    pub(super) fn was_evaluated(&self, place: &[f64], within: f64) -> bool {
+        self.finished.iter().any(|(p, _)| distance(p, place) <= within)
+    }
+
+    /// Whether values seem not to vary by chance: some place above the mean was evaluated again and gave the same to the
+    /// last bit, and none gave anything else. Below the mean ties are common: collapsed runs all score the same.
+    pub(super) fn is_exact(&self) -> bool {
+        let own = self.n_prior..self.data.values.len();
+        let (places, values) = (&self.data.places[own.clone()], &self.data.values[own]);
+        let mut any_repeat = false;
+        for i in 0..values.len() {
+            for j in (0..i).filter(|j| same(&places[i], &places[*j])) {
+                if values[i] != values[j] {
+                    return false;
+                }
+                any_repeat |= values[i] > 0.0;
+            }
+        }
+        any_repeat
     }
 
     /// Places of trials of this job that ran to their end and gave a value, as far as they are kept.
@@ -128,12 +156,13 @@ impl Data {
     /// Adds one job's values on their own scale.
     fn extend(&mut self, observed: &[Measured], request: &Request, extra_noise: f64) -> OutcomeTransform {
         let raw: Vec<f64> = observed.iter().map(|m| m.value).collect();
-        let (transform, scaled) = OutcomeTransform::fit(&raw, request.goal);
+        let fitted = OutcomeTransform::fit(&raw, request.goal);
         self.places.extend(observed.iter().map(|m| m.place.clone()));
         self.is_final.extend(observed.iter().map(|m| m.is_final));
-        self.values.extend(scaled);
-        self.extra_noise.resize(self.values.len(), extra_noise);
-        transform
+        self.values.extend(fitted.values);
+        self.extra_noise
+            .extend(fitted.extra_noise.iter().map(|doubt| doubt + extra_noise));
+        fitted.transform
     }
 }
 

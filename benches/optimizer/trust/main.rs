@@ -1,0 +1,164 @@
+//! How far what the optimizer says may be trusted: `trust GROUP SEEDS FIRST_SEED` prints one line for each run.
+//!
+//! Groups: noisy, shapes, outliers, failing, exact, all. A line is `problem seed measure value`: regrets of the best observed
+//! (`best`) and of the recommended point (`rec`) in units of a random point's, whether the 90 % interval after so many trials
+//! holds the noise-free value (`holds@5`...), how many trials failed, how many repeated an earlier point, CPU seconds an ask.
+
+mod problem;
+mod problems;
+
+use problem::Problem;
+use tuning_operator::optimizer::{Goal, Observation, Outcome, Request, Strategy, recommend, suggest};
+use tuning_operator::space::SearchSpace;
+
+const BATCH: usize = 3;
+
+fn main() {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let number = |i: usize, usual: u64| words.get(i).and_then(|w| w.parse().ok()).unwrap_or(usual);
+    let group = words.first().map_or("all", String::as_str);
+    let (seeds, first) = (number(1, 30), number(2, 0));
+    let groups: [(&str, fn() -> Vec<Problem>); 5] = [
+        ("noisy", problems::noisy),
+        ("shapes", problems::shapes),
+        ("outliers", problems::outliers),
+        ("failing", problems::failing),
+        ("exact", problems::exact),
+    ];
+    for (name, problems) in groups {
+        for problem in problems() {
+            if group != "all" && group != name && group != problem.name {
+                continue;
+            }
+            let (best, scale) = problem.bounds();
+            for seed in first..first + seeds {
+                for (measure, value) in play(&problem, best, scale, seed) {
+                    println!("{name} {} {seed} {measure} {value:.6}", problem.name);
+                }
+            }
+        }
+    }
+}
+
+fn request<'a>(
+    space: &'a SearchSpace,
+    problem: &Problem,
+    history: &'a [Observation],
+    n: usize,
+    seed: u64,
+) -> Request<'a> {
+    Request {
+        space,
+        goal: problem.goal,
+        strategy: &Strategy::Bayesian,
+        history,
+        prior: &[],
+        pending: &[],
+        n,
+        max_trials: problem.trials as u32,
+        parallel: BATCH as u32,
+        seed,
+    }
+}
+
+/// One job from its first trial to its last.
+fn play(problem: &Problem, best: f64, scale: f64, seed: u64) -> Vec<(String, f64)> {
+    let space = problem.space();
+    let mut history: Vec<Observation> = Vec::new();
+    let (mut late, mut n_late) = (0.0, 0);
+    while history.len() < problem.trials {
+        let n = BATCH.min(problem.trials - history.len());
+        let begin = cpu_seconds();
+        let proposals = suggest(&request(&space, problem, &history, n, seed));
+        if history.len() * 2 >= problem.trials {
+            late += cpu_seconds() - begin;
+            n_late += 1;
+        }
+        for proposal in proposals {
+            let index = history.len() as u32;
+            history.push(Observation {
+                index,
+                outcome: problem.observe(&proposal.point, seed, u64::from(index)),
+                point: proposal.point,
+                resource: None,
+            });
+        }
+    }
+    let mut measures = measures(problem, &space, &history, best, scale);
+    for k in [5, 10, 15, 30] {
+        measures.extend(belief(problem, &space, &history[..k], best, scale, seed, k));
+    }
+    measures.push(("cpu".into(), late / f64::from(n_late)));
+    measures
+}
+
+fn measures(
+    problem: &Problem,
+    space: &SearchSpace,
+    history: &[Observation],
+    best: f64,
+    scale: f64,
+) -> Vec<(String, f64)> {
+    let value = |o: &Observation| match o.outcome {
+        Outcome::Value(v) => Some(problem.sign() * v),
+        _ => None,
+    };
+    let chosen = history
+        .iter()
+        .filter(|o| value(o).is_some())
+        .max_by(|a, b| value(a).unwrap().total_cmp(&value(b).unwrap()));
+    let truth = chosen.and_then(|o| problem.truth(&o.point));
+    let nearest = history
+        .iter()
+        .filter(|o| value(o).is_some())
+        .filter_map(|o| problem.truth(&o.point))
+        .fold(f64::NEG_INFINITY, f64::max);
+    let failed = history.iter().filter(|o| value(o).is_none()).count();
+    let repeats = (0..history.len()).filter(|i| history[..*i].iter().any(|o| o.point == history[*i].point));
+    vec![
+        ("best".into(), truth.map_or(1.0, |t| (best - t) / scale)),
+        ("found".into(), (best - nearest) / scale),
+        ("failed".into(), failed as f64),
+        ("repeats".into(), repeats.count() as f64),
+    ]
+}
+
+fn belief(
+    problem: &Problem,
+    space: &SearchSpace,
+    history: &[Observation],
+    best: f64,
+    scale: f64,
+    seed: u64,
+    k: usize,
+) -> Vec<(String, f64)> {
+    let Some(advice) = recommend(&request(space, problem, history, 1, seed)) else {
+        return vec![];
+    };
+    let truth = problem.truth(&advice.point);
+    let (low, high) = match problem.goal {
+        Goal::Maximize => (advice.low, advice.high),
+        Goal::Minimize => (-advice.high, -advice.low),
+    };
+    let at = |name: &str| format!("{name}@{k}");
+    let holds = truth.is_some_and(|t| low <= t && t <= high);
+    let below = truth.is_none_or(|t| t < low);
+    let mut found = vec![
+        (at("rec"), truth.map_or(1.0, |t| (best - t) / scale)),
+        (at("holds"), f64::from(u8::from(holds))),
+        (at("optimistic"), f64::from(u8::from(below))),
+        (at("width"), (high - low) / scale),
+    ];
+    if history.len() == problem.trials {
+        found.push(("rec".into(), found[0].1));
+    }
+    found
+}
+
+/// CPU seconds of this thread. Others share the machine: the clock on the wall would count them too.
+fn cpu_seconds() -> f64 {
+    let stat =
+        std::fs::read_to_string("/proc/thread-self/schedstat").expect("CPU time is read from Linux's /proc");
+    let nanoseconds: f64 = stat.split(' ').next().unwrap().parse().unwrap();
+    nanoseconds * 1e-9
+}
