@@ -12,11 +12,12 @@ annotators are; and the names in the dev set do not occur in the training set.
 The same seed gives the same bytes.
 """
 
-import argparse
 import random
 import re
-from pathlib import Path
 
+import invented
+
+HEADER = "Quality\t#1 ID\t#2 ID\t#1 String\t#2 String\n"
 ROWS = {"train": 3668, "dev": 408}
 PARAPHRASES = 0.70  # before the noise, which draws the share to about 0.67
 WRONG_LABELS = 0.07
@@ -182,7 +183,7 @@ class Writer:
         return text[0].upper() + (text[1:] + tail + ".").replace("..", ".")
 
     def choose(self, text):
-        return re.sub(r"\[([^]]*)\]", lambda words: self.rng.choice(words[1].split("|")), text)
+        return invented.choose(self.rng, text)
 
     def facts(self, event):
         facts = {slot: self.value(kind) for slot, kind in event["kinds"].items()}
@@ -246,16 +247,5 @@ def rows(name, seed):
         yield f"{int(label)}\t{number}\t{number + 1}\t{pair[0]}\t{pair[1]}\n"
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--seed", type=int, default=1)
-    arguments = parser.parse_args()
-    arguments.folder.mkdir(parents=True, exist_ok=True)
-    for name in ROWS:
-        text = "Quality\t#1 ID\t#2 ID\t#1 String\t#2 String\n" + "".join(rows(name, arguments.seed))
-        (arguments.folder / f"{name}.tsv").write_text(text, encoding="utf-8")
-
-
 if __name__ == "__main__":
-    main()
+    invented.write(__doc__, lambda seed: {f"{name}.tsv": HEADER + "".join(rows(name, seed)) for name in ROWS})

@@ -11,11 +11,11 @@ Questions of the dev set have one to three reference answers; its names do not o
 The same seed gives the same bytes.
 """
 
-import argparse
 import json
 import random
 import re
-from pathlib import Path
+
+import invented
 
 QUESTIONS = {"train": 2000, "dev": 300}
 PARAGRAPHS = 6  # of one article
@@ -203,8 +203,7 @@ class Writer:
 
     def tell(self, template, values):
         """The text, the facts in it and where they stand; a fact that `values` lacks is drawn."""
-        template = re.sub(r"\[([^]]*)\]", lambda words: self.rng.choice(words[1].split("|")), template)
-        template = template.replace("{sign}", self.rng.choice(SIGNS))
+        template = invented.choose(self.rng, template).replace("{sign}", self.rng.choice(SIGNS))
         text, values, spans = "", dict(values), {}
         for at, piece in enumerate(re.split(r"<(\w+)>", template)):
             if at % 2 == 0:
@@ -269,16 +268,5 @@ def document(name, seed):
     return {"data": articles, "version": "1.1"}
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--seed", type=int, default=1)
-    arguments = parser.parse_args()
-    arguments.folder.mkdir(parents=True, exist_ok=True)
-    for name in QUESTIONS:
-        text = json.dumps(document(name, arguments.seed))
-        (arguments.folder / f"{name}-v1.1.json").write_text(text, encoding="utf-8")
-
-
 if __name__ == "__main__":
-    main()
+    invented.write(__doc__, lambda seed: {f"{name}-v1.1.json": json.dumps(document(name, seed)) for name in QUESTIONS})

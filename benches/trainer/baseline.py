@@ -38,25 +38,33 @@ def train(wanted):
     ]
     model = transformers.BertForSequenceClassification.from_pretrained(wanted.model, num_labels=2, dtype=torch.float32)
     model.train()
-    optimizer = fused_adamw(torch, model, wanted.rate)
-    total = 3 * -(-len(pairs) // 32)
-    schedule = transformers.get_linear_schedule_with_warmup(optimizer, int(0.1 * total), total)
+    step = stepper(torch, transformers, model, wanted.rate, 3 * -(-len(pairs) // 32), wanted.precision)
     n_pairs, began, began_cpu, losses = 0, time.perf_counter(), time.process_time(), []
     for number, places in enumerate(order(pairs, 32, seed=1, epoch=0)[: wanted.steps]):
         if number == wanted.skip:
             n_pairs, began, began_cpu = 0, time.perf_counter(), time.process_time()
-        batch = collate(torch, [pairs[place] for place in places])
-        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=wanted.precision == "bf16"):
+        losses.append(step(collate(torch, [pairs[place] for place in places])))
+        n_pairs += len(places)
+    wall, cpu = time.perf_counter() - began, time.process_time() - began_cpu
+    return dict(samples_per_second=n_pairs / wall, samples_per_cpu_second=n_pairs / cpu, losses=losses)
+
+
+def stepper(torch, transformers, model, rate, total, precision):
+    """A step of Hugging Face's recipe of so many, as a function of its batch; it gives the loss."""
+    optimizer = fused_adamw(torch, model, rate)
+    schedule = transformers.get_linear_schedule_with_warmup(optimizer, int(0.1 * total), total)
+
+    def step(batch):
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=precision == "bf16"):
             loss = model(**batch).loss
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         schedule.step()
         optimizer.zero_grad(set_to_none=True)
-        losses.append(loss.item())
-        n_pairs += len(places)
-    wall, cpu = time.perf_counter() - began, time.process_time() - began_cpu
-    return dict(samples_per_second=n_pairs / wall, samples_per_cpu_second=n_pairs / cpu, losses=losses)
+        return loss.item()
+
+    return step
 
 
 def fused_adamw(torch, model, rate):

@@ -50,25 +50,17 @@ def main():
 def train(model, made, wanted):
     """The seconds that it took."""
     model.train()
-    optimizer = baseline.fused_adamw(torch, model, wanted.lr)
     total = wanted.epochs * -(-len(made) // wanted.batch)
-    schedule = transformers.get_linear_schedule_with_warmup(optimizer, int(0.1 * total), total)
-    began, step, losses = time.perf_counter(), 0, []
+    step = baseline.stepper(torch, transformers, model, wanted.lr, total, wanted.precision)
+    began, losses = time.perf_counter(), []
     lengths = [dict(input_ids=window["ids"]) for window in made]
     for epoch in range(wanted.epochs):
         for chosen in baseline.order(lengths, wanted.batch, wanted.seed, epoch):
-            with torch.autocast("cpu", dtype=torch.bfloat16, enabled=wanted.precision == "bf16"):
-                loss = model(**reading.collate(torch, [made[at] for at in chosen])).loss
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-            optimizer.step()
-            schedule.step()
-            optimizer.zero_grad(set_to_none=True)
-            losses.append(loss.item())
-            step += 1
-            if step % SAY_EVERY == 0 or step == total:
+            losses.append(step(reading.collate(torch, [made[at] for at in chosen])))
+            n_steps = len(losses)
+            if n_steps % SAY_EVERY == 0 or n_steps == total:
                 last = losses[-SAY_EVERY:]
-                print(f"step {step}/{total}, loss {sum(last) / len(last):.3f}, {time.perf_counter() - began:.0f} s", flush=True)
+                print(f"step {n_steps}/{total}, loss {sum(last) / len(last):.3f}, {time.perf_counter() - began:.0f} s", flush=True)
     return time.perf_counter() - began
 
 
