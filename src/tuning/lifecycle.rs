@@ -10,6 +10,7 @@ use super::attempt::{AttemptState, Exited, FinalReport, Interruption, Reported, 
 use super::failure::{Ending, Exit, Verdict, judge};
 use super::trial::ShadowStop;
 use super::trial_value::{value_of, value_so_far};
+use super::value_age::age_of_value;
 use super::{Failure, Job, Objective, Phase, Progress, StopReason, Trial, ValueRule, curve, sentence};
 use crate::metrics::merge;
 use jiff::Timestamp;
@@ -217,10 +218,9 @@ fn exit(
     let verdict = judge(&ending(value, objective, exited, reported));
     match verdict {
         Verdict::Succeeded(value) => {
-            let message = match keeps_best {
-                true => shadow_message(trial),
-                false => success_message(trial, reported, told, end),
-            };
+            let age = age_of_value(trial, reported, final_report.filter(|_| told), end);
+            let age = age.filter(|_| !keeps_best);
+            let message = age.unwrap_or_else(|| shadow_message(trial));
             finish(trial, Phase::Succeeded, Some(value), message, end);
         }
         Verdict::Failed(failure, message) => {
@@ -291,27 +291,6 @@ fn ending(value: Option<f64>, objective: &str, exited: &Exited, reported: &Repor
         last_words: last_words.filter(|words| !words.is_empty()),
         looked_for: format!("{objective}, {}", reported.looked_in),
     }
-}
-
-/// A value that was not said at the end may be an old one.
-fn success_message(trial: &Trial, reported: &Reported, told: bool, end: Timestamp) -> String {
-    if told {
-        return shadow_message(trial);
-    }
-    if let (Some(read), false) = (reported.last_read, reported.may_have_gaps) {
-        let seconds = end.duration_since(read).as_secs_f64().max(0.0);
-        return format!(
-            "its value was read {seconds:.1} s before it ended; what it showed after that is not known, but in a final report"
-        );
-    }
-    if !reported.may_have_gaps {
-        return shadow_message(trial);
-    }
-    let step = trial
-        .last()
-        .map(|p| format!(" at step {}", p.step))
-        .unwrap_or_default();
-    format!("its value is the last that was read{step}: whether it said another one after that is not known")
 }
 
 /// What is to be said of a trial with which nothing is the matter.

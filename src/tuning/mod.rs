@@ -23,6 +23,7 @@ mod status;
 mod stopping;
 mod trial;
 mod trial_value;
+mod value_age;
 
 pub use attempt::{AttemptState, Exited, FinalReport, Interruption, Reported, Run};
 pub use counts::Counts;
