@@ -183,7 +183,7 @@ fn check_numbers(
 
 /// The values of a domain, or those between which they lie: the field, as it is written there, the number. A word that is no
 /// number is NaN, which is in no range.
-fn numbers(domain: &Domain) -> Vec<(String, String, f64)> {
+pub(super) fn numbers(domain: &Domain) -> Vec<(String, String, f64)> {
     let end = |field: &str, text: String, x: f64| (field.to_owned(), text, x);
     match domain {
         Domain::Double { min, max, .. } => vec![

@@ -6,6 +6,7 @@
 
 mod accelerators;
 mod bert_check;
+mod bert_lengths;
 mod bert_parameters;
 mod bert_spec;
 mod change;
@@ -34,6 +35,7 @@ mod trial_texts;
 mod volume_check;
 mod yaml;
 
+pub use bert_lengths::beyond_positions;
 pub use bert_spec::{BertSpec, Precision, Scheduler};
 pub use change::{CHANGES, Change, refused_changes};
 pub use check::{Checked, check, parse};

@@ -72,6 +72,14 @@ impl Task {
         }
     }
 
+    /// Tokens after which an example is cut off where nobody says.
+    pub(super) fn usual_length(self) -> u32 {
+        match self {
+            Self::Squad => 384,
+            _ => 128,
+        }
+    }
+
     /// Least that an example may be cut off at, in tokens: of squad's the question may take 64, and the text needs some too.
     pub(crate) fn least_length(self) -> u32 {
         match self {

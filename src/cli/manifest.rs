@@ -53,11 +53,11 @@ pub(super) fn read(args: &ManifestArgs) -> Result<Given, String> {
         bert.insert(key.to_owned(), folder.display().to_string().into());
     }
     let checked = api::check(&manifest).map_err(explain)?;
-    let refused = local::refused_here(&checked.spec, args.on_host);
+    let base = folder_of(&args.manifest).map_err(|e| format!("{name}: {e}"))?;
+    let refused = local::refused_here(&checked, &base, args.on_host);
     if !refused.is_empty() {
         return Err(explain(refused));
     }
-    let base = folder_of(&args.manifest).map_err(|e| format!("{name}: {e}"))?;
     Ok(Given { checked, name, base })
 }
 

@@ -5,6 +5,7 @@
 
 mod added;
 mod attempt;
+mod checkpoint;
 mod command;
 mod event;
 mod journal;

@@ -4,12 +4,12 @@ use super::event::{Event, Happening};
 use super::journal::{Journal, JournalError};
 use super::ledger::Ledger;
 use super::mending::{self, Mended};
-use super::{RunDir, orphans, prior, process, run_dir};
+use super::{RunDir, checkpoint, orphans, prior, process, run_dir};
 use crate::api::{Checked, Fault, PrometheusSpec, TuningJobSpec};
 use crate::tuning::Phase;
 use jiff::Timestamp;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// A run that this process has taken up; nobody else can.
 #[derive(Debug)]
@@ -119,8 +119,9 @@ fn of_the_job(spec: &TuningJobSpec) -> [(bool, &'static str, &'static str); 3] {
     ]
 }
 
-/// What only one machine refuses.
-pub fn refused_here(spec: &TuningJobSpec, on_host: bool) -> Vec<Fault> {
+/// What only one machine refuses; `base` is the folder to which the manifest's paths are relative.
+pub fn refused_here(checked: &Checked, base: &Path, on_host: bool) -> Vec<Fault> {
+    let spec = &checked.spec;
     let trial = &spec.trial;
     if spec.metrics.as_ref().is_some_and(|m| m.prom_query.is_some()) {
         return vec![Fault::new(
@@ -145,7 +146,7 @@ pub fn refused_here(spec: &TuningJobSpec, on_host: bool) -> Vec<Fault> {
                 "is empty: without the image its entry point is unknown",
             )]
         }
-        _ => vec![],
+        _ => checkpoint::refused(checked, base),
     }
 }
 
@@ -159,7 +160,7 @@ pub fn open(
     trainer: PathBuf,
     notes: Vec<String>,
 ) -> Result<Session, Refusal> {
-    let io = |path: &std::path::Path| {
+    let io = |path: &Path| {
         let path = path.to_owned();
         move |e| Refusal::Io(path, e)
     };
