@@ -43,6 +43,19 @@ pub fn parse(text: &str) -> Result<Value, Fault> {
 
 /// Everything that is wrong with a manifest, or the job that it asks for.
 pub fn check(manifest: &Value) -> Result<Checked, Vec<Fault>> {
+    let (checked, faults) = read(manifest);
+    checked.filter(|_| faults.is_empty()).ok_or(faults)
+}
+
+/// The job of a manifest that was without fault when its run began. What has been refused since then is no reason not to read what
+/// that run has found; what can't be understood is.
+pub fn recall(manifest: &Value) -> Result<Checked, Vec<Fault>> {
+    let (checked, faults) = read(manifest);
+    checked.ok_or(faults)
+}
+
+/// What can be made of a manifest, and everything that is wrong with it. Where nothing can be made of it, something is wrong.
+fn read(manifest: &Value) -> (Option<Checked>, Vec<Fault>) {
     let mut faults = envelope(manifest);
     let spec = manifest.get("spec").unwrap_or(&Value::Null);
     if spec.is_object() {
@@ -57,17 +70,18 @@ pub fn check(manifest: &Value) -> Result<Checked, Vec<Fault>> {
     let job = convert(name, spec, seed_of_name(name), &mut faults);
     let log_metrics = check_metrics(spec, &mut faults);
     faults.dedup();
-    match (job, serde_json::from_value(spec.clone())) {
-        (Some(job), Ok(spec)) if faults.is_empty() => Ok(Checked {
-            notes: notes(&spec),
-            job,
-            spec,
-            log_metrics,
-            manifest: manifest.clone(),
-        }),
-        (_, Err(error)) if faults.is_empty() => Err(vec![Fault::new("spec", error.to_string())]),
-        _ => Err(faults),
+    let spec: Result<TuningJobSpec, _> = serde_json::from_value(spec.clone());
+    if let (Err(error), true) = (&spec, faults.is_empty()) {
+        faults.push(Fault::new("spec", error.to_string()));
     }
+    let checked = job.zip(spec.ok()).map(|(job, spec)| Checked {
+        notes: notes(&spec),
+        job,
+        spec,
+        log_metrics,
+        manifest: manifest.clone(),
+    });
+    (checked, faults)
 }
 
 fn envelope(manifest: &Value) -> Vec<Fault> {

@@ -25,9 +25,9 @@ pub(super) fn seed_of_name(name: &str) -> u64 {
     })
 }
 
-/// The job that a `spec` asks for; `None` if any fault was added.
+/// The job that a `spec` asks for; `None` if a part of it can't be made. With a fault it is no job to be run, but what an earlier
+/// version has run can still be told by it.
 pub(super) fn convert(name: &str, spec: &Value, default_seed: u64, faults: &mut Vec<Fault>) -> Option<Job> {
-    let n_before = faults.len();
     let space = space(&spec["parameters"], faults);
     check_names(spec, faults);
     let objective = section::<ObjectiveSpec>(spec, "objective").and_then(|o| objective(&o, faults));
@@ -68,9 +68,6 @@ pub(super) fn convert(name: &str, spec: &Value, default_seed: u64, faults: &mut 
         check_trial(trial, spec, space.as_ref(), strategy_spec.as_ref(), faults);
         let limit = budget.as_ref().and_then(|b| b.max_gpu_hours);
         accelerators::check(limit, trial.resources.as_ref(), faults);
-    }
-    if faults.len() > n_before {
-        return None;
     }
     let (strategy, seed) = strategy?;
     Some(Job {

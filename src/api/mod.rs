@@ -38,7 +38,7 @@ mod yaml;
 pub use bert_lengths::beyond_positions;
 pub use bert_spec::{BertSpec, Precision, Scheduler};
 pub use change::{CHANGES, Change, refused_changes};
-pub use check::{Checked, check, parse};
+pub use check::{Checked, check, parse, recall};
 pub use condition::{Condition, ConditionStatus};
 pub use fault::Fault;
 pub use metrics_spec::*;

@@ -18,6 +18,11 @@ pub(super) fn add(args: &AddArgs) -> Result<ExitCode, String> {
     let space = &snapshot.job.space;
     let parameters = assignment(space, &args.values)?;
     takes_points(snapshot)?;
+    if let Some(fault) = ledger.faults().first() {
+        return Err(format!(
+            "the run can't go on, since its manifest is refused now: {fault}"
+        ));
+    }
     let n_before = local::waiting(&dir).len();
     local::add(&dir, &parameters).map_err(|e| format!("{}: {e}", dir.root().display()))?;
     let max = snapshot.job.budget.max_trials;

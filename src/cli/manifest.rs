@@ -16,8 +16,34 @@ pub(super) struct Given {
     pub base: PathBuf,
 }
 
+/// Why a manifest is not taken.
+pub(super) struct Refused {
+    /// A line for each reason.
+    pub said: String,
+    /// What is wrong with what it says, where it could be read.
+    pub faults: Vec<Fault>,
+    /// What its job is called, where it says so.
+    pub job: Option<String>,
+}
+
+impl From<String> for Refused {
+    fn from(said: String) -> Self {
+        Self {
+            said,
+            faults: Vec::new(),
+            job: None,
+        }
+    }
+}
+
+impl From<Refused> for String {
+    fn from(refused: Refused) -> Self {
+        refused.said
+    }
+}
+
 /// Reads a manifest, puts in what this machine changes, and checks it.
-pub(super) fn read(args: &ManifestArgs) -> Result<Given, String> {
+pub(super) fn read(args: &ManifestArgs) -> Result<Given, Refused> {
     let is_piped = args.manifest == Path::new("-");
     let name = if is_piped {
         "standard input".to_owned()
@@ -45,18 +71,21 @@ pub(super) fn read(args: &ManifestArgs) -> Result<Given, String> {
             .pointer_mut("/spec/trial/bert")
             .and_then(|b| b.as_object_mut())
         else {
-            return Err(format!(
-                "--{key}: only spec.trial.bert has a {key}, and this manifest has none"
-            ));
+            let said = format!("--{key}: only spec.trial.bert has a {key}, and this manifest has none");
+            return Err(said.into());
         };
         let folder = std::path::absolute(folder).map_err(|e| format!("--{key}: {e}"))?;
         bert.insert(key.to_owned(), folder.display().to_string().into());
     }
-    let checked = api::check(&manifest).map_err(explain)?;
+    let checked = api::check(&manifest).map_err(|faults| Refused {
+        said: explain(faults.clone()),
+        faults,
+        job: manifest["metadata"]["name"].as_str().map(str::to_owned),
+    })?;
     let base = folder_of(&args.manifest).map_err(|e| format!("{name}: {e}"))?;
     let refused = local::refused_here(&checked, &base, args.on_host);
     if !refused.is_empty() {
-        return Err(explain(refused));
+        return Err(explain(refused).into());
     }
     Ok(Given { checked, name, base })
 }

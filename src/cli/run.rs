@@ -6,7 +6,7 @@ use super::live::Live;
 use super::manifest::{self, Given};
 use super::present;
 use super::signals::Interrupts;
-use crate::api::Checked;
+use crate::api::{Checked, Fault};
 use crate::local::{self, Outcome, RunDir, RunObserver, Session};
 use crate::tuning::Ended;
 use crate::view;
@@ -45,11 +45,16 @@ fn notes(checked: &Checked) -> Vec<String> {
 
 /// Runs a job to its end, or until it is interrupted.
 pub(super) fn run(args: &RunArgs) -> Result<ExitCode, String> {
-    let Given { checked, base, .. } = manifest::read(&args.manifest)?;
-    let dir = args
-        .run
-        .clone()
-        .map_or_else(|| RunDir::default_of(&checked.job.name), RunDir::new);
+    let dir_of = |job: &str| {
+        let said = args.run.clone().map(RunDir::new);
+        said.unwrap_or_else(|| RunDir::default_of(job))
+    };
+    let Given { checked, base, .. } = manifest::read(&args.manifest).map_err(|refused| {
+        let job = refused.job.as_deref();
+        let begun = job.and_then(|job| begun_with(&dir_of(job), &refused.faults));
+        refused.said + &begun.unwrap_or_default()
+    })?;
+    let dir = dir_of(&checked.job.name);
     let trainer = match &checked.spec.trial.bert {
         Some(_) => find_trainer(args.trainer.as_deref())?,
         None => PathBuf::new(),
@@ -66,6 +71,19 @@ pub(super) fn run(args: &RunArgs) -> Result<ExitCode, String> {
         .build()
         .map_err(|e| e.to_string())?;
     runtime.block_on(run_session(session, args.output))
+}
+
+/// A sentence, on a line of its own, for a run that an earlier version began with what is refused now.
+fn begun_with(dir: &RunDir, faults: &[Fault]) -> Option<String> {
+    let (_, ledger) = present::load(dir).ok()?;
+    let was_allowed = ledger.faults().iter().any(|fault| faults.contains(fault));
+    let run = dir.root().display();
+    was_allowed.then(|| {
+        format!(
+            "\n{run}: this run was begun when that was allowed: it can't go on, and `tuning show {run}` still tells all of it; \
+             mend the manifest and begin another run in a folder of its own, --run FOLDER"
+        )
+    })
 }
 
 async fn run_session(session: Session, output: Option<RunOutput>) -> Result<ExitCode, String> {

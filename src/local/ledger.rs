@@ -47,7 +47,7 @@ impl Ledger {
         for event in events {
             match (&mut ledger, &event.what) {
                 (None, Happening::Manifest { manifest, seed }) => {
-                    let mut checked = api::check(manifest)?;
+                    let mut checked = api::recall(manifest)?;
                     checked.job.seed = *seed;
                     ledger = Some(Self::new(checked, event.at));
                 }
@@ -79,6 +79,11 @@ impl Ledger {
         self.session_started.is_some()
     }
 
+    /// What is wrong, by today's checks, with the manifest in force: a run that an earlier version began can be read all the same.
+    pub fn faults(&self) -> Vec<Fault> {
+        api::check(&self.checked.manifest).err().unwrap_or_default()
+    }
+
     /// A trial of this index.
     pub fn trial(&self, index: u32) -> Option<&Trial> {
         self.snapshot.trials.iter().find(|t| t.index == index)
@@ -89,7 +94,7 @@ impl Ledger {
         self.snapshot.trials.iter_mut().find(|t| t.index == index)
     }
 
-    /// Takes one event into account. Only a manifest that no longer passes its check is an error.
+    /// Takes one event into account. Only a manifest of which no job can be made any more is an error.
     pub fn fold(&mut self, event: &Event) -> Result<(), Vec<Fault>> {
         match &event.what {
             Happening::Manifest { manifest, seed } => self.replace_manifest(manifest, *seed, event.at)?,
@@ -120,7 +125,7 @@ impl Ledger {
         seed: u64,
         at: Timestamp,
     ) -> Result<(), Vec<Fault>> {
-        let mut checked = api::check(manifest)?;
+        let mut checked = api::recall(manifest)?;
         checked.job.seed = seed;
         checked.job.prior = self.snapshot.job.prior.clone();
         self.snapshot.job = checked.job.clone();

@@ -23,17 +23,18 @@ pub(super) fn refused(ledger: &Ledger, new: &Checked) -> Vec<Fault> {
     let refused = faults
         .into_iter()
         .filter(|fault| has_value || !is_mendable(&fault.path));
+    let cure = match ledger.faults().is_empty() {
+        true => "put it back, or begin another run in a folder of its own, --run FOLDER",
+        // It would be refused as well.
+        false => "begin another run in a folder of its own, --run FOLDER: this one can still be read",
+    };
     let way_out = |fault: Fault| {
         let why = if is_mendable(&fault.path) {
             ", since trials have values by it"
         } else {
             ""
         };
-        let message = format!(
-            "{}{why}: put it back, or begin another run in a folder of its own, --run FOLDER",
-            fault.message
-        );
-        Fault::new(fault.path, message)
+        Fault::new(fault.path, format!("{}{why}: {cure}", fault.message))
     };
     refused.map(way_out).collect()
 }
