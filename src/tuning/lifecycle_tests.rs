@@ -88,6 +88,27 @@ fn the_final_report_is_the_truth_and_what_was_heard_stands_in() {
 }
 
 #[test]
+fn a_report_that_names_no_step_leaves_the_progress_that_was_seen_and_says_so() {
+    let mut reported = with_report(points(&[(1, 0.5)]), 0.9);
+    reported.progress = Progress {
+        step: Some(0),
+        total_steps: Some(1),
+        epoch: None,
+    };
+    let end = AttemptState::Exited(exited(Exit::Code(0)));
+    let silent = see(&started(), end.clone(), &reported, 200).trial;
+    assert_eq!((silent.phase, silent.value), (Phase::Succeeded, Some(0.9)));
+    assert!(
+        silent.message.ends_with("last seen at step 0 of 1"),
+        "{}",
+        silent.message
+    );
+    reported.report.as_mut().unwrap().step = Some(1);
+    let told = see(&started(), end, &reported, 200).trial;
+    assert_eq!((told.progress.step, told.message.as_str()), (Some(1), ""));
+}
+
+#[test]
 fn a_value_of_an_earlier_attempt_is_never_final() {
     let first = see(
         &started(),
