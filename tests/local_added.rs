@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Run, wait_until};
+use common::{Run, signal, wait_until};
 use serde_json::Value;
 
 /// What `tuning add` says, and whether it took the point.
@@ -12,6 +12,12 @@ fn add(run: &Run, values: &[&str]) -> (bool, String) {
     let done = command.arg(&run.dir).args(values).output().unwrap();
     let said = String::from_utf8_lossy(&done.stdout).into_owned() + &String::from_utf8_lossy(&done.stderr);
     (done.status.success(), said)
+}
+
+/// What `tuning show` says.
+fn shown(run: &Run) -> String {
+    let done = run.command(&["show"]).arg(&run.dir).output().unwrap();
+    String::from_utf8(done.stdout).unwrap()
 }
 
 /// Every proposed trial: its role and its x.
@@ -64,11 +70,37 @@ fn a_point_waits_until_the_budget_has_room_for_it() {
     );
     assert!(run.tuning(&[]).output().unwrap().status.success());
     assert_eq!(proposed(&run).len(), 2);
+    let shown = shown(&run);
+    let waits = "1 point of your own waits to be tried: x=0.77 (the budget has room for 0 of them: raise";
+    assert!(shown.contains(waits), "{shown}");
     run.edit("maxTrials: 2", "maxTrials: 4");
     assert!(run.tuning(&[]).output().unwrap().status.success());
     let proposed = proposed(&run);
     assert_eq!((proposed.len(), &proposed[2]), (4, &("Manual".to_owned(), 0.77)));
     assert_eq!(run.summary()["counts"]["succeeded"], 4);
+}
+
+#[test]
+fn points_that_wait_are_shown_in_their_order() {
+    let run = Run::new(
+        "waiting",
+        4,
+        1,
+        "while [ ! -e go ]; do sleep 0.05; done; echo f1=$1",
+    );
+    let mut child = run.tuning(&[]).spawn().unwrap();
+    wait_until("it is at work", || run.events("started").len() == 1);
+    assert!(!shown(&run).contains("of your own"));
+    signal(child.id(), "INT");
+    child.wait().unwrap();
+    for x in ["0.77", "1e-1"] {
+        assert!(add(&run, &[&format!("x={x}")]).0);
+    }
+    // Nobody but a person with an editor leaves this.
+    std::fs::write(run.dir.join("added/0.json"), "{}").unwrap();
+    let shown = shown(&run);
+    let waits = "2 points of your own wait to be tried: x=0.77; x=0.1\n";
+    assert!(shown.contains(waits), "{shown}");
 }
 
 #[test]

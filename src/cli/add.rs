@@ -3,12 +3,15 @@
 use super::args::AddArgs;
 use super::present::{find, load};
 use crate::api::{self, Assignment};
-use crate::local;
+use crate::local::{self, RunDir};
 use crate::optimizer::Strategy;
-use crate::space::{Domain, Parameter, SearchSpace, Value};
+use crate::space::{Domain, Parameter, Point, SearchSpace, Value};
 use crate::tuning::{Counts, EndReason, Snapshot};
 use std::collections::BTreeMap;
 use std::process::ExitCode;
+
+/// Most points that are listed one by one.
+const MOST_LISTED: usize = 20;
 
 /// Adds a point to a run.
 pub(super) fn add(args: &AddArgs) -> Result<ExitCode, String> {
@@ -26,8 +29,7 @@ pub(super) fn add(args: &AddArgs) -> Result<ExitCode, String> {
     let n_before = local::waiting(&dir).len();
     local::add(&dir, &parameters).map_err(|e| format!("{}: {e}", dir.root().display()))?;
     let max = snapshot.job.budget.max_trials;
-    let spent = Counts::of(&snapshot.trials).spent() as usize + n_before;
-    if spent < max as usize {
+    if n_before < room(snapshot) {
         println!(
             "Added: it is tried before what the optimizer proposes next. A `tuning run` that is at work takes it up at once, \
              otherwise the next one does."
@@ -39,6 +41,39 @@ pub(super) fn add(args: &AddArgs) -> Result<ExitCode, String> {
         );
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// How many points more the budget has room for.
+fn room(snapshot: &Snapshot) -> usize {
+    let spent = Counts::of(&snapshot.trials).spent();
+    snapshot.job.budget.max_trials.saturating_sub(spent) as usize
+}
+
+/// Which points a person has added that have no number yet, in a sentence.
+pub(super) fn waiting(dir: &RunDir, snapshot: &Snapshot) -> Option<String> {
+    let space = &snapshot.job.space;
+    let points = local::waiting_points(dir, space);
+    let written = |point: &Point| {
+        let pairs = space.assignment(point);
+        let pairs: Vec<String> = pairs.map(|(name, value)| format!("{name}={value}")).collect();
+        pairs.join(" ")
+    };
+    let which: Vec<String> = points.iter().take(MOST_LISTED).map(written).collect();
+    let (n, room) = (points.len(), room(snapshot));
+    let wait = match n {
+        0 => return None,
+        1 => "1 point of your own waits".to_owned(),
+        n => format!("{n} points of your own wait"),
+    };
+    let more = match n.saturating_sub(MOST_LISTED) {
+        0 => String::new(),
+        n => format!("; and {n} more"),
+    };
+    let cure = match n <= room {
+        true => String::new(),
+        false => format!(" (the budget has room for {room} of them: raise spec.budget.maxTrials)"),
+    };
+    Some(format!("{wait} to be tried: {}{more}{cure}", which.join("; ")))
 }
 
 /// Whether a point that is added can ever be tried; the error is a sentence.

@@ -1,5 +1,6 @@
 //! Commands that look at a run: `show`, `plot`, `export`, `explain`, `replay`. None of them changes it.
 
+use super::add;
 use super::args::{ExplainArgs, ExportArgs, ExportFormat, PlotArgs, ReplayArgs, ShowArgs, TextOrJson};
 use super::present::{self, find, load};
 use crate::local::{self, RunDir, write_whole};
@@ -25,8 +26,10 @@ fn write_to(path: &Path, bytes: &[u8]) -> Done {
 
 /// How a run stands.
 pub(super) fn show(args: &ShowArgs) -> Done {
-    let (_, ledger) = load(&find(&args.run))?;
-    let view = present::view_of(&ledger, present::clock(&ledger));
+    let dir = find(&args.run);
+    let (_, ledger) = load(&dir)?;
+    let mut view = present::view_of(&ledger, present::clock(&ledger));
+    view.notes.extend(add::waiting(&dir, &ledger.snapshot));
     if args.output == TextOrJson::Json {
         let summary = serde_json::to_string_pretty(&view::summary(&view)).map_err(|e| e.to_string())?;
         return print(format!("{summary}\n").as_bytes());

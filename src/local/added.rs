@@ -7,6 +7,7 @@ use super::event::Happening;
 use super::{RunDir, Session, run_dir};
 use crate::api::{self, Assignment, ProposalRecord};
 use crate::optimizer::{Proposal, Strategy, Why};
+use crate::space::{Point, SearchSpace};
 use crate::tuning::Counts;
 use jiff::Timestamp;
 use std::io;
@@ -37,6 +38,12 @@ pub fn waiting(dir: &RunDir) -> Vec<PathBuf> {
     paths
 }
 
+/// What the points that wait are, in the same order. A file that holds no point of the run's space is none.
+pub fn waiting_points(dir: &RunDir, space: &SearchSpace) -> Vec<Point> {
+    let paths = waiting(dir).into_iter();
+    paths.filter_map(|path| point_in(&path, space)).collect()
+}
+
 /// The trials of points that wait, as far as the budget has room for them, each with its file. A job that has ended gives none a
 /// number: they wait until it goes on.
 pub(super) fn due(session: &Session) -> Vec<(PathBuf, Happening)> {
@@ -50,8 +57,7 @@ pub(super) fn due(session: &Session) -> Vec<(PathBuf, Happening)> {
     let space = &snapshot.job.space;
     let first = snapshot.trials.iter().map(|t| t.index).max().unwrap_or(0) + 1;
     let points = waiting(&session.dir).into_iter().filter_map(|path| {
-        let assignment = read(&path)?;
-        let point = api::point(space, &assignment).ok()?;
+        let point = point_in(&path, space)?;
         Some((path, point))
     });
     let numbered = (first..).zip(points.take(room));
@@ -73,6 +79,7 @@ pub(super) fn due(session: &Session) -> Vec<(PathBuf, Happening)> {
         .collect()
 }
 
-fn read(path: &Path) -> Option<Assignment> {
-    serde_json::from_slice(&std::fs::read(path).ok()?).ok()
+fn point_in(path: &Path, space: &SearchSpace) -> Option<Point> {
+    let assignment: Assignment = serde_json::from_slice(&std::fs::read(path).ok()?).ok()?;
+    api::point(space, &assignment).ok()
 }

@@ -25,7 +25,7 @@ mod scrape;
 mod session;
 mod thinning;
 
-pub use added::{add, waiting};
+pub use added::{add, waiting, waiting_points};
 pub use event::{Event, Happening};
 pub use journal::read as read_journal;
 pub use ledger::Ledger;
