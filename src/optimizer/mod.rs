@@ -26,6 +26,7 @@ mod random;
 mod request;
 mod simd;
 mod space_filling;
+mod ties;
 mod training_data;
 
 use crate::space::Point;

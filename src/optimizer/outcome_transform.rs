@@ -128,15 +128,15 @@ fn middle_and_softness(sorted: &[f64]) -> (f64, f64) {
         middle = median_of_sorted(upper);
         upper = better_half(upper, middle);
     }
-    let upper_median = if upper.is_empty() {
-        best
-    } else {
-        median_of_sorted(upper)
-    };
-    // Where most values tie at the top the best is the middle: a hundredth of the range then stands for its distance, as
-    // far as the range is no wild one.
+    let upper_median = if upper.is_empty() { best } else { median_of_sorted(upper) };
+    // Where most values tie at the top the best is the middle: what lies between the values that differ then stands for
+    // its distance, as far as that is no wild one.
+    let mut distinct = sorted.to_vec();
+    distinct.dedup();
+    let tied = (best - median_of_sorted(&distinct)).min(0.1 * best.abs());
     let range = (best - worst).min(100.0 * (best - upper_median).max(1e-3 * best.abs()));
-    (middle, 2.0 * (best - middle).max(0.01 * range))
+    let spread = if best > middle { best - middle } else { tied };
+    (middle, 2.0 * spread.max(0.01 * range))
 }
 
 /// The values above the middle.

@@ -6,6 +6,7 @@ use super::gp::Posterior;
 use super::hyperparameters::Data;
 use super::kept::{Limits, kept, sampled};
 use super::outcome_transform::{OutcomeTransform, median_of_sorted};
+use super::ties::rounding_noise;
 use super::{Goal, Observation, Request};
 
 /// Most observations of earlier jobs that are used: the best say enough, and time grows with their cube.
@@ -157,11 +158,14 @@ impl Data {
     fn extend(&mut self, observed: &[Measured], request: &Request, extra_noise: f64) -> OutcomeTransform {
         let raw: Vec<f64> = observed.iter().map(|m| m.value).collect();
         let fitted = OutcomeTransform::fit(&raw, request.goal);
+        let places: Vec<&[f64]> = observed.iter().map(|m| m.place.as_slice()).collect();
+        let rounding = rounding_noise(&places, &fitted.values).into_iter();
+        let noise = rounding.zip(&fitted.extra_noise);
+        self.extra_noise
+            .extend(noise.map(|(rounding, doubt)| rounding + doubt + extra_noise));
         self.places.extend(observed.iter().map(|m| m.place.clone()));
         self.is_final.extend(observed.iter().map(|m| m.is_final));
         self.values.extend(fitted.values);
-        self.extra_noise
-            .extend(fitted.extra_noise.iter().map(|doubt| doubt + extra_noise));
         fitted.transform
     }
 }

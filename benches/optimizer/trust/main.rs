@@ -1,9 +1,10 @@
 //! How far what the optimizer says may be trusted: `trust GROUP SEEDS FIRST_SEED` prints one line for each run.
 //!
-//! Groups: noisy, shapes, outliers, failing, exact, all. A line is `problem seed measure value`: regrets of the best observed
+//! Groups: noisy, shapes, outliers, failing, exact, all; `collapsed` prints a curve instead. A line is `problem seed measure value`: regrets of the best observed
 //! (`best`) and of the recommended point (`rec`) in units of a random point's, whether the 90 % interval after so many trials
 //! holds the noise-free value (`holds@5`...), how many trials failed, how many repeated an earlier point, CPU seconds an ask.
 
+mod collapsed;
 mod problem;
 mod problems;
 
@@ -18,6 +19,9 @@ fn main() {
     let number = |i: usize, usual: u64| words.get(i).and_then(|w| w.parse().ok()).unwrap_or(usual);
     let group = words.first().map_or("all", String::as_str);
     let (seeds, first) = (number(1, 30), number(2, 0));
+    if group == "collapsed" {
+        return collapsed::print();
+    }
     let groups: [(&str, fn() -> Vec<Problem>); 5] = [
         ("noisy", problems::noisy),
         ("shapes", problems::shapes),
