@@ -122,10 +122,9 @@ impl<'a> SampledModel<'a> {
         let (data, covariance) = (posterior.data, &model.covariance);
         let (n, m) = (data.values.len(), places.len());
         let jitter = JITTER * covariance.signal;
-        let noise: Vec<f64> = data
-            .extra_noise
-            .iter()
-            .map(|extra| model.noise() + extra)
+        let observed = data.places.iter().zip(&data.extra_noise);
+        let noise: Vec<f64> = observed
+            .map(|(place, extra)| model.hyper.noise_at(place, covariance.dimensions) + extra)
             .collect();
         let k = |i: usize, j: usize| covariance.of(&places[i], &places[j]);
         let joint: Vec<Vec<f64>> = (0..m).map(|i| (0..m).map(|j| k(i, j)).collect()).collect();

@@ -19,7 +19,9 @@ const STARTUP: usize = 3;
 const EXPLOIT_SHARE: f64 = 1.0 / 6.0;
 /// Where values do not vary by chance, a place so near to one that was evaluated teaches nothing.
 const NEAR: f64 = 1e-3;
-/// Half the width of a 90 % interval, in standard deviations.
+/// A belief is never surer than this, in standard deviations of all values: no objective is quite what a model takes it for.
+const LEAST_SD: f64 = 2e-3;
+/// Half the width of a 90 % interval of a normal distribution, in standard deviations.
 const NINETY: f64 = 1.644_853_626_951_472_2;
 
 /// The next points; fewer only where every point of a discrete space has failed or is under way.
@@ -271,10 +273,19 @@ pub(super) fn predict(request: &Request, points: &[Point], limits: Limits) -> Op
 
 fn prediction(data: &TrainingData, posterior: &Posterior, place: &[f64]) -> Prediction {
     let (mean, sd) = posterior.mean_and_sd(place);
-    let (low, high) = data.transform.interval(mean, NINETY * sd);
+    let width = ninety(data.n_final) * sd.max(LEAST_SD);
+    let (low, high) = data.transform.interval(mean, width);
     Prediction {
         mean: data.transform.to_value(mean),
         low,
         high,
     }
+}
+
+/// Half the width of a 90 % interval after so many values, in standard deviations: Student's, since the scale of the values
+/// was learned from them (Abramowitz and Stegun 1964, 26.7.5).
+fn ninety(n: usize) -> f64 {
+    let freedom = n.saturating_sub(1).max(2) as f64;
+    let (z, z3, z5) = (NINETY, NINETY.powi(3), NINETY.powi(5));
+    z + (z3 + z) / (4.0 * freedom) + (5.0 * z5 + 16.0 * z3 + 3.0 * z) / (96.0 * freedom * freedom)
 }

@@ -160,12 +160,11 @@ impl<'a> Model<'a> {
         dimensions: &'a Dimensions,
     ) -> Option<Self> {
         let covariance = Covariance::new(kernel, hyper.ln_lengths(), hyper.ln_signal(), dimensions);
-        let noise = libm::exp(hyper.ln_noise());
         let n = data.values.len();
         let factor = Cholesky::of(n, n, |i, j| {
             let value = covariance.of(&data.places[i], &data.places[j]);
             if i == j {
-                value + noise + data.extra_noise[i]
+                value + hyper.noise_at(&data.places[i], dimensions) + data.extra_noise[i]
             } else {
                 value
             }
@@ -181,8 +180,8 @@ impl<'a> Model<'a> {
         })
     }
 
-    /// Noise variance.
-    pub(super) fn noise(&self) -> f64 {
+    /// Noise variance in the middle of the cube.
+    fn noise(&self) -> f64 {
         libm::exp(self.hyper.ln_noise())
     }
 
@@ -230,7 +229,10 @@ mod tests {
             panic!()
         };
         let (a, b) = (vec![0.3], vec![0.6]);
-        let (k, v) = (m.covariance.of(&a, &b), m.covariance.variance(&a) + m.noise());
+        let (k, v) = (
+            m.covariance.of(&a, &b),
+            m.covariance.variance(&a) + m.hyper.noise_at(&a, &dimensions),
+        );
         let (mean, variance) = m.mean_and_variance(&b, &data.places);
         assert!((mean - k / v * 1.5).abs() < 1e-12);
         assert!((variance - (m.covariance.variance(&b) - k * k / v)).abs() < 1e-12);

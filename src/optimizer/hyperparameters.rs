@@ -34,14 +34,32 @@ impl Data {
     }
 }
 
-/// Logarithms of a kernel's hyperparameters.
+/// A kernel's hyperparameters as coordinates: logarithms of the length scales, slopes of the logarithm of the noise
+/// variance, logarithms of noise and signal variance.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Hyperparameters(pub Vec<f64>);
 
 impl Hyperparameters {
+    /// Number of dimensions of the cube.
+    fn d(&self) -> usize {
+        self.0.len() / 2 - 1
+    }
+
     /// Logarithms of the length scales.
     pub(super) fn ln_lengths(&self) -> &[f64] {
-        &self.0[..self.0.len() - 2]
+        &self.0[..self.d()]
+    }
+
+    /// By how much the logarithm of the noise variance grows from the middle of the cube to each end.
+    fn slopes(&self) -> &[f64] {
+        &self.0[self.d()..2 * self.d()]
+    }
+
+    /// Noise variance at a place.
+    pub(super) fn noise_at(&self, place: &[f64], dimensions: &Dimensions) -> f64 {
+        let slopes = self.slopes().iter().enumerate();
+        let rise: f64 = slopes.map(|(j, b)| b * tilt(place, j, dimensions)).sum();
+        libm::exp(self.ln_noise() + rise)
     }
 
     /// Logarithm of the noise variance.
@@ -55,11 +73,22 @@ impl Hyperparameters {
     }
 }
 
+/// Where a place is along a dimension, -1 to 1; 0 where the dimension has no order.
+fn tilt(place: &[f64], j: usize, dimensions: &Dimensions) -> f64 {
+    if dimensions.is_ordered(j) {
+        2.0 * place[j] - 1.0
+    } else {
+        0.0
+    }
+}
+
 /// What is expected of the noise variance before anything is seen.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct NoisePrior {
     ln_median: f64,
     sd: f64,
+    /// Standard deviation of its slopes; with 0 the noise is the same everywhere.
+    slope_sd: f64,
 }
 
 impl NoisePrior {
@@ -67,11 +96,13 @@ impl NoisePrior {
     pub(super) const FOR_PROPOSALS: Self = Self {
         ln_median: -4.605_170_185_988_091,
         sd: 2.0,
+        slope_sd: 1.0,
     };
     /// Around 0.03 and firmer: a few values that happen to lie on a smooth curve are no proof that they are exact.
     pub(super) const FOR_BELIEFS: Self = Self {
         ln_median: -3.506_557_897_319_982,
         sd: 1.5,
+        slope_sd: 1.0,
     };
 }
 
@@ -122,7 +153,7 @@ impl<'a> HyperparameterPosterior<'a> {
     fn factored(&self, kernel: Kernel, hyper: &Hyperparameters) -> Option<Factored> {
         let (d, n) = (self.dimensions.n(), self.data.values.len());
         let covariance = Covariance::new(kernel, hyper.ln_lengths(), hyper.ln_signal(), self.dimensions);
-        let (signal, noise) = (covariance.signal, libm::exp(hyper.ln_noise()));
+        let signal = covariance.signal;
         let r2 = self
             .squares
             .chunks_exact(d.max(1))
@@ -134,7 +165,7 @@ impl<'a> HyperparameterPosterior<'a> {
         let factor = Cholesky::of(n, n, |i, j| {
             let pair = pair(i, j);
             let own = if i == j {
-                noise + self.data.extra_noise[i]
+                hyper.noise_at(&self.data.places[i], self.dimensions) + self.data.extra_noise[i]
             } else {
                 0.0
             };
@@ -172,10 +203,9 @@ impl<'a> HyperparameterPosterior<'a> {
             half_solved: mut alpha,
             height,
         } = self.factored(kernel, hyper)?;
-        let noise = libm::exp(hyper.ln_noise());
         factor.solve_upper(&mut alpha);
         let inverse = factor.inverse();
-        let mut gradient = vec![0.0; d + 2];
+        let mut gradient = vec![0.0; 2 * d + 2];
         let (mut trace, mut signal_slope) = (0.0, 0.0);
         for i in 0..n {
             for j in 0..i {
@@ -190,14 +220,19 @@ impl<'a> HyperparameterPosterior<'a> {
                     *g += along * square;
                 }
             }
-            trace += alpha[i] * alpha[i] - inverse[i * n + i];
+            let own = alpha[i] * alpha[i] - inverse[i * n + i];
+            trace += own;
+            let noise_slope = 0.5 * own * hyper.noise_at(&self.data.places[i], self.dimensions);
+            gradient[2 * d] += noise_slope;
+            for j in 0..d {
+                gradient[d + j] += noise_slope * tilt(&self.data.places[i], j, self.dimensions);
+            }
         }
         // r^2 falls with ln l_j at the rate 2 / l_j^2 times the squared difference.
-        for (g, weight) in gradient.iter_mut().zip(&inverse_squares) {
+        for (g, weight) in gradient[..d].iter_mut().zip(&inverse_squares) {
             *g *= -2.0 * weight;
         }
-        gradient[d] += 0.5 * noise * trace;
-        gradient[d + 1] += signal_slope + 0.5 * signal * trace;
+        gradient[2 * d + 1] += signal_slope + 0.5 * signal * trace;
         let prior = self.log_prior_gradient(hyper);
         gradient.iter_mut().zip(prior).for_each(|(g, p)| *g += p);
         Some((height, gradient))
@@ -210,7 +245,7 @@ impl<'a> HyperparameterPosterior<'a> {
         starts: &[Hyperparameters],
     ) -> Option<(Hyperparameters, f64)> {
         let d = self.dimensions.n();
-        let spread: Vec<f64> = (0..d + 2).map(|j| 0.7 * self.prior_sd(j)).collect();
+        let spread: Vec<f64> = (0..2 * d + 2).map(|j| 0.7 * self.prior_sd(j)).collect();
         let height = |x: &[f64]| self.log_posterior(kernel, &Hyperparameters(x.to_vec()));
         let ends = starts
             .iter()
@@ -222,6 +257,8 @@ impl<'a> HyperparameterPosterior<'a> {
     /// The box that hyperparameters stay in.
     pub(super) fn bounds(&self) -> Vec<(f64, f64)> {
         let mut bounds = vec![(LN_MIN_LENGTH, 5.0); self.dimensions.n()];
+        let steepest = if self.noise.slope_sd > 0.0 { 4.0 } else { 0.0 };
+        bounds.resize(2 * self.dimensions.n(), (-steepest, steepest));
         bounds.extend([(LN_MIN_NOISE, 2.0), (-6.0, 6.0)]);
         bounds
     }
@@ -230,6 +267,7 @@ impl<'a> HyperparameterPosterior<'a> {
     pub(super) fn medians(&self) -> Hyperparameters {
         let ln_length = libm::log(0.5 * (self.dimensions.n_varying() as f64).sqrt());
         let mut all = vec![ln_length; self.dimensions.n()];
+        all.resize(2 * self.dimensions.n(), 0.0);
         all.extend([self.noise.ln_median, 0.0]);
         Hyperparameters(all)
     }
@@ -241,14 +279,18 @@ impl<'a> HyperparameterPosterior<'a> {
         hyper.0[..d]
             .iter_mut()
             .for_each(|l| *l = (*l + LN_SHORT).max(LN_MIN_LENGTH));
-        hyper.0[d] = LN_LITTLE_NOISE;
+        hyper.0[2 * d] = LN_LITTLE_NOISE;
         hyper
     }
 
-    /// Standard deviation of hyperparameter `j`'s prior.
+    /// Standard deviation of coordinate `j`'s prior.
     pub(super) fn prior_sd(&self, j: usize) -> f64 {
-        if j == self.dimensions.n() {
+        let d = self.dimensions.n();
+        if j == 2 * d {
             self.noise.sd
+        } else if (d..2 * d).contains(&j) {
+            // Where there is no slope, any number: the coordinate stays at 0.
+            self.noise.slope_sd.max(1e-3)
         } else {
             1.0
         }

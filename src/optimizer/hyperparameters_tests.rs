@@ -26,9 +26,9 @@ fn the_gradient_is_that_of_the_height() {
         extra_noise: vec![0.0, 0.1, 0.0, 0.0],
         is_final: vec![true; 4],
     };
-    let posterior = HyperparameterPosterior::new(&data, &dimensions, NoisePrior::FOR_PROPOSALS);
+    let posterior = HyperparameterPosterior::new(&data, &dimensions, NoisePrior::FOR_BELIEFS);
     for kernel in [Kernel::Matern52, Kernel::Rbf] {
-        let at = Hyperparameters(vec![-0.7, 0.2, -3.0, 0.4]);
+        let at = Hyperparameters(vec![-0.7, 0.2, 0.6, 0.0, -3.0, 0.4]);
         let (_, gradient) = posterior.log_posterior(kernel, &at).unwrap();
         for (j, slope) in gradient.iter().enumerate() {
             let height = |by: f64| {

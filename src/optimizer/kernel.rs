@@ -76,7 +76,8 @@ pub(super) struct Covariance<'a> {
     pub inverse_squares: Vec<f64>,
     /// Variance of the stationary part.
     pub signal: f64,
-    dimensions: &'a Dimensions,
+    /// Those of the space.
+    pub dimensions: &'a Dimensions,
 }
 
 impl<'a> Covariance<'a> {

@@ -7,9 +7,9 @@
 //! ```
 //!
 //! and above it `y' = y`: how bad a bad point is teaches little about where the good ones are, and a collapsed training
-//! run would otherwise bend the whole model. `s` is twice the distance from the middle to the best value. Neither it nor
-//! the middle may be set by values that are wild, such as a loss of 1e5 among losses of 0.3: the middle is the median, and
-//! moves to the median of the better half as long as the best is a thousand times nearer to that.
+//! run would otherwise bend the whole model. `m` is the median and `s` twice the distance from it to the best value. Neither
+//! may be set by values that are wild, such as losses of 1e5 among losses of 0.3: where the median itself is wild, it is that
+//! of the others.
 //!
 //! A value more than a hundred softnesses below the middle says no more than that it is bad: it also gets noise of its own.
 
@@ -19,8 +19,10 @@ use super::Goal;
 const MAX_VALUE: f64 = 1e100;
 /// Softnesses below the middle at which all values are equally bad.
 const CAP: f64 = 4.0;
-/// So many times farther from the best than the better half's median is, the median is not the middle of what counts.
+/// A gap below the best values so many times as wide as they lie apart separates wild ones.
 const WILD: f64 = 1000.0;
+/// By fewer values than this no others are judged.
+const MIN_TAME: usize = 3;
 /// A value so many softnesses below the middle is doubted.
 const DOUBTED: f64 = 100.0;
 /// Noise variance of a doubted value beyond that of all, in model units.
@@ -118,30 +120,39 @@ fn bounded(value: f64) -> f64 {
     value.clamp(-MAX_VALUE, MAX_VALUE)
 }
 
-/// The middle of what counts and the softness, from at least one value in ascending order.
+/// The middle and the softness, from at least one value in ascending order.
 fn middle_and_softness(sorted: &[f64]) -> (f64, f64) {
-    let (worst, best) = (sorted[0], sorted[sorted.len() - 1]);
-    let mut middle = median_of_sorted(sorted);
-    let mut upper = better_half(sorted, middle);
-    while upper.len() >= 2 && best - middle > WILD * (best - median_of_sorted(upper)).max(1e-12 * best.abs())
-    {
-        middle = median_of_sorted(upper);
-        upper = better_half(upper, middle);
-    }
-    let upper_median = if upper.is_empty() { best } else { median_of_sorted(upper) };
+    let tame = tame(sorted);
+    let (worst, best) = (tame[0], tame[tame.len() - 1]);
+    let median = median_of_sorted(sorted);
+    let middle = if median < worst {
+        median_of_sorted(tame)
+    } else {
+        median
+    };
     // Where most values tie at the top the best is the middle: what lies between the values that differ then stands for
-    // its distance, as far as that is no wild one.
-    let mut distinct = sorted.to_vec();
+    // its distance.
+    let mut distinct = tame.to_vec();
     distinct.dedup();
-    let tied = (best - median_of_sorted(&distinct)).min(0.1 * best.abs());
-    let range = (best - worst).min(100.0 * (best - upper_median).max(1e-3 * best.abs()));
-    let spread = if best > middle { best - middle } else { tied };
-    (middle, 2.0 * spread.max(0.01 * range))
+    let spread = if best > middle {
+        best - middle
+    } else {
+        best - median_of_sorted(&distinct)
+    };
+    (middle, 2.0 * spread.max(0.01 * (best - worst)))
 }
 
-/// The values above the middle.
-fn better_half(sorted: &[f64], middle: f64) -> &[f64] {
-    &sorted[sorted.partition_point(|v| *v <= middle)..]
+/// The values that are not wild: those above the first gap, from the best down, that is a thousand times as wide as all
+/// that is above it. A search that closes in on its optimum leaves values at every distance, and no such gap.
+fn tame(sorted: &[f64]) -> &[f64] {
+    let n = sorted.len();
+    let best = sorted[n - 1];
+    let is_last = |count: &usize| {
+        let (here, next) = (best - sorted[n - count], best - sorted[n - count - 1]);
+        next > WILD * here.max(1e-3 * best.abs())
+    };
+    let count = (MIN_TAME..n).find(is_last).unwrap_or(n);
+    &sorted[n - count..]
 }
 
 /// The median of at least one value in ascending order.

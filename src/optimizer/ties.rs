@@ -48,7 +48,11 @@ mod tests {
         let values = [1.0, 1.0, 0.4, 0.4, 0.0, 0.9];
         let noise = rounding_noise(&places, &values);
         let twelfth = (1.0f64 - 0.9) * (1.0 - 0.9) / 12.0;
-        assert_eq!(noise, [twelfth, twelfth, 0.0, 0.0, 0.0, 0.0], "the same place twice is no tie");
+        assert_eq!(
+            noise,
+            [twelfth, twelfth, 0.0, 0.0, 0.0, 0.0],
+            "the same place twice is no tie"
+        );
         assert_eq!(rounding_noise(&places, &[0.5; 6]), [0.0; 6]);
         assert_eq!(rounding_noise(&places[..2], &[1e9, -1e9]), [0.0; 2]);
     }

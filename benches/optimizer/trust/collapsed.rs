@@ -38,7 +38,9 @@ pub fn print() {
         parallel: 3,
         seed: 1,
     };
-    let points: Vec<Point> = (0..=80).map(|i| space.from_unit(&[f64::from(i) / 80.0])).collect();
+    let points: Vec<Point> = (0..=80)
+        .map(|i| space.from_unit(&[f64::from(i) / 80.0]))
+        .collect();
     for (point, p) in points.iter().zip(predict(&request, &points).unwrap_or_default()) {
         let Value::Double(lr) = point.0[0] else { continue };
         println!("{lr:.3e} {:.5} {:.5} {:.5}", p.mean, p.low, p.high);
