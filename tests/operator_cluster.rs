@@ -46,7 +46,8 @@ fn a_job_is_tuned_to_its_end_and_then_nothing_is_written() {
             .fold(0.0, f64::max);
         assert_eq!(best.value, most);
         let recommended = status.recommended.unwrap();
-        assert!(recommended.low <= recommended.mean && recommended.mean <= recommended.high);
+        let (low, high) = (recommended.low.unwrap(), recommended.high.unwrap());
+        assert!(low <= recommended.mean && recommended.mean <= high);
 
         until("the Jobs of trials that succeeded are gone", async || {
             space.kube_job_names().await.is_empty()

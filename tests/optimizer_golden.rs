@@ -2,7 +2,7 @@
 
 use serde_json::{Value as Json, json};
 use tuning_operator::optimizer::{
-    Goal, Observation, Outcome, Pending, Request, Strategy, recommend, suggest,
+    Goal, Observation, Outcome, Pending, Recommendation, Request, Strategy, recommend, suggest,
 };
 use tuning_operator::space::{Domain, Parameter, Point, Scale, SearchSpace, Value};
 
@@ -112,7 +112,8 @@ fn play(name: &str, strategy: &Strategy) -> Json {
         }
     }
     let advice = request(&history, &pending, 1).1;
-    let advice = advice.map(|a| json!([bits(&a.point), hex(a.mean), hex(a.low), hex(a.high)]));
+    let interval = |a: &Recommendation| a.interval.map(|i| [hex(i.low), hex(i.high)]);
+    let advice = advice.map(|a| json!([bits(&a.point), hex(a.mean), interval(&a)]));
     json!({"strategy": name, "asked": asked, "recommended": advice})
 }
 

@@ -24,8 +24,9 @@ fn a_model_finds_the_peak_and_says_how_good_it_is() {
         let advice = recommend(&job.request(1)).unwrap();
         let truth = peak(space, &advice.point);
         assert!(truth > best - 0.01, "{truth} against {best}");
+        let interval = advice.interval.unwrap();
         assert!(
-            advice.low - 0.02 <= truth && truth <= advice.high + 0.02,
+            interval.low - 0.02 <= truth && truth <= interval.high + 0.02,
             "{advice:?} {truth}"
         );
         let prediction = predict(&job.request(1), std::slice::from_ref(&advice.point)).unwrap()[0];

@@ -130,10 +130,12 @@ pub struct RecommendedRecord {
     pub parameters: Assignment,
     /// What the objective is expected to be there.
     pub mean: f64,
-    /// Lower end of the 90 % interval.
-    pub low: f64,
-    /// Upper end of the 90 % interval.
-    pub high: f64,
+    /// Lower end of the 90 % interval; absent while fewer than three different values are known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub low: Option<f64>,
+    /// Upper end of the 90 % interval, absent with the lower.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub high: Option<f64>,
     /// Number of finished trials that were known when it was chosen.
     #[serde(default)]
     pub trials: u32,

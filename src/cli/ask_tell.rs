@@ -233,7 +233,8 @@ impl Dialogue {
     fn recommend(&self) -> Json {
         if let Some(best) = recommend(&self.request(1)).filter(|_| !self.varying.is_empty()) {
             let params = self.params(&best.point);
-            return json!({"recommend": params, "mean": best.mean, "low": best.low, "high": best.high});
+            let (low, high) = best.interval.map(|i| (i.low, i.high)).unzip();
+            return json!({"recommend": params, "mean": best.mean, "low": low, "high": high});
         }
         let succeeded = self
             .history

@@ -29,13 +29,13 @@ pub fn numbers(previous: &TuningJobStatus, snapshot: &Snapshot, status: &Status)
 
 /// The point to use, if it can be written: JSON has no word for what is not finite.
 pub fn recommended(job: &Job, found: &Recommendation, trials: u32) -> Option<RecommendedRecord> {
-    let (mean, low, high) = (found.mean, found.low, found.high);
-    let is_finite = [mean, low, high].iter().all(|v| v.is_finite());
-    is_finite.then(|| RecommendedRecord {
+    let mean = found.mean;
+    let interval = found.interval.filter(|i| i.low.is_finite() && i.high.is_finite());
+    mean.is_finite().then(|| RecommendedRecord {
         parameters: api::assignment(&job.space, &found.point),
         mean,
-        low,
-        high,
+        low: interval.map(|i| i.low),
+        high: interval.map(|i| i.high),
         trials,
     })
 }

@@ -10,7 +10,7 @@ use super::maximize::maximize;
 use super::random::Random;
 use super::space_filling::startup_place;
 use super::training_data::TrainingData;
-use super::{Prediction, Proposal, Recommendation, Request, Role, Why};
+use super::{Interval, Prediction, Proposal, Recommendation, Request, Role, Why};
 use crate::space::Point;
 
 /// Start-up points before the first model, where nothing is known from earlier jobs.
@@ -19,6 +19,8 @@ const STARTUP: usize = 3;
 const EXPLOIT_SHARE: f64 = 1.0 / 6.0;
 /// Where values do not vary by chance, a place so near to one that was evaluated teaches nothing.
 const NEAR: f64 = 1e-3;
+/// From fewer values that differ too little is known of their scale to hand an interval over.
+const LEAST_DIFFERENT: usize = 3;
 /// A belief is never surer than this, in standard deviations of all values: no objective is quite what a model takes it for.
 const LEAST_SD: f64 = 2e-3;
 /// Half the width of a 90 % interval of a normal distribution, in standard deviations.
@@ -252,8 +254,9 @@ pub(super) fn recommend(request: &Request, limits: Limits) -> Option<Recommendat
     Some(Recommendation {
         point,
         mean: prediction.mean,
-        low: prediction.low,
-        high: prediction.high,
+        interval: prediction
+            .interval
+            .filter(|_| data.n_different >= LEAST_DIFFERENT),
     })
 }
 
@@ -277,8 +280,8 @@ fn prediction(data: &TrainingData, posterior: &Posterior, place: &[f64]) -> Pred
     let (low, high) = data.transform.interval(mean, width);
     Prediction {
         mean: data.transform.to_value(mean),
-        low,
-        high,
+        // Equal values have no scale of their own.
+        interval: (data.n_different > 1).then_some(Interval { low, high }),
     }
 }
 

@@ -25,8 +25,8 @@ pub struct Limits {
 impl Limits {
     /// Those of every job: an ask stays below a tenth of a second.
     pub const USUAL: Self = Self {
-        fitted: 128,
-        kept: 256,
+        fitted: 80,
+        kept: 200,
     };
     /// None, to measure what the usual ones cost.
     pub const NONE: Self = Self {

@@ -33,7 +33,7 @@ use crate::space::Point;
 
 pub use hyperband::n_trials as hyperband_trials;
 pub use kept::Limits;
-pub use proposal::{ModelWhy, Prediction, Proposal, Recommendation, Role, Why};
+pub use proposal::{Interval, ModelWhy, Prediction, Proposal, Recommendation, Role, Why};
 pub use request::{Goal, Observation, Outcome, Pending, Request, Strategy};
 
 /// Up to `n` points to try next; fewer, or none, where a grid or hyperband has to wait or is at its end.

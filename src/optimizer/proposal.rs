@@ -110,10 +110,9 @@ pub struct Recommendation {
     pub point: Point,
     /// Posterior mean of the noise-free objective there.
     pub mean: f64,
-    /// Lower end of the 90 % interval of the noise-free objective.
-    pub low: f64,
-    /// Upper end of it.
-    pub high: f64,
+    /// The 90 % interval of the noise-free objective there; `None` while fewer than three different values are known, from
+    /// which nothing follows about how far they may be trusted.
+    pub interval: Option<Interval>,
 }
 
 /// Prediction of the noise-free objective at one point, in the objective's unit.
@@ -121,8 +120,15 @@ pub struct Recommendation {
 pub struct Prediction {
     /// Posterior mean.
     pub mean: f64,
-    /// Lower end of the 90 % interval.
+    /// The 90 % interval; `None` while all values are equal, as they have no scale then.
+    pub interval: Option<Interval>,
+}
+
+/// A range of values, in the objective's unit.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Interval {
+    /// Its lower end.
     pub low: f64,
-    /// Upper end of it.
+    /// Its upper end.
     pub high: f64,
 }

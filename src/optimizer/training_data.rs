@@ -26,6 +26,8 @@ pub(super) struct TrainingData {
     pub n_left_out: usize,
     /// Number of trials of this job that ran to their end and gave a value.
     pub n_final: usize,
+    /// Number of different values among those.
+    pub n_different: usize,
     /// From values to the model's units and back.
     pub transform: OutcomeTransform,
     /// Places of all finished trials of this job, and whether they succeeded.
@@ -57,7 +59,10 @@ impl TrainingData {
             .collect();
         finished.sort_by_key(|(index, ..)| *index);
         let finished = finished.into_iter().map(|(_, place, ok)| (place, ok)).collect();
-        let n_final = own.iter().filter(|m| m.is_final).count();
+        let mut finals: Vec<f64> = own.iter().filter(|m| m.is_final).map(|m| m.value).collect();
+        let n_final = finals.len();
+        finals.sort_by(f64::total_cmp);
+        finals.dedup();
         let rows = kept(&data, n_prior, &dimensions, limits.kept);
         let rows_fitted = sampled(&data, n_prior, limits.fitted);
         let n_kept_prior = rows.iter().filter(|row| **row < n_prior).count();
@@ -68,6 +73,7 @@ impl TrainingData {
             dimensions,
             n_prior: n_kept_prior,
             n_final,
+            n_different: finals.len(),
             transform,
             finished,
         })
@@ -269,7 +275,7 @@ mod tests {
         assert_eq!(model.fitted.as_ref().unwrap().values.len(), Limits::USUAL.fitted);
         assert_eq!(
             (model.n_left_out, model.n_final, model.n_prior),
-            (900 - 256, 900, 0)
+            (900 - Limits::USUAL.kept, 900, 0)
         );
         assert_eq!(model.finished.len(), 1000, "failures are counted in full");
         let best = model.transform.to_model(49.0);
@@ -279,6 +285,6 @@ mod tests {
         let mirrored = training_data(&history);
         assert_eq!(model.data.places, mirrored.data.places);
         assert_eq!(model.data.values, mirrored.data.values);
-        assert!(training_data(&history[..80]).is_whole());
+        assert!(training_data(&history[..40]).is_whole());
     }
 }

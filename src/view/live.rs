@@ -140,12 +140,15 @@ fn results(view: &RunView) -> Vec<Line<'static>> {
         vec![
             "recommended  ".dark_gray(),
             format!("{metric} {}", aligned(r.mean)).bold(),
-            format!(
-                " at {}, {} to {}",
-                view.assignment(&r.point),
-                aligned(r.low),
-                aligned(r.high)
-            )
+            match r.interval {
+                Some(i) => format!(
+                    " at {}, {} to {}",
+                    view.assignment(&r.point),
+                    aligned(i.low),
+                    aligned(i.high)
+                ),
+                None => format!(" at {}", view.assignment(&r.point)),
+            }
             .into(),
         ]
     });

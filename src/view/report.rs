@@ -46,7 +46,10 @@ fn results(view: &RunView) -> Vec<String> {
         doubt(best)
     )];
     if let Some(r) = &view.recommendation {
-        let interval = format!("90 % interval {} to {}", aligned(r.low), aligned(r.high));
+        let interval = match r.interval {
+            Some(i) => format!("90 % interval {} to {}", aligned(i.low), aligned(i.high)),
+            None => "too few different values are known for an interval".into(),
+        };
         let place = view.assignment(&r.point);
         lines.push(format!(
             "recommended  {metric} {} expected at {place}, {interval}{}",

@@ -66,10 +66,10 @@ pub struct RecommendedSummary {
     pub parameters: Assignment,
     /// Posterior mean.
     pub mean: f64,
-    /// Lower end of the interval.
-    pub low: f64,
-    /// Upper end of the interval.
-    pub high: f64,
+    /// Lower end of the interval; `null` while fewer than three different values are known.
+    pub low: Option<f64>,
+    /// Upper end of the interval, `null` with the lower.
+    pub high: Option<f64>,
 }
 
 /// Trials by phase.
@@ -123,8 +123,8 @@ pub fn summary(view: &RunView) -> Summary {
     let recommended = view.recommendation.as_ref().map(|r| RecommendedSummary {
         parameters: assignment(&job.space, &r.point),
         mean: r.mean,
-        low: r.low,
-        high: r.high,
+        low: r.interval.map(|i| i.low),
+        high: r.interval.map(|i| i.high),
     });
     let ended = view.status.ended.as_ref();
     let metrics: BTreeSet<&String> = view

@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
-use tuning_operator::optimizer::{Goal, ModelWhy, Prediction, Recommendation, Role, Strategy, Why};
+use tuning_operator::optimizer::{Goal, Interval, ModelWhy, Prediction, Recommendation, Role, Strategy, Why};
 use tuning_operator::space::{Domain, Parameter, Point, Scale, SearchSpace, Value};
 use tuning_operator::tuning::{
     Budget, CurvePoint, EndReason, Ended, Failure, Job, Objective, Phase, Progress, Snapshot, Trial, status,
@@ -171,8 +171,10 @@ fn view(trials: Vec<Trial>, ended: Option<Ended>, now: Timestamp) -> RunView {
         recommendation: Some(Recommendation {
             point,
             mean: 0.9121,
-            low: 0.9093,
-            high: 0.9149,
+            interval: Some(Interval {
+                low: 0.9093,
+                high: 0.9149,
+            }),
         }),
         notes: vec!["data: invented for this test, not MRPC".into()],
         now,
@@ -232,8 +234,10 @@ pub fn predictions(points: &[Point]) -> Vec<Prediction> {
         let half = 0.0028 + 0.03 * d * d;
         Prediction {
             mean,
-            low: mean - half,
-            high: mean + half,
+            interval: Some(Interval {
+                low: mean - half,
+                high: mean + half,
+            }),
         }
     };
     points.iter().map(at).collect()

@@ -43,7 +43,8 @@ pub fn print() {
         .collect();
     for (point, p) in points.iter().zip(predict(&request, &points).unwrap_or_default()) {
         let Value::Double(lr) = point.0[0] else { continue };
-        println!("{lr:.3e} {:.5} {:.5} {:.5}", p.mean, p.low, p.high);
+        let ends = p.interval.map(|i| format!("{:.5} {:.5}", i.low, i.high));
+        println!("{lr:.3e} {:.5} {}", p.mean, ends.unwrap_or_default());
     }
     println!("# recommended: {:?}", recommend(&request));
 }

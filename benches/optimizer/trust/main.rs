@@ -88,7 +88,7 @@ fn play(problem: &Problem, best: f64, scale: f64, seed: u64) -> Vec<(String, f64
             });
         }
     }
-    let mut measures = measures(problem, &space, &history, best, scale);
+    let mut measures = measures(problem, &history, best, scale);
     for k in [5, 10, 15, 30] {
         measures.extend(belief(problem, &space, &history[..k], best, scale, seed, k));
     }
@@ -96,13 +96,7 @@ fn play(problem: &Problem, best: f64, scale: f64, seed: u64) -> Vec<(String, f64
     measures
 }
 
-fn measures(
-    problem: &Problem,
-    space: &SearchSpace,
-    history: &[Observation],
-    best: f64,
-    scale: f64,
-) -> Vec<(String, f64)> {
+fn measures(problem: &Problem, history: &[Observation], best: f64, scale: f64) -> Vec<(String, f64)> {
     let value = |o: &Observation| match o.outcome {
         Outcome::Value(v) => Some(problem.sign() * v),
         _ => None,
@@ -140,9 +134,12 @@ fn belief(
         return vec![];
     };
     let truth = problem.truth(&advice.point);
+    let Some(interval) = advice.interval else {
+        return vec![];
+    };
     let (low, high) = match problem.goal {
-        Goal::Maximize => (advice.low, advice.high),
-        Goal::Minimize => (-advice.high, -advice.low),
+        Goal::Maximize => (interval.low, interval.high),
+        Goal::Minimize => (-interval.high, -interval.low),
     };
     let at = |name: &str| format!("{name}@{k}");
     let holds = truth.is_some_and(|t| low <= t && t <= high);

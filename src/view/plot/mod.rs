@@ -15,7 +15,7 @@ pub use terminal::terminal;
 
 use super::RunView;
 use super::numbers::escape;
-use crate::optimizer::Prediction;
+use crate::optimizer::{Interval, Prediction};
 use crate::space::{Domain, Parameter, Point};
 use crate::tuning::{Phase, Trial};
 use axis::Axis;
@@ -120,6 +120,15 @@ pub fn slice(view: &RunView, parameter: usize, n: usize) -> Vec<Point> {
     points
 }
 
+/// Position, mean and the ends of the interval; without one its ends are the mean.
+fn beliefs(at: f64, mean: f64, interval: Option<Interval>) -> [f64; 4] {
+    let Interval { low, high } = interval.unwrap_or(Interval {
+        low: mean,
+        high: mean,
+    });
+    [at, mean, low, high]
+}
+
 impl Plot {
     /// Prepares a plot of one parameter, by its place in the space. `predictions` are the optimizer's at [`slice()`]'s points,
     /// or empty where there is no model. `None` if the space has no such parameter.
@@ -143,13 +152,13 @@ impl Plot {
         let curve: Vec<[f64; 4]> = points
             .iter()
             .zip(predictions)
-            .filter_map(|(p, b)| Some([at(p)?, b.mean, b.low, b.high]))
+            .filter_map(|(p, b)| Some(beliefs(at(p)?, b.mean, b.interval)))
             .filter(|c| c.iter().all(|v| v.is_finite()))
             .collect();
         let recommended = view
             .recommendation
             .as_ref()
-            .and_then(|r| Some([at(&r.point)?, r.mean, r.low, r.high]));
+            .and_then(|r| Some(beliefs(at(&r.point)?, r.mean, r.interval)));
         let values: Vec<f64> = seen.iter().filter_map(|s| s.2).collect();
         let predictions: Vec<f64> = curve
             .iter()
