@@ -35,7 +35,7 @@ def main():
     parser.add_argument("--skip", type=int, default=5, help="first steps, which are not counted")
     parser.add_argument("--precision", choices=["bf16", "fp32"], default=None)
     parser.add_argument("--model", default=os.environ.get("TUNING_MODEL", str(CACHE / "minilm-l6-v2")))
-    parser.add_argument("--trainer", default=str(PROJECT / "target/release/bert-trainer"))
+    parser.add_argument("--trainer", default=built_trainer())
     parser.add_argument("--python", default=None, help="a Python with torch and transformers")
     parser.add_argument("--core", type=int, default=max(os.sched_getaffinity(0)))
     wanted = parser.parse_args()
@@ -58,6 +58,12 @@ def main():
         f"median: transformers {middle(0):.1f}, bert-trainer {middle(1):.1f} pairs per processor second; "
         f"ratio {statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
     )
+
+
+def built_trainer():
+    """Where `make build` leaves it."""
+    folder = subprocess.run([PROJECT / "scripts/target-dir"], stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
+    return f"{folder}/release/bert-trainer"
 
 
 def describe(result):

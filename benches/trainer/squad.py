@@ -43,7 +43,7 @@ def main():
     parser.add_argument("--theirs-only", action="store_true", help="leave bert-trainer out")
     parser.add_argument("--keep", type=Path, default=compare.CACHE / "bench-squad", help="folder for what transformers trains")
     parser.add_argument("--model", default=os.environ.get("TUNING_MODEL", str(compare.CACHE / "minilm-l6-v2")))
-    parser.add_argument("--trainer", default=str(compare.PROJECT / "target/release/bert-trainer"))
+    parser.add_argument("--trainer", default=compare.built_trainer())
     parser.add_argument("--python", default=None, help="a Python with torch and transformers")
     wanted = parser.parse_args()
     data, sentence = find_data(wanted.train_questions, wanted.dev_questions)
