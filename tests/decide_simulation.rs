@@ -45,6 +45,7 @@ fn job(search: Search, max_trials: u32, parallel: u32, weather: Weather, shadow:
             // A world in which trials may hang must have a limit for them.
             max_trial_duration: (weather.hang > 0).then(|| minutes(60)),
             max_without_improvement: None,
+            end_when_converged: false,
             max_gpu_hours: Some(500.0),
         },
         retry: Default::default(),

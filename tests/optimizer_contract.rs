@@ -211,7 +211,14 @@ fn extreme_values_are_survived() {
         let proposals = job.ask(3);
         assert_eq!(proposals.len(), 3);
         for why in proposals.iter().map(|p| &p.why) {
-            for number in [why.mean, why.sd, why.acquisition, why.feasibility] {
+            for number in [
+                why.mean,
+                why.sd,
+                why.acquisition,
+                why.gain,
+                why.noise,
+                why.feasibility,
+            ] {
                 assert!(number.is_some_and(f64::is_finite), "{values:?}: {why:?}");
             }
         }

@@ -23,7 +23,7 @@ use Change::{Free, Grows, Never};
 
 /// Every field of the manifest's `spec`, or the section that it stands in. The rules of the CRD say the same, as far as they
 /// can: a test compares them.
-pub const CHANGES: [(&str, Change); 20] = [
+pub const CHANGES: [(&str, Change); 21] = [
     ("spec.parameters", Never),
     ("spec.objective.metric", Never),
     ("spec.objective.goal", Never),
@@ -35,6 +35,7 @@ pub const CHANGES: [(&str, Change); 20] = [
     ("spec.budget.maxDuration", Grows),
     ("spec.budget.maxTrialDuration", Grows),
     ("spec.budget.maxTrialsWithoutImprovement", Grows),
+    ("spec.budget.endWhenConverged", Free),
     ("spec.budget.maxGpuHours", Grows),
     ("spec.strategy", Never),
     ("spec.earlyStopping", Free),

@@ -201,6 +201,7 @@ fn budget(spec: &BudgetSpec, faults: &mut Vec<Fault>) -> Option<Budget> {
         max_duration,
         max_trial_duration,
         max_without_improvement: spec.max_trials_without_improvement,
+        end_when_converged: spec.end_when_converged.unwrap_or_default(),
         max_gpu_hours: spec.max_gpu_hours,
     })
 }

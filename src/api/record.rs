@@ -39,6 +39,12 @@ pub struct WhyRecord {
     /// Logarithm of the expected improvement.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub acquisition: Option<f64>,
+    /// The expected improvement in the objective's unit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gain: Option<f64>,
+    /// Standard deviation of a trial's value by chance, in the objective's unit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub noise: Option<f64>,
     /// Probability of success.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub feasibility: Option<f64>,
@@ -135,6 +141,8 @@ impl From<&Why> for WhyRecord {
             mean: finite(why.mean),
             sd: finite(why.sd),
             acquisition: finite(why.acquisition),
+            gain: finite(why.gain),
+            noise: finite(why.noise),
             feasibility: finite(why.feasibility),
             observed: why.n_observed,
             left_out: why.n_left_out,
@@ -168,6 +176,8 @@ impl From<&WhyRecord> for Why {
             mean: record.mean,
             sd: record.sd,
             acquisition: record.acquisition,
+            gain: record.gain,
+            noise: record.noise,
             feasibility: record.feasibility,
             n_observed: record.observed,
             n_left_out: record.left_out,

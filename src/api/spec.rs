@@ -267,6 +267,10 @@ pub struct BudgetSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1))]
     pub max_trials_without_improvement: Option<u32>,
+    /// Whether the job ends where more trials will not help: where the next one is expected to gain less than a hundredth of what
+    /// a trial's value varies by chance. It takes the Bayesian strategy, and at least nine trials with a value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end_when_converged: Option<bool>,
     /// GPUs times hours, all trials together. Accelerators in spec.trial.resources.limits count: NVIDIA's, AMD's, Intel's, TPUs
     /// and the like, a MIG slice or a share of a GPU as one; network devices and amounts of a GPU's memory or cores do not.
     /// Refused where a trial asks for none.

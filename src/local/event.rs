@@ -207,7 +207,7 @@ words!(
     EndWord for EndReason:
     TrialsSpent = EndReason::TrialsSpent, TargetReached = EndReason::TargetReached,
     TooManyFailures = EndReason::TooManyFailures, TimeSpent = EndReason::TimeSpent,
-    NoImprovement = EndReason::NoImprovement, GpuHoursSpent = EndReason::GpuHoursSpent,
+    NoImprovement = EndReason::NoImprovement, Converged = EndReason::Converged, GpuHoursSpent = EndReason::GpuHoursSpent,
     SpaceExhausted = EndReason::SpaceExhausted, BadConfiguration = EndReason::BadConfiguration,
     MetricMissing = EndReason::MetricMissing, NoTrialSucceeded = EndReason::NoTrialSucceeded
 );

@@ -218,6 +218,8 @@ impl View<'_> {
             mean: Some(transform.to_value(mean)),
             sd: Some((high - low) / 2.0),
             acquisition: gain,
+            gain: gain.map(|log_ei| transform.size(libm::exp(log_ei))),
+            noise: Some(transform.size(self.posterior.noise_at(place, &self.data.dimensions).sqrt())),
             feasibility: Some(self.known.probability(place)),
             n_observed: self.request.history.len() as u32,
             n_left_out: self.data.n_left_out as u32,

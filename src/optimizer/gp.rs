@@ -125,6 +125,14 @@ impl<'a> Posterior<'a> {
         (mean, variance.max(0.0).sqrt())
     }
 
+    /// Noise variance of a value at a place, in model units.
+    pub(super) fn noise_at(&self, place: &[f64], dimensions: &Dimensions) -> f64 {
+        let models = self.models.iter();
+        models
+            .map(|m| m.weight * m.hyper.noise_at(place, dimensions))
+            .sum()
+    }
+
     /// The models as a proposal's reasons.
     pub(super) fn why(&self) -> Vec<ModelWhy> {
         let why = |m: &Model| ModelWhy {

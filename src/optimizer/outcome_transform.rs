@@ -109,6 +109,11 @@ impl OutcomeTransform {
         self.sign * bounded(y)
     }
 
+    /// A difference of values above the middle, from one in model units.
+    pub(super) fn size(&self, difference: f64) -> f64 {
+        difference * self.sd
+    }
+
     /// The values between which `mean - width` and `mean + width` lie, the smaller first.
     pub(super) fn interval(&self, mean: f64, width: f64) -> (f64, f64) {
         let (a, b) = (self.to_value(mean - width), self.to_value(mean + width));

@@ -42,6 +42,10 @@ pub struct Why {
     pub sd: Option<f64>,
     /// Logarithm of the expected improvement over the noise-free best, in units of the standardised objective.
     pub acquisition: Option<f64>,
+    /// The expected improvement itself, in the objective's unit.
+    pub gain: Option<f64>,
+    /// Standard deviation of a trial's value around the noise-free objective, in the objective's unit.
+    pub noise: Option<f64>,
     /// Probability in `[0, 1]` that a trial there succeeds.
     pub feasibility: Option<f64>,
     /// Number of finished trials that were known.
@@ -62,6 +66,8 @@ impl Why {
             mean: None,
             sd: None,
             acquisition: None,
+            gain: None,
+            noise: None,
             feasibility: None,
             n_observed: 0,
             n_left_out: 0,

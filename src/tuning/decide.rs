@@ -3,6 +3,7 @@
 //! Level-triggered: the plan follows from what is, not from what happened. Carrying out a plan and deciding again ends in
 //! an empty plan, so a shell may decide as often as it likes, and a shell that died half-way just decides again.
 
+use super::convergence::converged;
 use super::early_stopping::lags_behind;
 use super::retry::may_start;
 use super::stopping::{check_end, judged};
@@ -140,6 +141,10 @@ fn create(
         return None;
     }
     let proposals = proposals(n)?;
+    if let Some(end) = converged(snapshot, counts, &proposals) {
+        // What runs may yet change that.
+        return (counts.active() == 0).then(|| Action::End(judged(snapshot, end)));
+    }
     if !proposals.is_empty() {
         let first_index = snapshot.trials.iter().map(|t| t.index).max().unwrap_or(0) + 1;
         return Some(Action::Create {

@@ -35,6 +35,7 @@ pub fn job() -> Job {
             max_duration: None,
             max_trial_duration: None,
             max_without_improvement: None,
+            end_when_converged: false,
             max_gpu_hours: None,
         },
         retry: Retry::default(),

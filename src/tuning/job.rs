@@ -70,6 +70,8 @@ pub struct Budget {
     pub max_trial_duration: Option<SignedDuration>,
     /// Finished trials in a row that may pass without a new best.
     pub max_without_improvement: Option<u32>,
+    /// Whether the job ends where more trials will not help.
+    pub end_when_converged: bool,
     /// GPUs times hours, all trials together.
     pub max_gpu_hours: Option<f64>,
 }

@@ -5,6 +5,7 @@
 #![deny(clippy::disallowed_methods)]
 
 mod attempt;
+mod convergence;
 mod counts;
 pub mod curve;
 mod decide;

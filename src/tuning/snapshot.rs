@@ -53,6 +53,8 @@ pub enum EndReason {
     TimeSpent,
     /// Too many trials in a row brought no new best.
     NoImprovement,
+    /// More trials will not help.
+    Converged,
     /// The GPU-hours are spent.
     GpuHoursSpent,
     /// The strategy has no point left: a grid or hyperband at its end.
@@ -67,12 +69,13 @@ pub enum EndReason {
 
 impl EndReason {
     /// Every reason.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::TrialsSpent,
         Self::TargetReached,
         Self::TooManyFailures,
         Self::TimeSpent,
         Self::NoImprovement,
+        Self::Converged,
         Self::GpuHoursSpent,
         Self::SpaceExhausted,
         Self::BadConfiguration,
@@ -102,6 +105,7 @@ impl EndReason {
             Self::TooManyFailures => "TooManyFailures",
             Self::TimeSpent => "TimeSpent",
             Self::NoImprovement => "NoImprovement",
+            Self::Converged => "Converged",
             Self::GpuHoursSpent => "GpuHoursSpent",
             Self::SpaceExhausted => "SpaceExhausted",
             Self::BadConfiguration => "BadConfiguration",

@@ -27,6 +27,7 @@ pub(super) fn check_end(snapshot: &Snapshot, now: Timestamp) -> Option<Ended> {
 pub fn reopens(snapshot: &Snapshot, end: &Ended, now: Timestamp) -> bool {
     match end.reason {
         EndReason::SpaceExhausted => false,
+        EndReason::Converged => !snapshot.job.budget.end_when_converged,
         reason if reason.waits_to_be_mended() => snapshot.job.suspend,
         _ => check_end(snapshot, now).is_none(),
     }

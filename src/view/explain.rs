@@ -88,6 +88,13 @@ fn expectation(view: &RunView, why: &Why) -> Vec<String> {
             short(log_ei)
         ));
     }
+    if let (Some(gain), Some(noise)) = (why.gain, why.noise) {
+        lines.push(format!(
+            "In {metric} that is {}; by chance a trial there varies by {} (sd).",
+            rough(gain),
+            rough(noise)
+        ));
+    }
     if let Some(p) = why.feasibility {
         lines.push(format!(
             "Probability that a trial there succeeds: {} %.",

@@ -9,7 +9,7 @@ mod problem;
 mod problems;
 
 use problem::Problem;
-use tuning_operator::optimizer::{Goal, Observation, Outcome, Request, Strategy, recommend, suggest};
+use tuning_operator::optimizer::{Goal, Observation, Outcome, Request, Strategy, Why, recommend, suggest};
 use tuning_operator::space::SearchSpace;
 
 const BATCH: usize = 3;
@@ -65,11 +65,21 @@ fn request<'a>(
     }
 }
 
+/// Ends of a job that are tried: the expected gain of the next trial as a share of the noise of one.
+const SHARES: [f64; 1] = [0.01];
+const LEAST: usize = 9;
+
+/// Expected gain of a proposal as a share of the noise of one trial.
+fn relative_gain(why: &Why) -> Option<f64> {
+    Some(why.gain? / why.noise?)
+}
+
 /// One job from its first trial to its last.
 fn play(problem: &Problem, best: f64, scale: f64, seed: u64) -> Vec<(String, f64)> {
     let space = problem.space();
     let mut history: Vec<Observation> = Vec::new();
     let (mut late, mut n_late) = (0.0, 0);
+    let mut ends: Vec<Option<usize>> = vec![None; SHARES.len()];
     while history.len() < problem.trials {
         let n = BATCH.min(problem.trials - history.len());
         let begin = cpu_seconds();
@@ -77,6 +87,13 @@ fn play(problem: &Problem, best: f64, scale: f64, seed: u64) -> Vec<(String, f64
         if history.len() * 2 >= problem.trials {
             late += cpu_seconds() - begin;
             n_late += 1;
+        }
+        if let Some(gain) = proposals.first().and_then(|p| relative_gain(&p.why)) {
+            for (end, share) in ends.iter_mut().zip(SHARES) {
+                if gain < share && history.len() >= LEAST {
+                    end.get_or_insert(history.len());
+                }
+            }
         }
         for proposal in proposals {
             let index = history.len() as u32;
@@ -93,6 +110,21 @@ fn play(problem: &Problem, best: f64, scale: f64, seed: u64) -> Vec<(String, f64
         measures.extend(belief(problem, &space, &history[..k], best, scale, seed, k));
     }
     measures.push(("cpu".into(), late / f64::from(n_late)));
+    let recommended = |k: usize| -> Option<f64> {
+        let advice = recommend(&request(&space, problem, &history[..k], 1, seed))?;
+        Some((best - problem.truth(&advice.point)?) / scale)
+    };
+    for (end, share) in ends.iter().zip(SHARES) {
+        measures.push((format!("end{share}"), end.map_or(problem.trials, |e| e) as f64));
+        let at_last = recommended(problem.trials).unwrap_or(1.0);
+        let lost = end.map_or(0.0, |e| recommended(e).unwrap_or(1.0) - at_last);
+        let noise = (problem.noise)(&problem.middle()) / scale;
+        measures.push((
+            format!("false{share}"),
+            f64::from(u8::from(lost > noise.max(0.01))),
+        ));
+        measures.push((format!("lost{share}"), lost));
+    }
     measures
 }
 

@@ -76,6 +76,12 @@ impl Problem {
         Some(self.sign() * value)
     }
 
+    /// The values in the middle of the space.
+    pub fn middle(&self) -> Vec<f64> {
+        let space = self.space();
+        self.values(&space.from_unit(&vec![0.5; self.domains.len()]))
+    }
+
     pub fn sign(&self) -> f64 {
         if self.goal == Goal::Maximize { 1.0 } else { -1.0 }
     }
