@@ -144,6 +144,11 @@ fn an_endpoint_that_tells_nothing_says_why() {
             page("accuracy 0.5\\n"),
             "the page has neither tuning_metric{name=\"f1\"} nor f1",
         ),
+        (
+            "late",
+            format!("sleep 2; {}", page("accuracy 0.5\\n")),
+            "the page has neither tuning_metric{name=\"f1\"} nor f1",
+        ),
     ] {
         is_missing(&format!("endpoint-{name}"), &script, true, part);
     }

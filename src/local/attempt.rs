@@ -223,6 +223,8 @@ impl Attempt {
             AttemptNews::Log(LogNews::Metrics(lines)) => lines.into_iter().for_each(|found| self.line(found)),
             AttemptNews::Reading(reading) => {
                 self.read = Some(Timestamp::now());
+                // What was in the way before is over: what is missing now is missing on the page.
+                self.unread = None;
                 self.heard.page(reading);
                 self.thin();
             }
