@@ -237,7 +237,7 @@ pub(super) fn recommend(request: &Request, limits: Limits) -> Option<Recommendat
         prior: &[],
         ..*request
     };
-    let data = TrainingData::of(&own, limits).filter(|data| data.n_final >= 2)?;
+    let data = TrainingData::of(&own, limits.of_beliefs()).filter(|data| data.n_final >= 2)?;
     let (posterior, belief) = data.beliefs()?;
     let guarded = |places: &[Vec<f64>]| -> Vec<f64> {
         let predictions = places.iter().map(|p| posterior.mean_and_sd(p));
@@ -268,7 +268,7 @@ pub(super) fn predict(request: &Request, points: &[Point], limits: Limits) -> Op
         prior: &[],
         ..*request
     };
-    let data = TrainingData::of(&own, limits)?;
+    let data = TrainingData::of(&own, limits.of_beliefs())?;
     let (_, belief) = data.beliefs()?;
     points
         .iter()

@@ -28,6 +28,14 @@ impl Limits {
         fitted: 80,
         kept: 200,
     };
+    /// Those of what is handed over or drawn: it is asked for once where a proposal is asked for many times.
+    pub(super) fn of_beliefs(self) -> Self {
+        Self {
+            fitted: self.fitted.saturating_mul(3) / 2,
+            kept: self.kept.saturating_mul(3) / 2,
+        }
+    }
+
     /// None, to measure what the usual ones cost.
     pub const NONE: Self = Self {
         fitted: usize::MAX,

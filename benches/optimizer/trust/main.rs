@@ -1,12 +1,13 @@
 //! How far what the optimizer says may be trusted: `trust GROUP SEEDS FIRST_SEED` prints one line for each run.
 //!
-//! Groups: noisy, shapes, outliers, failing, exact, all; `collapsed` prints a curve instead. A line is `problem seed measure value`: regrets of the best observed
+//! Groups: noisy, shapes, outliers, failing, exact, all, warm; `collapsed` prints a curve instead. A line is `problem seed measure value`: regrets of the best observed
 //! (`best`) and of the recommended point (`rec`) in units of a random point's, whether the 90 % interval after so many trials
 //! holds the noise-free value (`holds@5`...), how many trials failed, how many repeated an earlier point, CPU seconds an ask.
 
 mod collapsed;
 mod problem;
 mod problems;
+mod warm;
 
 use problem::Problem;
 use tuning_operator::optimizer::{Goal, Observation, Outcome, Request, Strategy, Why, recommend, suggest};
@@ -21,6 +22,17 @@ fn main() {
     let (seeds, first) = (number(1, 30), number(2, 0));
     if group == "collapsed" {
         return collapsed::print();
+    }
+    if group == "warm" {
+        for problem in problems::noisy() {
+            let (best, scale) = problem.bounds();
+            for seed in first..first + seeds {
+                for (measure, value) in warm::play(&problem, best, scale, seed) {
+                    println!("warm {} {seed} {measure} {value}", problem.name);
+                }
+            }
+        }
+        return;
     }
     let groups: [(&str, fn() -> Vec<Problem>); 5] = [
         ("noisy", problems::noisy),
