@@ -1,12 +1,13 @@
 //! What many trials cost the optimizer, and what its limits cost the job.
 //!
-//! `many cost [N…]` prints CPU seconds of an ask, a recommendation and all beliefs after N trials of four parameters.
+//! `many cost [N…]` prints CPU seconds of an ask, a recommendation and all beliefs after N trials of four parameters, and of
+//! twenty.
 //! `many regret [SEEDS] [TRIALS] [FIRST_SEED] [PROBLEM…]` runs whole jobs with the usual limits and without any, side by side.
 
 #[path = "many_problems.rs"]
 mod problems;
 
-use problems::{PROBLEMS, Problem, noise};
+use problems::{PROBLEMS, Problem, TWENTY, noise};
 use tuning_operator::optimizer::{
     Goal, Limits, Observation, Outcome, Request, Strategy, predict, recommend, recommend_within, suggest,
     suggest_within,
@@ -93,11 +94,12 @@ fn observation(
 
 /// Half of the trials anywhere, half near the optimum, and, if asked for, one in ten failed.
 fn cost(n: usize) {
-    for (problem, failing) in [(&PROBLEMS[0], false), (&PROBLEMS[0], true), (&PROBLEMS[3], false)] {
+    let plain = [(&PROBLEMS[0], false), (&PROBLEMS[0], true), (&PROBLEMS[3], false)];
+    for (problem, failing) in plain.into_iter().chain([(&TWENTY, true)]) {
         let space = problem.space();
         let history: Vec<Observation> = (0..n)
             .map(|i| {
-                let place: Vec<f64> = (0..4)
+                let place: Vec<f64> = (0..problem.dimension as u64)
                     .map(|j| {
                         let z = noise(7 + j, i as u64);
                         let spread = if i % 2 == 0 {

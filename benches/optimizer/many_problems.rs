@@ -1,4 +1,4 @@
-//! Four-parameter problems with noise whose least value is known.
+//! Problems of four parameters, and one of twenty, with noise, whose least value is known.
 
 use std::f64::consts::{E, PI, TAU};
 use tuning_operator::space::{Domain, Parameter, Point, Scale, SearchSpace};
@@ -9,9 +9,20 @@ pub struct Problem {
     pub least: f64,
     /// Standard deviation of a value's noise.
     pub noise: f64,
+    pub dimension: usize,
     words: usize,
     function: fn(&[f64]) -> f64,
 }
+
+/// What no job's regret is measured on, only what it costs.
+pub const TWENTY: Problem = Problem {
+    name: "ackley20",
+    least: 0.0,
+    noise: 0.1,
+    dimension: 20,
+    words: 0,
+    function: ackley,
+};
 
 /// The last one's fourth parameter is a word.
 pub const PROBLEMS: [Problem; 4] = [
@@ -19,6 +30,7 @@ pub const PROBLEMS: [Problem; 4] = [
         name: "ackley",
         least: 0.0,
         noise: 0.1,
+        dimension: 4,
         words: 0,
         function: ackley,
     },
@@ -26,6 +38,7 @@ pub const PROBLEMS: [Problem; 4] = [
         name: "levy",
         least: 0.0,
         noise: 0.2,
+        dimension: 4,
         words: 0,
         function: levy,
     },
@@ -33,6 +46,7 @@ pub const PROBLEMS: [Problem; 4] = [
         name: "hartmann4",
         least: HARTMANN_LEAST,
         noise: 0.05,
+        dimension: 4,
         words: 0,
         function: hartmann,
     },
@@ -40,6 +54,7 @@ pub const PROBLEMS: [Problem; 4] = [
         name: "words",
         least: 0.0,
         noise: 0.1,
+        dimension: 4,
         words: 4,
         function: with_words,
     },
@@ -52,7 +67,7 @@ impl Problem {
             max: 1.0,
             scale: Scale::Linear,
         };
-        let mut domains = vec![double; 4];
+        let mut domains = vec![double; self.dimension];
         if self.words > 0 {
             domains[3] = Domain::Categorical {
                 values: (0..self.words).map(|i| format!("w{i}")).collect(),
