@@ -235,3 +235,28 @@ fn the_best_of_a_curve_counts_and_points_of_ones_own_come_first() {
         .unwrap();
     assert!(replayed.status.success(), "{}", text(&replayed.stdout));
 }
+
+#[test]
+fn a_best_point_at_an_end_of_its_range_is_said_wherever_a_run_is_looked_at() {
+    let run = Run::new("narrow", 12, 3, "echo f1=$1");
+    let done = run.tuning(&[]).output().unwrap();
+    assert!(done.status.success(), "{}", text(&done.stderr));
+    let sentence = "x: the best trials lie at the upper end of its range, 1: a wider range may hold a better point; another job \
+                    with a higher spec.parameters[0].double.max and spec.warmStart.from [narrow] goes on from here";
+    assert_eq!(run.summary()["narrow"][0]["message"], sentence);
+    assert_eq!(run.summary()["narrow"][0]["end"], "Upper");
+    let dir = run.dir.to_str().unwrap();
+    let ask = |args: &[&str]| text(&run.command(args).output().unwrap().stdout);
+    let shown = ask(&["show", dir]);
+    assert!(shown.contains(&format!("range        {sentence}")), "{shown}");
+    let best = run.summary()["best"]["trial"].as_str().unwrap().to_owned();
+    let explained = ask(&["explain", &best, "--run", dir]);
+    assert!(explained.contains(sentence), "{explained}");
+    let first = ask(&["explain", "narrow-0001", "--run", dir]);
+    assert!(!first.contains("its range"), "it lies in the middle: {first}");
+
+    let peak = "awk -v x=$1 'BEGIN {print \"f1=\" 1 - (x - 0.5) * (x - 0.5)}'";
+    let inside = Run::new("wide", 12, 3, peak);
+    assert!(inside.tuning(&[]).status().unwrap().success());
+    assert_eq!(inside.summary()["narrow"], serde_json::Value::Null);
+}

@@ -83,6 +83,7 @@ fn mixed() -> RunView {
     RunView {
         status: status(&snapshot, run::time(9)),
         snapshot,
+        ends: vec![],
         recommendation: None,
         ..run::running()
     }

@@ -48,6 +48,8 @@ impl Live {
             name: snapshot.job.name.clone(),
             status: status(&snapshot, now),
             recommendation: self.recommendation.clone(),
+            // Told once it is over: there is no line for it.
+            ends: vec![],
             notes: ledger.notes.clone(),
             snapshot,
             now,

@@ -3,7 +3,7 @@
 use crate::api::Fault;
 use crate::local::{Event, Ledger, RunDir, read_journal, write_whole};
 use crate::optimizer::predict;
-use crate::tuning::{recommend, status, with_request};
+use crate::tuning::{advise, status, with_request};
 use crate::view::{self, Plot, RunView};
 use jiff::Timestamp;
 use std::io::{self, IsTerminal};
@@ -15,10 +15,12 @@ const CURVE_POINTS: usize = 200;
 /// A run as it is shown at a time, with the recommended point.
 pub(super) fn view_of(ledger: &Ledger, now: Timestamp) -> RunView {
     let snapshot = ledger.at(now);
+    let advice = advise(&snapshot);
     RunView {
         name: snapshot.job.name.clone(),
         status: status(&snapshot, now),
-        recommendation: recommend(&snapshot),
+        recommendation: advice.recommendation,
+        ends: advice.ends.unwrap_or_default(),
         notes: notes(ledger),
         snapshot,
         now,

@@ -1,10 +1,11 @@
 //! How a job stands, as the conditions of its status say it. Pure.
 //!
 //! Conditions follow kstatus: Reconciling while there is work to do, Stalled where only a person can help, Ready at the
-//! end. Complete, Failed and Suspended are for people and `kubectl wait`.
+//! end. Complete, Failed and Suspended are for people and `kubectl wait`. NarrowRange is advice and says nothing of how the job
+//! stands: it is absent until enough trials have ended.
 
 use crate::api::{Condition, ConditionStatus, Fault, TuningJobStatus};
-use crate::tuning::{ALL_COLLAPSED, EndReason, Ended, sentence};
+use crate::tuning::{ALL_COLLAPSED, AtEnd, EndReason, Ended, Job, sentence};
 use jiff::Timestamp;
 
 /// What to say of a job beside its numbers.
@@ -25,6 +26,9 @@ pub enum JobState {
     /// It has ended.
     Ended(Ended),
 }
+
+/// Type of the condition that says that a parameter's range may be too narrow.
+const NARROW_RANGE: &str = "NarrowRange";
 
 /// The end that a status tells of, if the job has ended.
 pub fn recorded_end(status: &TuningJobStatus) -> Option<Ended> {
@@ -67,6 +71,7 @@ pub fn set(status: &mut TuningJobStatus, state: &JobState, generation: Option<i6
         ("Suspended", matches!(state, JobState::Suspended)),
     ];
     let earlier = std::mem::take(&mut status.conditions);
+    let advice = earlier.iter().find(|c| c.type_ == NARROW_RANGE).cloned();
     let condition = |(type_, holds): (&str, bool)| {
         let condition = Condition {
             type_: type_.to_owned(),
@@ -78,11 +83,43 @@ pub fn set(status: &mut TuningJobStatus, state: &JobState, generation: Option<i6
         };
         condition.since(&earlier)
     };
-    status.conditions = says.map(condition).into();
+    status.conditions = says.map(condition).into_iter().chain(advice).collect();
     status.observed_generation = generation;
     status.phase = Some(phase.into());
     status.message = message;
     status.completion_time = at_end.then(|| status.completion_time.unwrap_or(now));
+}
+
+/// Whether the best trials lie at an end of a parameter's range; nothing is said while `ends` is `None`.
+pub fn set_range(
+    status: &mut TuningJobStatus,
+    job: &Job,
+    ends: Option<&[AtEnd]>,
+    generation: Option<i64>,
+    now: Timestamp,
+) {
+    let is_advice = |c: &mut Condition| c.type_ == NARROW_RANGE;
+    let earlier: Vec<Condition> = status.conditions.extract_if(.., is_advice).collect();
+    let Some(ends) = ends else { return };
+    let (holds, reason, message) = match ends {
+        [] => {
+            let message = "the trials do not show that a better point lies beyond the range of a parameter";
+            (ConditionStatus::False, "BestInside", message.to_owned())
+        }
+        ends => {
+            let all: Vec<String> = ends.iter().map(|end| end.sentence(job)).collect();
+            (ConditionStatus::True, "BestAtEnd", all.join("; "))
+        }
+    };
+    let condition = Condition {
+        type_: NARROW_RANGE.into(),
+        status: holds,
+        reason: reason.into(),
+        message,
+        last_transition_time: now,
+        observed_generation: generation,
+    };
+    status.conditions.push(condition.since(&earlier));
 }
 
 fn words(state: &JobState, status: &TuningJobStatus) -> (&'static str, &'static str, String) {

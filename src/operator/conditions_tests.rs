@@ -1,6 +1,7 @@
 //! Unit tests of `conditions`.
 
 use super::*;
+use crate::tuning::Side;
 
 fn status_of(state: &JobState) -> TuningJobStatus {
     let mut status = TuningJobStatus::default();
@@ -79,4 +80,57 @@ fn a_job_that_ended_keeps_the_time_of_its_end() {
     let mut status = status_of(&end(EndReason::TrialsSpent));
     set(&mut status, &end(EndReason::TrialsSpent), Some(4), at(60));
     assert_eq!(status.completion_time, Some(at(0)));
+}
+
+#[test]
+fn a_range_that_may_be_too_narrow_is_advice_and_nothing_else() {
+    let manifest = crate::api::parse(
+        "apiVersion: tuning-operator.io/v1alpha1
+kind: TuningJob
+metadata: {name: mrpc}
+spec:
+  objective: {metric: f1, goal: Maximize}
+  parameters: [{name: rate, double: {min: 1.0e-5, max: 1.0e-3, scale: Log}}]
+  budget: {maxTrials: 9}
+  trial: {container: {image: x, command: [train]}}
+",
+    );
+    let job = crate::api::check(&manifest.unwrap()).unwrap().job;
+    let end = AtEnd {
+        parameter: 0,
+        side: Side::Lower,
+    };
+    let mut status = status_of(&JobState::Working(None));
+    let found = |status: &TuningJobStatus| {
+        let advice: Vec<_> = status
+            .conditions
+            .iter()
+            .filter(|c| c.type_ == "NarrowRange")
+            .collect();
+        assert!(advice.len() < 2, "one of a type");
+        advice
+            .first()
+            .map(|c| (c.status, c.reason.clone(), c.last_transition_time))
+    };
+    set_range(&mut status, &job, None, Some(3), at(0));
+    assert_eq!(found(&status), None, "too early to say");
+    set_range(&mut status, &job, Some(&[]), Some(3), at(1));
+    let inside = (ConditionStatus::False, "BestInside".to_owned(), at(1));
+    assert_eq!(found(&status), Some(inside));
+    set_range(&mut status, &job, Some(&[end]), Some(3), at(2));
+    set_range(&mut status, &job, Some(&[end]), Some(3), at(9));
+    let at_end = (ConditionStatus::True, "BestAtEnd".to_owned(), at(2));
+    assert_eq!(found(&status), Some(at_end.clone()));
+    assert_eq!(held(&status), ["Reconciling", "NarrowRange"]);
+    set(&mut status, &self::end(EndReason::TrialsSpent), Some(3), at(10));
+    assert_eq!(found(&status), Some(at_end), "it stays when the job ends");
+    assert_eq!(held(&status), ["Ready", "Complete", "NarrowRange"]);
+    assert!(recorded_end(&status).unwrap().reason.is_success());
+    let said = status.conditions.last().unwrap().message.clone();
+    assert!(
+        said.starts_with("rate: the best trials lie at the lower end of its range, 1e-5"),
+        "{said}"
+    );
+    set_range(&mut status, &job, None, Some(4), at(11));
+    assert_eq!(found(&status), None);
 }

@@ -165,7 +165,7 @@ impl Pass<'_> {
             let plan = self.plan(&snapshot, now).await?;
             self.ctx.telemetry.decided(begin.elapsed());
             self.status = status::numbers(&self.status, &snapshot, &plan.status);
-            self.recommend(&snapshot).await?;
+            self.advise(&snapshot, now).await?;
             wake_in = plan.wake_in;
             if plan.actions.is_empty() {
                 break;
@@ -196,8 +196,8 @@ impl Pass<'_> {
         })
     }
 
-    /// The point to use. The model is asked only when it has something new to learn from.
-    async fn recommend(&mut self, snapshot: &Snapshot) -> Result<(), Error> {
+    /// The point to use, and whether a range may be too narrow. The model is asked only when it has something new to learn from.
+    async fn advise(&mut self, snapshot: &Snapshot, now: Timestamp) -> Result<(), Error> {
         let trials = &self.status.trials;
         let n_finished = trials.succeeded + trials.early_stopped + trials.failed;
         let learned_from = self.status.recommended.as_ref().map(|r| r.trials);
@@ -210,9 +210,12 @@ impl Pass<'_> {
         }
         let question = Question::best(snapshot);
         let found = self.ctx.thinker.best(&self.owner, question).await?;
-        if let Some(found) = found {
-            let record = |r| status::recommended(&self.checked.job, &r, n_finished);
-            self.status.recommended = found.and_then(record);
+        if let Some(advice) = found {
+            let job = &self.checked.job;
+            let record = |r| status::recommended(job, &r, n_finished);
+            self.status.recommended = advice.recommendation.and_then(record);
+            let generation = self.object.metadata.generation;
+            conditions::set_range(&mut self.status, job, advice.ends.as_deref(), generation, now);
         }
         Ok(())
     }

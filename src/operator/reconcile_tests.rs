@@ -365,3 +365,6 @@ async fn a_job_that_is_gone_is_forgotten_and_no_other() {
     assert_eq!(lock(&context.versions).keys().collect::<Vec<_>>(), [&here]);
     assert_eq!(lock(&context.failures).keys().collect::<Vec<_>>(), [&here]);
 }
+
+#[path = "reconcile_range_tests.rs"]
+mod range;

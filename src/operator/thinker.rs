@@ -5,9 +5,9 @@
 
 use super::error::Error;
 use super::stores::Owner;
-use crate::optimizer::{Proposal, Recommendation};
+use crate::optimizer::Proposal;
 use crate::shell::lock;
-use crate::tuning::Question;
+use crate::tuning::{Advice, Question};
 use futures::FutureExt;
 use futures::future::{BoxFuture, Shared};
 use std::collections::HashMap;
@@ -32,7 +32,7 @@ pub struct Thinker {
 #[derive(Default)]
 struct Thoughts {
     next: Option<Thought<Vec<Proposal>>>,
-    best: Option<Thought<Option<Recommendation>>>,
+    best: Option<Thought<Advice>>,
 }
 
 /// A question and its answer, which may be yet to come.
@@ -63,17 +63,12 @@ impl Thinker {
             .await
     }
 
-    /// The point to hand to the user; `None` where it is still being thought out.
+    /// What to say to the user; `None` where it is still being thought out.
     ///
     /// # Errors
     /// The optimizer has panicked.
-    pub async fn best(
-        &self,
-        owner: &Owner,
-        question: Question,
-    ) -> Result<Option<Option<Recommendation>>, Error> {
-        self.ask(owner, question, |t| &mut t.best, Question::recommend)
-            .await
+    pub async fn best(&self, owner: &Owner, question: Question) -> Result<Option<Advice>, Error> {
+        self.ask(owner, question, |t| &mut t.best, Question::advise).await
     }
 
     /// The jobs of which something is remembered.

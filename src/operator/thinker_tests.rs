@@ -45,7 +45,7 @@ async fn the_answer_is_the_optimizers_own() {
         .best(&owner("a"), Question::best(&snapshot))
         .await
         .unwrap();
-    assert_eq!(best, Some(crate::tuning::recommend(&snapshot)));
+    assert_eq!(best, Some(crate::tuning::advise(&snapshot)));
 }
 
 #[tokio::test]

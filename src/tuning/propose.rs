@@ -1,5 +1,6 @@
 //! What the optimizer is told and what it answers.
 
+use super::range_ends::{AtEnd, at_ends};
 use super::{Job, Phase, Snapshot, Trial};
 use crate::optimizer::{self, Observation, Outcome, Pending, Proposal, Recommendation, Request, Why};
 use crate::space::Point;
@@ -38,11 +39,25 @@ pub fn recommend(snapshot: &Snapshot) -> Option<Recommendation> {
     Question::best(snapshot).recommend()
 }
 
+/// What is said to the user of a job's trials.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Advice {
+    /// The point to use; `None` while too few trials have succeeded.
+    pub recommendation: Option<Recommendation>,
+    /// The ends of ranges at which the best trials lie, so that a wider range may hold a better point; `None` while too few trials
+    /// have succeeded to tell.
+    pub ends: Option<Vec<AtEnd>>,
+}
+
+/// The point to hand to the user, as [`recommend`] has it, and what the trials say of the ranges.
+pub fn advise(snapshot: &Snapshot) -> Advice {
+    Question::best(snapshot).advise()
+}
+
 /// The finished trials as what is to be recommended learns from them.
 fn sound_history(trials: &[Trial]) -> Vec<Observation> {
     let mut history = history(trials);
-    let is_sound = |t: &Trial| t.phase == Phase::Succeeded && t.value.is_some() && !t.is_collapsed();
-    if trials.iter().any(is_sound) {
+    if has_sound(trials) {
         let collapsed: HashSet<u32> = trials
             .iter()
             .filter(|t| t.is_collapsed())
@@ -55,6 +70,12 @@ fn sound_history(trials: &[Trial]) -> Vec<Observation> {
     history
 }
 
+/// Whether any trial has a value that means something.
+fn has_sound(trials: &[Trial]) -> bool {
+    let is_sound = |t: &Trial| t.phase == Phase::Succeeded && t.value.is_some() && !t.is_collapsed();
+    trials.iter().any(is_sound)
+}
+
 /// All that a proposal or a recommendation depends on: the same question has the same answer.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Question {
@@ -62,6 +83,8 @@ pub struct Question {
     history: Vec<Observation>,
     pending: Vec<Pending>,
     n: u32,
+    /// Whether the values say anything: those of models that all collapsed do not.
+    is_sound: bool,
 }
 
 impl Question {
@@ -72,6 +95,7 @@ impl Question {
             history: history(&snapshot.trials),
             pending: pending(&snapshot.trials),
             n,
+            is_sound: true,
         }
     }
 
@@ -82,6 +106,7 @@ impl Question {
             history: sound_history(&snapshot.trials),
             pending: Vec::new(),
             n: 1,
+            is_sound: has_sound(&snapshot.trials),
         }
     }
 
@@ -133,6 +158,14 @@ impl Question {
     /// The point to hand to the user.
     pub fn recommend(&self) -> Option<Recommendation> {
         optimizer::recommend(&self.request())
+    }
+
+    /// The point to hand to the user, and what the trials say of the ranges.
+    pub fn advise(&self) -> Advice {
+        let recommendation = self.recommend();
+        let point = recommendation.as_ref().map(|r| &r.point);
+        let ends = at_ends(&self.request(), point).filter(|_| self.is_sound);
+        Advice { recommendation, ends }
     }
 
     fn request(&self) -> Request<'_> {

@@ -6,7 +6,7 @@ use super::numbers::{aligned, duration, escape, rough, short};
 use super::run_view::strategy_word;
 use crate::optimizer::{ModelWhy, Role, Why};
 use crate::space::{Domain, Scale};
-use crate::tuning::Trial;
+use crate::tuning::{AtEnd, Trial};
 
 /// Why the trial with this index is where it is, over several lines; `None` if there is no such trial.
 pub fn explain(view: &RunView, index: u32) -> Option<String> {
@@ -185,7 +185,17 @@ fn result(view: &RunView, trial: &Trial) -> Vec<String> {
     if view.status.best.map(|b| b.index) == Some(trial.index) {
         lines.push("It is the best observation of the run.".into());
     }
+    lines.extend(ends(view, trial));
     lines
+}
+
+/// What lies at the same end of a range as the best trials do.
+fn ends(view: &RunView, trial: &Trial) -> Vec<String> {
+    let job = &view.snapshot.job;
+    let is_there = |end: &&AtEnd| end.is_at(job, &trial.point);
+    let ends = view.ends.iter().filter(is_there);
+    ends.map(|end| format!("{}.", escape(&end.sentence(job))))
+        .collect()
 }
 
 /// How far the value lies from the expectation.

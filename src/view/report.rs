@@ -58,6 +58,12 @@ fn results(view: &RunView) -> Vec<String> {
         ));
         lines.push(winners_curse(view, best, r));
     }
+    for end in &view.ends {
+        lines.push(format!(
+            "range        {}",
+            escape(&end.sentence(&view.snapshot.job))
+        ));
+    }
     let n_succeeded = view.status.counts.succeeded;
     let n_near = view.n_within_one_percent();
     lines.push(format!(

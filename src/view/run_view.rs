@@ -2,7 +2,7 @@
 
 use crate::optimizer::{Recommendation, Strategy};
 use crate::space::{Point, Value};
-use crate::tuning::{Phase, Snapshot, Status, Trial};
+use crate::tuning::{AtEnd, Phase, Snapshot, Status, Trial};
 use jiff::Timestamp;
 
 /// A run at one moment.
@@ -16,6 +16,8 @@ pub struct RunView {
     pub status: Status,
     /// The point to hand to the user, where there is one.
     pub recommendation: Option<Recommendation>,
+    /// The ends of ranges at which the best trials lie.
+    pub ends: Vec<AtEnd>,
     /// Sentences worth telling, such as where the data came from.
     pub notes: Vec<String>,
     /// The moment that is shown.

@@ -3,6 +3,7 @@
 use super::RunView;
 use crate::api::{Assignment, assignment};
 use crate::optimizer::Goal;
+use crate::tuning::AtEnd;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -24,6 +25,9 @@ pub struct Summary {
     pub within_one_percent: usize,
     /// Trials whose model collapsed.
     pub collapsed: usize,
+    /// The parameters whose range may be too narrow: the best trials lie at an end of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub narrow: Vec<NarrowSummary>,
     /// Why the job ended.
     pub ended: Option<EndedSummary>,
     /// Names of all metrics that any trial reported.
@@ -70,6 +74,19 @@ pub struct RecommendedSummary {
     pub low: Option<f64>,
     /// Upper end of the interval, `null` with the lower.
     pub high: Option<f64>,
+}
+
+/// A parameter whose range may be too narrow.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NarrowSummary {
+    /// Name of the parameter.
+    pub parameter: String,
+    /// `Lower` or `Upper`: the end at which the best trials lie.
+    pub end: String,
+    /// The field of the manifest that sets it, such as `spec.parameters[0].double.min`.
+    pub field: String,
+    /// The same in a sentence.
+    pub message: String,
 }
 
 /// Trials by phase.
@@ -148,6 +165,7 @@ pub fn summary(view: &RunView) -> Summary {
         counts: counts(view),
         within_one_percent: view.n_within_one_percent(),
         collapsed: view.n_collapsed(),
+        narrow: narrow(view),
         ended: ended.map(|e| EndedSummary {
             reason: e.reason.word().into(),
             message: e.message.clone(),
@@ -157,6 +175,17 @@ pub fn summary(view: &RunView) -> Summary {
         gpu_hours: view.status.gpu_hours,
         notes: view.notes.clone(),
     }
+}
+
+fn narrow(view: &RunView) -> Vec<NarrowSummary> {
+    let job = &view.snapshot.job;
+    let sum_up = |end: &AtEnd| NarrowSummary {
+        parameter: job.space.parameters()[end.parameter].name().into(),
+        end: end.side.word().into(),
+        field: end.field(job),
+        message: end.sentence(job),
+    };
+    view.ends.iter().map(sum_up).collect()
 }
 
 fn counts(view: &RunView) -> CountsSummary {

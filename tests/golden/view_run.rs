@@ -171,6 +171,7 @@ fn view(trials: Vec<Trial>, ended: Option<Ended>, now: Timestamp) -> RunView {
         name: "mrpc".into(),
         status: status(&snapshot, now),
         snapshot,
+        ends: vec![],
         recommendation: Some(Recommendation {
             point,
             mean: 0.9121,
