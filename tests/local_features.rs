@@ -229,6 +229,19 @@ fn the_best_of_a_curve_counts_and_points_of_ones_own_come_first() {
         (5, Some(0.25), Some(0.3))
     );
     assert!(run.events("ended").iter().all(|event| event["value"] == 0.9));
+    let known: Vec<_> = proposed
+        .iter()
+        .map(|e| &e["trials"][0]["why"]["observedTrials"])
+        .collect();
+    assert_eq!(known, ["", "1", "1-2", "1-3", "1-4"]);
+    let explained = run
+        .command(&["explain", "own-0005", "--run", run.dir.to_str().unwrap()])
+        .output();
+    let explained = text(&explained.unwrap().stdout);
+    assert!(
+        explained.contains("knowing 4 finished trials (1-4); none"),
+        "{explained}"
+    );
     let replayed = run
         .command(&["replay", run.dir.to_str().unwrap()])
         .output()

@@ -2,7 +2,7 @@
 //!
 //! Doubles are written with the shortest text that reads back to the same bits, so a record can be replayed exactly.
 
-use crate::optimizer::{ModelWhy, Proposal, Role, Why};
+use crate::optimizer::{Indices, Known, ModelWhy, Proposal, Role, Why};
 use crate::space::{Domain, Parameter, Point, SearchSpace, Value};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -58,7 +58,19 @@ pub struct WhyRecord {
     /// The models that were averaged.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub models: Vec<ModelRecord>,
+    /// Numbers of the finished trials that were known, such as `1-7,9`; absent where nobody has written them down, such as for a
+    /// person's own trial.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = MAX_INDICES), regex(pattern = "^([0-9]+(-[0-9]+)?(,[0-9]+(-[0-9]+)?)*)?$"))]
+    pub observed_trials: Option<String>,
+    /// Numbers of the running trials that it was conditioned on, earlier ones of the same batch among them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = MAX_INDICES), regex(pattern = "^([0-9]+(-[0-9]+)?(,[0-9]+(-[0-9]+)?)*)?$"))]
+    pub pending_trials: Option<String>,
 }
+
+/// Longest list of trials that is written down, in characters: more than a thousand gaps.
+const MAX_INDICES: usize = 16_384;
 
 fn is_zero(n: &u32) -> bool {
     *n == 0
@@ -153,8 +165,23 @@ impl From<&Why> for WhyRecord {
                 .map(ModelRecord::from)
                 .filter(ModelRecord::is_finite)
                 .collect(),
+            observed_trials: listed(why, |known| &known.observed),
+            pending_trials: listed(why, |known| &known.pending),
         }
     }
+}
+
+/// Numbers of trials, unless they are too many to write down.
+fn listed(why: &Why, of: fn(&Known) -> &Indices) -> Option<String> {
+    let text = of(why.known.as_ref()?).to_string();
+    (text.len() <= MAX_INDICES).then_some(text)
+}
+
+fn known(record: &WhyRecord) -> Option<Known> {
+    Some(Known {
+        observed: record.observed_trials.as_ref()?.parse().ok()?,
+        pending: record.pending_trials.as_ref()?.parse().ok()?,
+    })
 }
 
 /// JSON has no word for the others, and a schema no place.
@@ -183,6 +210,7 @@ impl From<&WhyRecord> for Why {
             n_left_out: record.left_out,
             n_pending: record.pending,
             models: record.models.iter().map(ModelWhy::from).collect(),
+            known: known(record),
         }
     }
 }
@@ -251,5 +279,37 @@ mod tests {
         assert_eq!(new["leftOut"], 744);
         let read: WhyRecord = serde_json::from_value(new).unwrap();
         assert_eq!(Why::from(&read), why);
+    }
+    #[test]
+    fn the_trials_that_were_known_are_recorded_and_an_older_record_has_none() {
+        let mut why = Why::manual();
+        let old = serde_json::to_value(WhyRecord::from(&why)).unwrap();
+        assert!(old.get("observedTrials").is_none());
+        assert_eq!(
+            Why::from(&serde_json::from_value::<WhyRecord>(old).unwrap()).known,
+            None
+        );
+        why.known = Some(Known {
+            observed: (1..=7).chain([9]).collect(),
+            pending: [8, 10].into_iter().collect(),
+        });
+        let new = serde_json::to_value(WhyRecord::from(&why)).unwrap();
+        assert_eq!(
+            (&new["observedTrials"], &new["pendingTrials"]),
+            (&"1-7,9".into(), &"8,10".into())
+        );
+        let mut read: WhyRecord = serde_json::from_value(new).unwrap();
+        assert_eq!(Why::from(&read), why);
+        read.pending_trials = Some("10,8".into());
+        assert_eq!(Why::from(&read).known, None, "not what was recorded");
+        why.known = Some(Known {
+            observed: (1..20_000).map(|i| 2 * i).collect(),
+            pending: Indices::default(),
+        });
+        assert_eq!(
+            WhyRecord::from(&why).observed_trials,
+            None,
+            "too many for a schema"
+        );
     }
 }

@@ -60,3 +60,31 @@ fn what_a_status_cannot_hold_is_left_out_and_its_curve_stays_small() {
     assert!(status.curve.len() <= MAX_POINTS && status.curve.last().unwrap().step == 1000);
     assert_eq!(status.metrics.keys().collect::<Vec<_>>(), ["loss"]);
 }
+
+#[test]
+fn a_value_comes_back_from_the_cluster_to_the_last_bit() {
+    let values = [
+        0.1 + 0.2,
+        1.0 / 3.0,
+        5e-324,
+        f64::MAX,
+        -0.0,
+        1.0,
+        1e21,
+        -123_456_789.012_345_67,
+    ];
+    for value in values {
+        let (record, space) = record(json!({"phase": "Succeeded", "value": value, "attempts": 1}));
+        // As the API server writes a number: without what it can do without, and with a sign of the exponent.
+        let text = serde_json::to_string(&record.status.value).unwrap();
+        let text = text.strip_suffix(".0").unwrap_or(&text);
+        let text = text.replace("e", "e+").replace("e+-", "e-");
+        let status = format!(r#"{{"phase": "Succeeded", "value": {text}, "attempts": 1}}"#);
+        let (again, _) = self::record(serde_json::from_str(&status).unwrap());
+        let history = crate::tuning::history(&[again.trial(&space).unwrap()]);
+        let crate::optimizer::Outcome::Value(read) = history[0].outcome else {
+            panic!("{history:?}")
+        };
+        assert_eq!(read.to_bits(), value.to_bits(), "{text}");
+    }
+}

@@ -225,6 +225,7 @@ impl View<'_> {
             n_left_out: self.data.n_left_out as u32,
             n_pending: n_pending as u32,
             models: self.posterior.why(),
+            known: None,
         }
     }
 }

@@ -18,6 +18,7 @@ mod hyperband;
 mod hyperparameters;
 mod kept;
 mod kernel;
+mod known;
 mod linalg;
 mod maximize;
 mod outcome_transform;
@@ -33,6 +34,7 @@ use crate::space::Point;
 
 pub use hyperband::n_trials as hyperband_trials;
 pub use kept::Limits;
+pub use known::{Indices, Known, NotIndices};
 pub use proposal::{Interval, ModelWhy, Prediction, Proposal, Recommendation, Role, Why};
 pub use request::{Goal, Observation, Outcome, Pending, Request, Strategy};
 

@@ -1,5 +1,6 @@
 //! What an optimizer answers: points, what is expected of them, and the reasons.
 
+use super::known::Known;
 use super::request::Request;
 use crate::space::Point;
 
@@ -56,6 +57,8 @@ pub struct Why {
     pub n_pending: u32,
     /// The models that were averaged, heaviest first; empty without a model.
     pub models: Vec<ModelWhy>,
+    /// Which trials were known, where that was recorded: the same trials give the same proposal.
+    pub known: Option<Known>,
 }
 
 impl Why {
@@ -73,6 +76,7 @@ impl Why {
             n_left_out: 0,
             n_pending: 0,
             models: Vec::new(),
+            known: None,
         }
     }
 }

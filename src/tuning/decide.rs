@@ -5,6 +5,7 @@
 
 use super::convergence::converged;
 use super::early_stopping::lags_behind;
+use super::propose::next_index;
 use super::retry::may_start;
 use super::stopping::{check_end, judged};
 use super::{
@@ -146,7 +147,7 @@ fn create(
         return (counts.active() == 0).then(|| Action::End(judged(snapshot, end)));
     }
     if !proposals.is_empty() {
-        let first_index = snapshot.trials.iter().map(|t| t.index).max().unwrap_or(0) + 1;
+        let first_index = next_index(&snapshot.trials);
         return Some(Action::Create {
             first_index,
             proposals,

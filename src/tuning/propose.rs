@@ -2,7 +2,9 @@
 
 use super::range_ends::{AtEnd, at_ends};
 use super::{Job, Phase, Snapshot, Trial};
-use crate::optimizer::{self, Observation, Outcome, Pending, Proposal, Recommendation, Request, Why};
+use crate::optimizer::{
+    self, Indices, Known, Observation, Outcome, Pending, Proposal, Recommendation, Request, Why,
+};
 use crate::space::Point;
 use std::collections::HashSet;
 
@@ -83,6 +85,8 @@ pub struct Question {
     history: Vec<Observation>,
     pending: Vec<Pending>,
     n: u32,
+    /// Number of the first trial that is asked for.
+    first: u32,
     /// Whether the values say anything: those of models that all collapsed do not.
     is_sound: bool,
 }
@@ -95,8 +99,30 @@ impl Question {
             history: history(&snapshot.trials),
             pending: pending(&snapshot.trials),
             n,
+            first: next_index(&snapshot.trials),
             is_sound: true,
         }
+    }
+
+    /// For a trial that was proposed, the question of which it was the answer, or a part of it: with those trials, and no other,
+    /// that it knew. `None` where it is not recorded which these were, or where one of them has not ended as it had then or is
+    /// gone. The job has to be as it was: a budget that has grown since may have another answer.
+    pub fn again(snapshot: &Snapshot, trial: &Trial) -> Option<Self> {
+        let known = trial.why.known.as_ref()?;
+        let mut history = history(&snapshot.trials);
+        history.retain(|o| known.observed.contains(o.index));
+        let is_known = |t: &&Trial| known.pending.contains(t.index);
+        let pending: Vec<Pending> = snapshot.trials.iter().filter(is_known).map(under_way).collect();
+        let is_whole = |n: usize, indices: &Indices| n as u64 == indices.len();
+        let all = is_whole(history.len(), &known.observed) && is_whole(pending.len(), &known.pending);
+        all.then(|| Self {
+            job: snapshot.job.clone(),
+            history,
+            pending,
+            n: 1,
+            first: trial.index,
+            is_sound: true,
+        })
     }
 
     /// Which point to hand to the user. What is under way makes no difference.
@@ -106,6 +132,7 @@ impl Question {
             history: sound_history(&snapshot.trials),
             pending: Vec::new(),
             n: 1,
+            first: next_index(&snapshot.trials),
             is_sound: has_sound(&snapshot.trials),
         }
     }
@@ -116,20 +143,21 @@ impl Question {
         let left = self.n - proposals.len() as u32;
         if left > 0 {
             let mut pending = self.pending.clone();
-            let after = self
-                .pending
-                .iter()
-                .map(|p| p.index)
-                .chain(self.history.iter().map(|o| o.index))
-                .max();
-            let first = (after.unwrap_or(0) + 1..).zip(&proposals);
-            pending.extend(first.map(|(index, proposal)| Pending {
+            let start = (self.first..).zip(&proposals);
+            pending.extend(start.map(|(index, proposal)| Pending {
                 index,
                 point: proposal.point.clone(),
                 resource: None,
             }));
             let request = request(&self.job, &self.history, &pending, left);
             proposals.extend(optimizer::suggest(&request));
+        }
+        for (i, proposal) in (0..).zip(&mut proposals) {
+            let earlier = self.first..self.first + i;
+            proposal.why.known = Some(Known {
+                observed: self.history.iter().map(|o| o.index).collect(),
+                pending: self.pending.iter().map(|p| p.index).chain(earlier).collect(),
+            });
         }
         proposals
     }
@@ -183,12 +211,21 @@ fn pending(trials: &[Trial]) -> Vec<Pending> {
     trials
         .iter()
         .filter(|t| matches!(t.phase, Phase::Queued | Phase::Running))
-        .map(|t| Pending {
-            index: t.index,
-            point: t.point.clone(),
-            resource: t.resource,
-        })
+        .map(under_way)
         .collect()
+}
+
+fn under_way(trial: &Trial) -> Pending {
+    Pending {
+        index: trial.index,
+        point: trial.point.clone(),
+        resource: trial.resource,
+    }
+}
+
+/// Number of the next trial; one that was cancelled has used its own up.
+pub(super) fn next_index(trials: &[Trial]) -> u32 {
+    trials.iter().map(|t| t.index).max().unwrap_or(0) + 1
 }
 
 fn request<'a>(job: &'a Job, history: &'a [Observation], pending: &'a [Pending], n: u32) -> Request<'a> {

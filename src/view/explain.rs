@@ -4,7 +4,7 @@ use super::RunView;
 use super::cells::{state, value_now};
 use super::numbers::{aligned, duration, escape, rough, short};
 use super::run_view::strategy_word;
-use crate::optimizer::{ModelWhy, Role, Why};
+use crate::optimizer::{Indices, Known, ModelWhy, Role, Why};
 use crate::space::{Domain, Scale};
 use crate::tuning::{AtEnd, Trial};
 
@@ -46,14 +46,19 @@ fn role(view: &RunView, trial: &Trial) -> String {
 fn conditions(why: &Why) -> String {
     let plural = |n: u32| if n == 1 { "" } else { "s" };
     let (seen, open) = (why.n_observed, why.n_pending);
+    let which = |of: fn(&Known) -> &Indices| {
+        let indices = why.known.as_ref().map(of).filter(|indices| !indices.is_empty());
+        indices.map_or(String::new(), |indices| format!(" ({indices})"))
+    };
+    let (observed, pending) = (which(|k| &k.observed), which(|k| &k.pending));
     match (seen, open) {
         (0, 0) => "Nothing was known at that moment.".into(),
         (_, 0) => format!(
-            "It was chosen knowing {seen} finished trial{}; none was running.",
+            "It was chosen knowing {seen} finished trial{}{observed}; none was running.",
             plural(seen)
         ),
         _ => format!(
-            "It was chosen knowing {seen} finished trial{} and minding {open} that had no result yet.",
+            "It was chosen knowing {seen} finished trial{}{observed} and minding {open} that had no result yet{pending}.",
             plural(seen)
         ),
     }

@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
-use tuning_operator::optimizer::{Goal, Interval, ModelWhy, Prediction, Recommendation, Role, Strategy, Why};
+use tuning_operator::optimizer::{Goal, Interval, Known, ModelWhy, Prediction, Recommendation, Role, Strategy, Why};
 use tuning_operator::space::{Domain, Parameter, Point, Scale, SearchSpace, Value};
 use tuning_operator::tuning::{
     Budget, CurvePoint, EndReason, Ended, Failure, Job, Objective, Phase, Progress, Snapshot, Trial, status,
@@ -73,6 +73,10 @@ pub fn why(role: Role, n_observed: u32) -> Why {
         n_observed,
         n_left_out: 0,
         n_pending: u32::from(n_observed > 1),
+        known: (n_observed > 11).then(|| Known {
+            observed: (1..=n_observed + 1).filter(|i| *i != 10).collect(),
+            pending: [10].into_iter().collect(),
+        }),
         models: if modelled {
             vec![model("matern52", 0.71, 0.31), model("rbf", 0.29, 0.2)]
         } else {
