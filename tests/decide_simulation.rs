@@ -8,7 +8,7 @@ use jiff::SignedDuration;
 use proptest::prelude::*;
 use tuning_operator::optimizer::{Goal, Strategy as Search};
 use tuning_operator::space::{Domain, Parameter, Scale, SearchSpace};
-use tuning_operator::tuning::{Action, Budget, Counts, Job, MedianStop, Objective, Plan, decide};
+use tuning_operator::tuning::{Action, Budget, Counts, Job, MedianStop, Objective, Plan, Question, decide};
 use world::{Weather, World};
 
 fn job(search: Search, max_trials: u32, parallel: u32, weather: Weather, shadow: bool) -> Job {
@@ -109,6 +109,23 @@ proptest! {
         prop_assert!(world.snapshot.ended.is_some(), "after 5000 minutes: {:?}", Counts::of(&world.snapshot.trials));
         let plan = world.plan();
         prop_assert!(plan.actions.is_empty(), "a job at rest has nothing to do: {:?}", plan.actions);
+    }
+
+    #[test]
+    fn every_proposal_is_made_again_from_the_trials_that_it_knew(seed: u64, weather in weather(), search in search(), parallel in 1..5u32) {
+        let mut world = World::new(job(search, 18, parallel, weather, false), seed, weather);
+        for _ in 0..400 {
+            world.pass();
+            world.minute();
+        }
+        prop_assert!(!world.snapshot.trials.is_empty());
+        for trial in &world.snapshot.trials {
+            // Nobody starts over a trial that has ended, in this world.
+            let question = Question::again(&world.snapshot, trial).expect("what it knew is recorded");
+            let again = question.propose();
+            prop_assert_eq!(again.len(), 1);
+            prop_assert_eq!((&again[0].point, again[0].resource, &again[0].why), (&trial.point, trial.resource, &trial.why));
+        }
     }
 
     #[test]

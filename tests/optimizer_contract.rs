@@ -7,7 +7,7 @@ use optimizing::*;
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 use tuning_operator::optimizer::{Goal, Outcome, Strategy as Way, predict, recommend};
-use tuning_operator::space::{Point, Scale};
+use tuning_operator::space::{Point, Scale, SearchSpace};
 
 #[test]
 fn proposals_are_points_of_the_space_and_no_more_than_asked_for() {
@@ -268,5 +268,70 @@ proptest! {
             prop_assert!(space.to_unit(&advice.point).is_some());
             prop_assert!(advice.interval.is_none_or(|i| i.low <= advice.mean && advice.mean <= i.high));
         }
+    }
+}
+
+/// A job whose trials end in every way, with some under way.
+fn midway(space: &SearchSpace, way: &Way, seed: u64, n_ended: usize, n_pending: usize) -> Job {
+    let mut job = Job::new(space, way, seed);
+    job.go(n_ended, |p, i| match i % 5 {
+        1 => Outcome::Failed,
+        2 => Outcome::Stopped(peak(space, p)),
+        _ => Outcome::Value(peak(space, p)),
+    });
+    let running = job.ask(n_pending);
+    job.start(&running);
+    job
+}
+
+#[test]
+fn a_batch_that_was_cut_off_goes_on_with_the_points_that_it_would_have_had() {
+    every_way_and_space(|way, space| {
+        for (n_ended, n_pending) in [(0, 0), (2, 0), (9, 0), (9, 2), (24, 1), (27, 0)] {
+            let whole = midway(space, way, 3, n_ended, n_pending).ask(4);
+            for n_recorded in 1..whole.len() {
+                let mut job = midway(space, way, 3, n_ended, n_pending);
+                job.start(&whole[..n_recorded]);
+                let rest = job.ask(4 - n_recorded);
+                assert_eq!(
+                    rest,
+                    whole[n_recorded..],
+                    "{way:?}, after {n_recorded} of {n_ended}+{n_pending}"
+                );
+            }
+        }
+    });
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(30))]
+
+    #[test]
+    fn no_bit_depends_on_the_order_in_which_trials_are_passed(
+        seed in any::<u64>(),
+        way in 0usize..5,
+        which in 0usize..10,
+        n_ended in 0usize..20,
+        n_pending in 0usize..4,
+        chance in any::<u64>(),
+    ) {
+        let space = &spaces()[which];
+        let mut job = midway(space, &WAYS[way], seed, n_ended, n_pending);
+        let other = midway(space, &WAYS[(way + 1) % 5], seed, n_ended, 0);
+        job.prior = other.history;
+        let answer = (job.ask(3), recommend(&job.request(1)));
+        shuffle(&mut job.history, chance);
+        shuffle(&mut job.pending, chance ^ 1);
+        shuffle(&mut job.prior, chance ^ 2);
+        prop_assert_eq!(answer, (job.ask(3), recommend(&job.request(1))));
+    }
+}
+
+fn shuffle<T>(all: &mut [T], mut chance: u64) {
+    for last in (1..all.len()).rev() {
+        chance = chance
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        all.swap(last, (chance >> 33) as usize % (last + 1));
     }
 }

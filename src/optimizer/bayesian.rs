@@ -10,7 +10,7 @@ use super::maximize::maximize;
 use super::random::Random;
 use super::space_filling::startup_place;
 use super::training_data::TrainingData;
-use super::{Interval, Prediction, Proposal, Recommendation, Request, Role, Why};
+use super::{Proposal, Request, Role, Why};
 use crate::space::Point;
 
 /// Start-up points before the first model, where nothing is known from earlier jobs.
@@ -19,12 +19,12 @@ const STARTUP: usize = 3;
 const EXPLOIT_SHARE: f64 = 1.0 / 6.0;
 /// Where values do not vary by chance, a place so near to one that was evaluated teaches nothing.
 const NEAR: f64 = 1e-3;
-/// From fewer values that differ too little is known of their scale to hand an interval over.
-const LEAST_DIFFERENT: usize = 3;
-/// A belief is never surer than this, in standard deviations of all values: no objective is quite what a model takes it for.
-const LEAST_SD: f64 = 2e-3;
-/// Half the width of a 90 % interval of a normal distribution, in standard deviations.
-const NINETY: f64 = 1.644_853_626_951_472_2;
+/// What chance is for: samples of the posterior.
+const SAMPLES: u64 = 0;
+/// What a trial under way may find.
+const UNDER_WAY: u64 = 1;
+/// The way to the highest place.
+const CLIMB: u64 = 2;
 
 /// The next points; fewer only where every point of a discrete space has failed or is under way.
 pub(super) fn suggest(request: &Request, limits: Limits) -> Vec<Proposal> {
@@ -68,6 +68,9 @@ fn startup(request: &Request, evaluated: &mut Evaluated, n: usize, n_chosen: usi
 }
 
 /// `n` points by the model, given those of the same batch that are `chosen` already; fewer if it sees nowhere to go.
+///
+/// Each point depends on those before it as trials under way do, and draws by chance from a stream of its own: a batch that was
+/// cut off goes on with the points that it would have had.
 fn model_based(
     request: &Request,
     data: &TrainingData,
@@ -75,19 +78,26 @@ fn model_based(
     chosen: Vec<Vec<f64>>,
     n: usize,
 ) -> Vec<Proposal> {
-    let n_asked = request.history.len() + request.pending.len() + chosen.len();
-    let mut random = Random::new(&[request.seed, request.history.len() as u64, n_asked as u64]);
+    let n_chosen = chosen.len();
+    let n_asked = request.history.len() + request.pending.len() + n_chosen;
+    let n_finished = request.history.len() as u64;
+    let stream = |part: u64, number: usize| Random::new(&[request.seed, n_finished, part, number as u64]);
     let mut under_way: Vec<Vec<f64>> = pending_places(request).into_iter().chain(chosen).collect();
     let Some(posterior) = data.posterior() else {
         return vec![];
     };
     let room = under_way.len() + n;
-    let Some(mut acquisition) = NoisyEi::new(&posterior, &data.eligible_for_best(), room, &mut random) else {
+    let Some(mut acquisition) = NoisyEi::new(
+        &posterior,
+        &data.eligible_for_best(),
+        room,
+        &mut stream(SAMPLES, 0),
+    ) else {
         return vec![];
     };
-    under_way
-        .iter()
-        .for_each(|place| acquisition.add(place, &mut random));
+    for (number, place) in under_way.iter().enumerate() {
+        acquisition.add(place, &mut stream(UNDER_WAY, number));
+    }
     let repeats_teach = !data.is_exact();
     let known = data.feasibility();
     let mut view = View {
@@ -98,10 +108,14 @@ fn model_based(
         known,
         repeats_teach,
     };
-    let mut anchors = data.anchors(|places| view.means(places));
+    // What is under way makes no difference to them: a batch that was cut off begins its climbs where the whole one would.
+    let mut anchors = data.anchors(|places| view.means(places, &view.known));
     let n_anchors = anchors.len();
     let mut proposals = Vec::new();
     for i in 0..n {
+        let number = under_way.len();
+        anchors.truncate(n_anchors);
+        anchors.extend(under_way.last().cloned());
         let explores = n_asked + i < exploit_from(request) || !repeats_teach;
         // Where the best place by the mean is under way already, the next trial goes where most may be gained.
         let ways = if explores {
@@ -111,23 +125,27 @@ fn model_based(
         };
         let found = ways.iter().find_map(|explores| {
             let acquisition = explores.then_some(&acquisition);
-            let (place, height) = view.highest(acquisition, evaluated, &under_way, &anchors, &mut random)?;
+            let climb = &mut stream(CLIMB, number);
+            let (place, height) = view.highest(acquisition, evaluated, &under_way, &anchors, climb)?;
             let point = request.space.from_unit(&place);
-            let gain =
-                acquisition.map(|_| height - view.feasibility.log_penalties(std::slice::from_ref(&place))[0]);
-            evaluated.may_repeat(&point).then_some((place, point, gain))
+            let is_open = evaluated.may_repeat(&point);
+            is_open.then_some((point, acquisition.map(|_| height)))
         });
-        let Some((place, point, gain)) = found else { break };
-        let why = view.why(&place, gain, under_way.len());
-        evaluated.add(point.clone());
-        proposals.push(Proposal {
-            point,
-            resource: None,
-            why,
-        });
-        acquisition.add(&place, &mut random);
-        anchors.truncate(n_anchors);
-        anchors.push(place.clone());
+        let proposal = match found {
+            Some((point, height)) => {
+                evaluated.add(point.clone());
+                view.proposal(point, height, number)
+            }
+            // Where the model sees nowhere to go, this one trial is chosen without it.
+            None => startup(request, evaluated, 1, n_chosen + i).pop(),
+        };
+        let Some(proposal) = proposal else { break };
+        // Where the point lies, which is rounded: nothing more is known of it once it is recorded.
+        let Some(place) = request.space.to_unit(&proposal.point) else {
+            break;
+        };
+        proposals.push(proposal);
+        acquisition.add(&place, &mut stream(UNDER_WAY, number));
         view.feasibility = view.feasibility.expecting(std::slice::from_ref(&place));
         under_way.push(place);
     }
@@ -165,8 +183,8 @@ struct View<'a> {
 
 impl View<'_> {
     /// Posterior means, far lower where trials are likely to fail.
-    fn means(&self, places: &[Vec<f64>]) -> Vec<f64> {
-        let barriers = self.feasibility.barriers(places);
+    fn means(&self, places: &[Vec<f64>], feasibility: &Feasibility) -> Vec<f64> {
+        let barriers = feasibility.barriers(places);
         let means = self.posterior.means(places).into_iter().zip(barriers);
         means.map(|(mean, barrier)| mean + barrier).collect()
     }
@@ -194,7 +212,7 @@ impl View<'_> {
                 .collect()
         };
         let height = |places: &[Vec<f64>]| match acquisition {
-            None => open(self.means(places), places),
+            None => open(self.means(places, &self.feasibility), places),
             Some(acquisition) => {
                 let penalties = self.feasibility.log_penalties(places);
                 let gains = acquisition.log_values(places).into_iter().zip(penalties);
@@ -202,6 +220,18 @@ impl View<'_> {
             }
         };
         maximize(&self.data.dimensions, anchors, random, height)
+    }
+
+    /// The trial at this point, which was chosen for this height of the acquisition, or for its mean.
+    fn proposal(&self, point: Point, height: Option<f64>, n_pending: usize) -> Option<Proposal> {
+        let place = self.request.space.to_unit(&point)?;
+        let penalty = self.feasibility.log_penalties(std::slice::from_ref(&place))[0];
+        let gain = height.map(|height| height - penalty);
+        Some(Proposal {
+            point,
+            resource: None,
+            why: self.why(&place, gain, n_pending),
+        })
     }
 
     /// Why this place was chosen; without a gain it was for its mean.
@@ -228,70 +258,4 @@ impl View<'_> {
             known: None,
         }
     }
-}
-
-/// The point to hand to the user: the highest mean less one standard deviation, so that a lucky value does not win. Where
-/// trials failed only points that succeeded are considered, since the edge of what works is not known; and so where there
-/// are more trials than the models take, since hyperparameters from a part of them may promise much of an untried place.
-pub(super) fn recommend(request: &Request, limits: Limits) -> Option<Recommendation> {
-    let own = Request {
-        prior: &[],
-        ..*request
-    };
-    let data = TrainingData::of(&own, limits.of_beliefs()).filter(|data| data.n_final >= 2)?;
-    let (posterior, belief) = data.beliefs()?;
-    let guarded = |places: &[Vec<f64>]| -> Vec<f64> {
-        let predictions = places.iter().map(|p| posterior.mean_and_sd(p));
-        predictions.map(|(mean, sd)| mean - sd).collect()
-    };
-    let mut random = Random::new(&[request.seed, request.history.len() as u64, u64::MAX]);
-    let place = if data.any_failed() || !data.is_whole() {
-        let places: Vec<Vec<f64>> = data.final_places().cloned().collect();
-        let rated = guarded(&places).into_iter().zip(places);
-        rated.reduce(|a, b| if b.0 > a.0 { b } else { a })?.1
-    } else {
-        maximize(&data.dimensions, &data.anchors(guarded), &mut random, guarded)?.0
-    };
-    let point = request.space.from_unit(&place);
-    let prediction = prediction(&data, &belief, &place);
-    Some(Recommendation {
-        point,
-        mean: prediction.mean,
-        interval: prediction
-            .interval
-            .filter(|_| data.n_different >= LEAST_DIFFERENT),
-    })
-}
-
-/// Predictions at some points.
-pub(super) fn predict(request: &Request, points: &[Point], limits: Limits) -> Option<Vec<Prediction>> {
-    let own = Request {
-        prior: &[],
-        ..*request
-    };
-    let data = TrainingData::of(&own, limits.of_beliefs())?;
-    let (_, belief) = data.beliefs()?;
-    points
-        .iter()
-        .map(|p| Some(prediction(&data, &belief, &request.space.to_unit(p)?)))
-        .collect()
-}
-
-fn prediction(data: &TrainingData, posterior: &Posterior, place: &[f64]) -> Prediction {
-    let (mean, sd) = posterior.mean_and_sd(place);
-    let width = ninety(data.n_final) * sd.max(LEAST_SD);
-    let (low, high) = data.transform.interval(mean, width);
-    Prediction {
-        mean: data.transform.to_value(mean),
-        // Equal values have no scale of their own.
-        interval: (data.n_different > 1).then_some(Interval { low, high }),
-    }
-}
-
-/// Half the width of a 90 % interval after so many values, in standard deviations: Student's, since the scale of the values
-/// was learned from them (Abramowitz and Stegun 1964, 26.7.5).
-fn ninety(n: usize) -> f64 {
-    let freedom = n.saturating_sub(1).max(2) as f64;
-    let (z, z3, z5) = (NINETY, NINETY.powi(3), NINETY.powi(5));
-    z + (z3 + z) / (4.0 * freedom) + (5.0 * z5 + 16.0 * z3 + 3.0 * z) / (96.0 * freedom * freedom)
 }

@@ -6,6 +6,7 @@
 
 mod acquisition;
 mod bayesian;
+mod beliefs;
 mod bfgs;
 mod classifier;
 mod dimensions;
@@ -65,10 +66,10 @@ pub fn recommend(request: &Request) -> Option<Recommendation> {
 
 /// [`recommend`] with limits other than the usual ones, to measure what they cost.
 pub fn recommend_within(request: &Request, limits: Limits) -> Option<Recommendation> {
-    bayesian::recommend(request, limits)
+    beliefs::recommend(request, limits)
 }
 
 /// Predictions of the noise-free objective at some points; `None` while fewer than two trials have succeeded.
 pub fn predict(request: &Request, points: &[Point]) -> Option<Vec<Prediction>> {
-    bayesian::predict(request, points, Limits::USUAL)
+    beliefs::predict(request, points, Limits::USUAL)
 }

@@ -114,3 +114,68 @@ fn what_a_person_wants_tried_first_comes_first_and_once() {
     }
     assert_eq!(places(&snapshot, 1), [(point(0.5), manual)]);
 }
+
+#[test]
+fn a_proposal_says_which_trials_it_knew() {
+    let mut job = job();
+    job.strategy = Strategy::Bayesian;
+    (job.budget.max_trials, job.budget.parallel) = (12, 3);
+    job.start = vec![Point(vec![Value::Double(0.25)])];
+    let ended = (Phase::Succeeded, Some(0.8));
+    let mut snapshot = finished(
+        job,
+        &[
+            ended,
+            ended,
+            (Phase::Running, None),
+            ended,
+            (Phase::Cancelled, None),
+        ],
+    );
+    for (trial, x) in snapshot.trials.iter_mut().zip([0.1, 0.2, 0.3, 0.4, 0.45]) {
+        trial.point.0 = vec![Value::Double(x)];
+    }
+    let proposals = propose(&snapshot, 3);
+    let known: Vec<(String, String)> = proposals
+        .iter()
+        .map(|p| p.why.known.clone().unwrap())
+        .map(|known| (known.observed.to_string(), known.pending.to_string()))
+        .collect();
+    let knew = |pending: &str| ("1-2,4".to_owned(), pending.to_owned());
+    assert_eq!(known, [knew("3"), knew("3,6"), knew("3,6-7")], "5 was given up");
+    for proposal in &proposals {
+        let (known, why) = (proposal.why.known.as_ref().unwrap(), &proposal.why);
+        assert_eq!(
+            (known.observed.len(), known.pending.len()),
+            (u64::from(why.n_observed), u64::from(why.n_pending))
+        );
+    }
+    for (index, proposal) in (6..).zip(proposals) {
+        let new = Trial::new(index, proposal.point, None, proposal.why, at(9));
+        snapshot.trials.push(new);
+    }
+    // Whatever has ended since, what it knew makes each of them again.
+    snapshot.trials[2].phase = Phase::Succeeded;
+    snapshot.trials[2].value = Some(0.9);
+    for trial in &snapshot.trials[5..] {
+        let again = Question::again(&snapshot, trial).unwrap().propose();
+        assert_eq!(
+            (&again[0].point, &again[0].why),
+            (&trial.point, &trial.why),
+            "{}",
+            trial.index
+        );
+    }
+    assert_eq!(
+        Question::again(&snapshot, &snapshot.trials[0]),
+        None,
+        "it has no record"
+    );
+    let last = snapshot.trials[7].clone();
+    snapshot.trials.remove(0);
+    assert_eq!(
+        Question::again(&snapshot, &last),
+        None,
+        "one that it knew is gone"
+    );
+}

@@ -184,7 +184,12 @@ impl AtEnd {
         let Some(predictions) = predict(request, &points) else {
             return false;
         };
-        let highest = |p: &Prediction| height(request.goal, p.low).max(height(request.goal, p.high));
+        let highest = |p: &Prediction| {
+            let ends = p
+                .interval
+                .map(|i| [i.low, i.high].map(|v| height(request.goal, v)));
+            ends.map_or(f64::INFINITY, |[a, b]| a.max(b))
+        };
         let there = height(request.goal, predictions[0].mean);
         predictions[1..].iter().all(|p| highest(p) < there)
     }

@@ -2,7 +2,9 @@
 
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
-use tuning_operator::optimizer::{Goal, Interval, Known, ModelWhy, Prediction, Recommendation, Role, Strategy, Why};
+use tuning_operator::optimizer::{
+    Goal, Interval, Known, ModelWhy, Prediction, Recommendation, Role, Strategy, Why,
+};
 use tuning_operator::space::{Domain, Parameter, Point, Scale, SearchSpace, Value};
 use tuning_operator::tuning::{
     Budget, CurvePoint, EndReason, Ended, Failure, Job, Objective, Phase, Progress, Snapshot, Trial, status,
