@@ -30,6 +30,10 @@ pub struct ProposalRecord {
 pub struct WhyRecord {
     /// What kind of step it is.
     pub role: RoleRecord,
+    /// Number of the optimizer's method, 1 where it is absent; another method's proposal can't be made again.
+    #[serde(default = "first", skip_serializing_if = "is_first")]
+    #[schemars(range(min = 1))]
+    pub method: u32,
     /// Posterior mean of the objective there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mean: Option<f64>,
@@ -71,6 +75,14 @@ pub struct WhyRecord {
 
 /// Longest list of trials that is written down, in characters: more than a thousand gaps.
 const MAX_INDICES: usize = 16_384;
+
+fn first() -> u32 {
+    1
+}
+
+fn is_first(n: &u32) -> bool {
+    *n == first()
+}
 
 fn is_zero(n: &u32) -> bool {
     *n == 0
@@ -150,6 +162,7 @@ impl From<&Why> for WhyRecord {
     fn from(why: &Why) -> Self {
         Self {
             role: why.role.into(),
+            method: why.method,
             mean: finite(why.mean),
             sd: finite(why.sd),
             acquisition: finite(why.acquisition),
@@ -200,6 +213,7 @@ impl From<&WhyRecord> for Why {
     fn from(record: &WhyRecord) -> Self {
         Self {
             role: record.role.into(),
+            method: record.method,
             mean: record.mean,
             sd: record.sd,
             acquisition: record.acquisition,

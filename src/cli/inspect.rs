@@ -3,7 +3,9 @@
 use super::add;
 use super::args::{ExplainArgs, ExportArgs, ExportFormat, PlotArgs, ReplayArgs, ShowArgs, TextOrJson};
 use super::present::{self, find, load};
+use crate::api::ProposalRecord;
 use crate::local::{self, RunDir, write_whole};
+use crate::optimizer::METHOD;
 use crate::view;
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
@@ -115,39 +117,55 @@ pub(super) fn replay(args: &ReplayArgs) -> Done {
     let (events, ledger) = load(&find(&args.run))?;
     let replayed = local::replay(&events).map_err(|f| present::sentences(&f))?;
     let job = &ledger.snapshot.job;
-    let n_same = replayed.iter().filter(|r| r.is_same()).count();
     let mut text = String::new();
     for proposal in &replayed {
-        let (name, same) = (job.trial_name(proposal.index), proposal.is_same());
-        if args.output == TextOrJson::Json {
-            let line = serde_json::json!({
-                "trial": name, "same": same, "recorded": proposal.recorded, "proposed": proposal.proposed,
-            });
-            text += &format!("{line}\n");
-        } else if same {
-            text += &format!("{name}  same to the last bit\n");
-        } else {
-            let again = proposal
-                .proposed
-                .as_ref()
-                .map(|p| serde_json::json!(p.parameters).to_string());
-            let again = again.unwrap_or_else(|| "nothing".into());
-            text += &format!(
-                "{name}  differs: was {}, is {again}\n",
-                serde_json::json!(proposal.recorded.parameters)
-            );
-        }
+        let name = job.trial_name(proposal.index);
+        text += &match args.output {
+            TextOrJson::Text => format!("{name}  {}\n", compared(proposal)),
+            TextOrJson::Json => {
+                let line = serde_json::json!({
+                    "trial": name, "same": proposal.is_same(), "otherMethod": proposal.other_method(),
+                    "recorded": proposal.recorded, "proposed": proposal.proposed,
+                });
+                format!("{line}\n")
+            }
+        };
     }
+    let n_same = replayed.iter().filter(|r| r.is_same()).count();
+    let n_other = replayed.iter().filter(|r| r.other_method().is_some()).count();
     if args.output == TextOrJson::Text {
         text += &format!(
-            "{n_same} of {} proposals are the same to the last bit\n",
+            "{n_same} of {} proposals are the same to the last bit",
             replayed.len()
         );
+        if n_other > 0 {
+            text += &format!("; {n_other} can't be made again: use the version of tuning that made them");
+        }
+        text.push('\n');
     }
     print(text.as_bytes())?;
-    Ok(if n_same == replayed.len() {
+    Ok(if n_same + n_other == replayed.len() {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
     })
+}
+
+/// How a proposal compares with the one that is made now.
+fn compared(proposal: &local::Replayed) -> String {
+    if let Some(method) = proposal.other_method() {
+        return format!(
+            "can't be made again: the optimizer's method {method} made it, and this program has method {METHOD}"
+        );
+    }
+    if proposal.is_same() {
+        return "same to the last bit".into();
+    }
+    let parameters = |p: &ProposalRecord| serde_json::json!(p.parameters).to_string();
+    let again = proposal.proposed.as_ref().map(parameters);
+    format!(
+        "differs: was {}, is {}",
+        parameters(&proposal.recorded),
+        again.as_deref().unwrap_or("nothing")
+    )
 }

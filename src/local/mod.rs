@@ -29,7 +29,7 @@ pub use added::{add, waiting, waiting_points};
 pub use event::{Event, Happening};
 pub use journal::read as read_journal;
 pub use ledger::Ledger;
-pub use replay::replay;
+pub use replay::{Replayed, replay};
 pub use run_dir::{RunDir, write_whole};
 pub use runner::{Interrupt, Outcome, RunObserver, run};
 pub use session::{Session, notices, open, refused_here};

@@ -3,6 +3,7 @@
 use super::event::{Event, Happening};
 use super::ledger::Ledger;
 use crate::api::{Fault, ProposalRecord};
+use crate::optimizer::METHOD;
 use crate::tuning::propose;
 
 /// One proposal, made again.
@@ -12,20 +13,20 @@ pub struct Replayed {
     pub index: u32,
     /// What the journal has.
     pub recorded: ProposalRecord,
-    /// What is proposed now; `None` if nothing is.
+    /// What is proposed now; `None` if nothing is, or where another method made the proposal.
     pub proposed: Option<ProposalRecord>,
 }
 
 impl Replayed {
+    /// Whether it can't be made again, since another method of the optimizer made it: its number.
+    pub fn other_method(&self) -> Option<u32> {
+        Some(self.recorded.why.method).filter(|method| *method != METHOD)
+    }
+
     /// Whether point and reasons are the same to the last bit.
     pub fn is_same(&self) -> bool {
         // Doubles are written with the shortest text that reads back to the same bits: equal records are equal bits.
-        let mut proposed = self.proposed.clone();
-        if let (Some(again), None) = (&mut proposed, &self.recorded.why.observed_trials) {
-            // Of a version that did not write down which trials it knew.
-            (again.why.observed_trials, again.why.pending_trials) = (None, None);
-        }
-        proposed.as_ref() == Some(&self.recorded)
+        self.proposed.as_ref() == Some(&self.recorded)
     }
 }
 
@@ -46,7 +47,12 @@ pub fn replay(events: &[Event]) -> Result<Vec<Replayed>, Vec<Fault>> {
             continue;
         };
         let snapshot = ledger.at(event.at);
-        let again = propose(&snapshot, trials.len() as u32);
+        let by_another = trials.iter().any(|t| t.why.method != METHOD);
+        let again = if by_another {
+            vec![]
+        } else {
+            propose(&snapshot, trials.len() as u32)
+        };
         for (k, recorded) in trials.iter().enumerate() {
             let proposed = again.get(k).map(|p| ProposalRecord::new(&snapshot.job.space, p));
             replayed.push(Replayed {

@@ -10,7 +10,7 @@ use super::maximize::maximize;
 use super::random::Random;
 use super::space_filling::startup_place;
 use super::training_data::TrainingData;
-use super::{Proposal, Request, Role, Why};
+use super::{METHOD, Proposal, Request, Role, Why};
 use crate::space::Point;
 
 /// Start-up points before the first model, where nothing is known from earlier jobs.
@@ -245,6 +245,7 @@ impl View<'_> {
             } else {
                 Role::Explore
             },
+            method: METHOD,
             mean: Some(transform.to_value(mean)),
             sd: Some((high - low) / 2.0),
             acquisition: gain,

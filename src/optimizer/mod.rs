@@ -39,6 +39,10 @@ pub use known::{Indices, Known, NotIndices};
 pub use proposal::{Interval, ModelWhy, Prediction, Proposal, Recommendation, Role, Why};
 pub use request::{Goal, Observation, Outcome, Pending, Request, Strategy};
 
+/// The number of the method: it grows whenever the same request has another answer. Proposals of another method can't be made
+/// again.
+pub const METHOD: u32 = 2;
+
 /// Up to `n` points to try next; fewer, or none, where a grid or hyperband has to wait or is at its end.
 pub fn suggest(request: &Request) -> Vec<Proposal> {
     suggest_within(request, Limits::USUAL)

@@ -1,5 +1,6 @@
 //! What an optimizer answers: points, what is expected of them, and the reasons.
 
+use super::METHOD;
 use super::known::Known;
 use super::request::Request;
 use crate::space::Point;
@@ -37,6 +38,8 @@ pub enum Role {
 pub struct Why {
     /// What kind of step it is.
     pub role: Role,
+    /// The optimizer's [`METHOD`] that made it.
+    pub method: u32,
     /// Posterior mean of the noise-free objective there, in the objective's unit.
     pub mean: Option<f64>,
     /// Posterior standard deviation of the noise-free objective there, in the objective's unit.
@@ -66,6 +69,7 @@ impl Why {
     pub(crate) fn manual() -> Self {
         Self {
             role: Role::Manual,
+            method: METHOD,
             mean: None,
             sd: None,
             acquisition: None,

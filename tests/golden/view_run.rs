@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
 use tuning_operator::optimizer::{
-    Goal, Interval, Known, ModelWhy, Prediction, Recommendation, Role, Strategy, Why,
+    Goal, Interval, Known, METHOD, ModelWhy, Prediction, Recommendation, Role, Strategy, Why,
 };
 use tuning_operator::space::{Domain, Parameter, Point, Scale, SearchSpace, Value};
 use tuning_operator::tuning::{
@@ -66,6 +66,7 @@ pub fn why(role: Role, n_observed: u32) -> Why {
     };
     Why {
         role,
+        method: METHOD,
         mean: modelled.then_some(0.9112),
         sd: modelled.then_some(0.0043),
         acquisition: (role == Role::Explore).then_some(-2.31),
