@@ -39,7 +39,9 @@ def main():
     new = read(sys.argv[1])
     old = read(sys.argv[2]) if len(sys.argv) > 2 else {}
     groups = list(dict.fromkeys((g, p) for g, p, _, _ in new))
-    measures = ["best", "rec", "found", "failed", "repeats"] + [f"holds@{k}" for k in (5, 10, 15, 30)] + ["optimistic@30", "cpu"]
+    known = dict.fromkeys(m for _, _, _, m in new)
+    usual = ["best", "rec", "found", "failed", "repeats", "holds@5", "holds@10", "holds@15", "holds@30", "end", "early", "cpu"]
+    measures = [m for m in usual if m in known] or list(known)
     print(f"{'problem':12}" + "".join(f"{m:>14}" for m in measures))
 
     def keys(wanted, measure):

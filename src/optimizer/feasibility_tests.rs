@@ -66,7 +66,12 @@ fn where_trials_fail_one_under_way_counts_as_failed() {
     let (edge, beside) = (vec![0.62, 0.4], [0.61, 0.45]);
     let feasibility = Feasibility::new(&dimensions, grid(|_, x, _| x < 0.6));
     let before = feasibility.probability(&beside);
-    assert!(feasibility.expecting(&[edge.clone()]).probability(&beside) < 0.9 * before);
+    assert!(
+        feasibility
+            .expecting(std::slice::from_ref(&edge))
+            .probability(&beside)
+            < 0.9 * before
+    );
     let sure = Feasibility::new(&dimensions, grid(|_, _, _| true)).expecting(&[edge]);
     assert_eq!(sure.probability(&beside), 1.0);
 }

@@ -5,6 +5,7 @@
 #![deny(clippy::disallowed_methods)]
 
 mod acquisition;
+mod batch;
 mod bayesian;
 mod beliefs;
 mod bfgs;

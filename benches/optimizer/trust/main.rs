@@ -1,10 +1,13 @@
 //! How far what the optimizer says may be trusted: `trust GROUP SEEDS FIRST_SEED` prints one line for each run.
 //!
-//! Groups: noisy, shapes, outliers, failing, exact, all, warm; `collapsed` prints a curve instead. A line is `problem seed measure value`: regrets of the best observed
-//! (`best`) and of the recommended point (`rec`) in units of a random point's, whether the 90 % interval after so many trials
-//! holds the noise-free value (`holds@5`...), how many trials failed, how many repeated an earlier point, CPU seconds an ask.
+//! Groups: noisy, shapes, outliers, failing, exact, all, warm; `collapsed` prints a curve instead. A line is `group problem seed
+//! measure value`: regrets of the best observed (`best`), of the recommended (`rec`) and of the best evaluated point (`found`)
+//! in units of a random point's; whether the 90 % interval after so many trials holds the noise-free value (`holds@5`...); how
+//! many trials failed, and how many repeated an earlier point; after how many more would not have helped (`end`) and whether
+//! that was `early`; CPU seconds an ask.
 
 mod collapsed;
+mod failing;
 mod problem;
 mod problems;
 mod warm;
@@ -14,6 +17,8 @@ use tuning_operator::optimizer::{Goal, Observation, Outcome, Request, Strategy, 
 use tuning_operator::space::SearchSpace;
 
 const BATCH: usize = 3;
+
+type Group = fn() -> Vec<Problem>;
 
 fn main() {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -34,11 +39,11 @@ fn main() {
         }
         return;
     }
-    let groups: [(&str, fn() -> Vec<Problem>); 5] = [
+    let groups: [(&str, Group); 5] = [
         ("noisy", problems::noisy),
         ("shapes", problems::shapes),
         ("outliers", problems::outliers),
-        ("failing", problems::failing),
+        ("failing", failing::failing),
         ("exact", problems::exact),
     ];
     for (name, problems) in groups {
@@ -77,21 +82,16 @@ fn request<'a>(
     }
 }
 
-/// Ends of a job that are tried: the expected gain of the next trial as a share of the noise of one.
-const SHARES: [f64; 1] = [0.01];
+/// A job could end where the expected gain is below this share of the noise, and not before so many trials.
+const SHARE: f64 = 0.01;
 const LEAST: usize = 9;
-
-/// Expected gain of a proposal as a share of the noise of one trial.
-fn relative_gain(why: &Why) -> Option<f64> {
-    Some(why.gain? / why.noise?)
-}
 
 /// One job from its first trial to its last.
 fn play(problem: &Problem, best: f64, scale: f64, seed: u64) -> Vec<(String, f64)> {
     let space = problem.space();
     let mut history: Vec<Observation> = Vec::new();
     let (mut late, mut n_late) = (0.0, 0);
-    let mut ends: Vec<Option<usize>> = vec![None; SHARES.len()];
+    let mut end = None;
     while history.len() < problem.trials {
         let n = BATCH.min(problem.trials - history.len());
         let begin = cpu_seconds();
@@ -100,12 +100,9 @@ fn play(problem: &Problem, best: f64, scale: f64, seed: u64) -> Vec<(String, f64
             late += cpu_seconds() - begin;
             n_late += 1;
         }
-        if let Some(gain) = proposals.first().and_then(|p| relative_gain(&p.why)) {
-            for (end, share) in ends.iter_mut().zip(SHARES) {
-                if gain < share && history.len() >= LEAST {
-                    end.get_or_insert(history.len());
-                }
-            }
+        let converged = |why: &Why| Some(why.gain? < SHARE * why.noise?);
+        if history.len() >= LEAST && proposals.first().and_then(|p| converged(&p.why)) == Some(true) {
+            end.get_or_insert(history.len());
         }
         for proposal in proposals {
             let index = history.len() as u32;
@@ -122,21 +119,7 @@ fn play(problem: &Problem, best: f64, scale: f64, seed: u64) -> Vec<(String, f64
         measures.extend(belief(problem, &space, &history[..k], best, scale, seed, k));
     }
     measures.push(("cpu".into(), late / f64::from(n_late)));
-    let recommended = |k: usize| -> Option<f64> {
-        let advice = recommend(&request(&space, problem, &history[..k], 1, seed))?;
-        Some((best - problem.truth(&advice.point)?) / scale)
-    };
-    for (end, share) in ends.iter().zip(SHARES) {
-        measures.push((format!("end{share}"), end.map_or(problem.trials, |e| e) as f64));
-        let at_last = recommended(problem.trials).unwrap_or(1.0);
-        let lost = end.map_or(0.0, |e| recommended(e).unwrap_or(1.0) - at_last);
-        let noise = (problem.noise)(&problem.middle()) / scale;
-        measures.push((
-            format!("false{share}"),
-            f64::from(u8::from(lost > noise.max(0.01))),
-        ));
-        measures.push((format!("lost{share}"), lost));
-    }
+    measures.extend(ending(problem, &space, &history, best, scale, seed, end));
     measures
 }
 
@@ -206,4 +189,28 @@ fn cpu_seconds() -> f64 {
         std::fs::read_to_string("/proc/thread-self/schedstat").expect("CPU time is read from Linux's /proc");
     let nanoseconds: f64 = stat.split(' ').next().unwrap().parse().unwrap();
     nanoseconds * 1e-9
+}
+
+/// When the job could have ended, and whether that would have been too early: by more than the noise of a trial.
+fn ending(
+    problem: &Problem,
+    space: &SearchSpace,
+    history: &[Observation],
+    best: f64,
+    scale: f64,
+    seed: u64,
+    end: Option<usize>,
+) -> Vec<(String, f64)> {
+    let regret = |k: usize| -> Option<f64> {
+        let advice = recommend(&request(space, problem, &history[..k], 1, seed))?;
+        Some((best - problem.truth(&advice.point)?) / scale)
+    };
+    let end = end.unwrap_or(problem.trials);
+    let lost = regret(end).unwrap_or(1.0) - regret(problem.trials).unwrap_or(1.0);
+    let noise = (problem.noise)(&problem.middle()) / scale;
+    let is_early = lost > noise.max(0.01);
+    vec![
+        ("end".into(), end as f64),
+        ("early".into(), f64::from(u8::from(is_early))),
+    ]
 }

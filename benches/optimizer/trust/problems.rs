@@ -7,9 +7,9 @@ use std::f64::consts::TAU;
 use tuning_operator::optimizer::Goal::{Maximize, Minimize};
 
 /// F1 of one answer for all.
-const ONE_ANSWER: f64 = 0.812;
+pub const ONE_ANSWER: f64 = 0.812;
 
-fn lr() -> tuning_operator::space::Domain {
+pub fn lr() -> tuning_operator::space::Domain {
     log(5e-6, 5e-4)
 }
 
@@ -45,22 +45,7 @@ pub fn noisy() -> Vec<Problem> {
     };
     let mrpc = |v: &[f64]| floored(0.918 - 0.125 * (v[0] / 6.47e-5).log10().powi(2));
     let squad = |v: &[f64]| (0.884 - 0.11 * (v[0] / 5.73e-5).log10().powi(2)).max(0.75);
-    let with_batch = |v: &[f64]| {
-        let (d, peak) = (
-            (v[0] / (3e-5 * (batch_size(v[1]) / 16.0).sqrt())).log10(),
-            [0.900, 0.914, 0.912, 0.900],
-        );
-        floored(peak[v[1] as usize] - 0.12 * d * d)
-    };
-    let four = |v: &[f64]| {
-        let (epochs, b) = (v[1], v[3] as usize);
-        let d = (v[0] / (4e-5 * (batch_size(v[3]) / 16.0).sqrt())).log10() + 0.5 * (epochs / 3.0).log10();
-        let under = 0.020 * (3.0 - epochs).max(0.0).powf(1.3);
-        let over = 0.004 * (epochs - 3.0).max(0.0).powi(2);
-        let dropout = 0.7 * (v[2] - 0.06 - 0.025 * (epochs - 1.0)).powi(2);
-        floored(0.917 - 0.12 * d * d - under - over - [0.006, 0.0, 0.003, 0.014][b] - dropout)
-    };
-    vec![
+    let mut problems = vec![
         tuned("mrpc-lr", vec![lr()], mrpc, |v| collapse(v[0], 2e-4), |_| 0.006),
         tuned("squad-lr", vec![lr()], squad, |_| 0.0, |_| 0.003),
         tuned(
@@ -91,6 +76,14 @@ pub fn noisy() -> Vec<Problem> {
             |v| collapse(v[0], 1.5e-4 * (batch_size(v[3]) / 16.0).sqrt()),
             |_| 0.005,
         ),
+    ];
+    problems.extend(uneven());
+    problems
+}
+
+/// Noise that depends on the place.
+fn uneven() -> [Problem; 2] {
+    [
         Problem {
             noise: |v| 0.02 + 0.28 / (1.0 + (-(v[0] - 0.6) / 0.05).exp()),
             ..Problem::new("hetero", Maximize, vec![double(0.0, 1.0); 2], |v| {
@@ -107,16 +100,30 @@ pub fn noisy() -> Vec<Problem> {
     ]
 }
 
+fn with_batch(v: &[f64]) -> f64 {
+    let d = (v[0] / (3e-5 * (batch_size(v[1]) / 16.0).sqrt())).log10();
+    floored([0.900, 0.914, 0.912, 0.900][v[1] as usize] - 0.12 * d * d)
+}
+
+fn four(v: &[f64]) -> f64 {
+    let (epochs, b) = (v[1], v[3] as usize);
+    let d = (v[0] / (4e-5 * (batch_size(v[3]) / 16.0).sqrt())).log10() + 0.5 * (epochs / 3.0).log10();
+    let under = 0.020 * (3.0 - epochs).max(0.0).powf(1.3);
+    let over = 0.004 * (epochs - 3.0).max(0.0).powi(2);
+    let dropout = 0.7 * (v[2] - 0.06 - 0.025 * (epochs - 1.0)).powi(2);
+    floored(0.917 - 0.12 * d * d - under - over - [0.006, 0.0, 0.003, 0.014][b] - dropout)
+}
+
 fn bump(v: &[f64], x: f64, y: f64, width: f64) -> f64 {
     (-((v[0] - x).powi(2) + (v[1] - y).powi(2)) / width).exp()
 }
 
-fn warm_up(v: &[f64]) -> f64 {
+pub fn warm_up(v: &[f64]) -> f64 {
     let d = (v[0] / 4.5e-5).log10() - 1.5 * (v[1] - 0.1);
     floored(0.912 - 0.12 * d * d - 0.6 * (v[1] - 0.12).powi(2))
 }
 
-fn warm_up_collapse(v: &[f64]) -> f64 {
+pub fn warm_up_collapse(v: &[f64]) -> f64 {
     collapse(v[0], 1.2e-4 * 10f64.powf(2.0 * v[1]))
 }
 
@@ -229,111 +236,6 @@ pub fn outliers() -> Vec<Problem> {
             goal: Maximize,
             clean: |v| 0.9 - 0.1 * (v[0].log10() + 3.0).powi(2),
             ..wild("rand-max", log(1e-5, 1e-1), |_| 0.15, -1e5)
-        },
-    ]
-}
-
-/// A region that fails, mostly beside the optimum.
-pub fn failing() -> Vec<Problem> {
-    let unit = || vec![double(0.0, 1.0); 2];
-    let region = |name, goal, domains, clean, fails, noise, scale| Problem {
-        fails,
-        noise,
-        scale: Some(scale),
-        ..Problem::new(name, goal, domains, clean)
-    };
-    vec![
-        region(
-            "f-lr",
-            Maximize,
-            vec![log(1e-5, 1e-1)],
-            |v| 0.6 + 0.3 * (v[0].log10() + 5.0) / 4.0,
-            |v| f64::from(u8::from(v[0] > 3e-3)),
-            |_| 0.005,
-            0.1,
-        ),
-        region(
-            "f-x",
-            Minimize,
-            vec![double(0.0, 1.0)],
-            |v| v[0],
-            |v| f64::from(u8::from(v[0] < 0.2)),
-            |_| 0.0,
-            0.4,
-        ),
-        region(
-            "f-2d",
-            Maximize,
-            unit(),
-            |v| v[0] + v[1] - (v[0] - v[1]).powi(2),
-            |v| f64::from(u8::from(v[0] + v[1] > 1.2)),
-            |_| 0.01,
-            0.6,
-        ),
-        region(
-            "f-in",
-            Maximize,
-            vec![log(1e-5, 1e-1)],
-            |v| 0.9 - 0.6 * ((v[0].log10() + 5.0) / 4.0 - 0.55).powi(2),
-            |v| f64::from(u8::from((v[0].log10() + 5.0) / 4.0 > 0.7)),
-            |_| 0.005,
-            0.15,
-        ),
-        // Memory: batch size times length beyond what a card holds; larger is better up to there.
-        region(
-            "curved",
-            Maximize,
-            vec![integer(1, 64), log(32.0, 512.0)],
-            |v| 0.5 + 0.1 * v[0].log2() / 6.0 + 0.2 * (v[1] / 32.0).log2() / 4.0,
-            |v| f64::from(u8::from(v[0] * v[1] > 6000.0)),
-            |_| 0.003,
-            0.1,
-        ),
-        region(
-            "island",
-            Maximize,
-            unit(),
-            |v| 1.0 - (v[0] - 0.5).powi(2) - (v[1] - 0.35).powi(2),
-            |v| f64::from(u8::from((v[0] - 0.6).powi(2) + (v[1] - 0.6).powi(2) < 0.06)),
-            |_| 0.01,
-            0.25,
-        ),
-        region(
-            "f-int",
-            Maximize,
-            vec![integer(1, 20), double(0.0, 1.0)],
-            |v| v[0] / 20.0 + 0.3 * v[1],
-            |v| f64::from(u8::from(v[0] > 12.0)),
-            |_| 0.01,
-            0.4,
-        ),
-        // One word fails, and one fails half of the time.
-        region(
-            "f-word",
-            Maximize,
-            vec![lr(), words(5)],
-            |v| {
-                let d = (v[0] / 6e-5).log10();
-                0.9 - 0.1 * d * d + 0.01 * v[1]
-            },
-            |v| [0.0, 0.0, 0.0, 0.5, 1.0][v[1] as usize],
-            |_| 0.005,
-            0.06,
-        ),
-        region(
-            "f-both",
-            Maximize,
-            vec![log(1e-5, 1e-1)],
-            |v| 0.6 + 0.3 * (v[0].log10() + 5.0) / 4.0,
-            |v| if v[0] > 3e-3 { 1.0 } else { 0.1 },
-            |_| 0.005,
-            0.1,
-        ),
-        Problem {
-            fails: |_| 0.15,
-            noise: |_| 0.005,
-            other: (warm_up_collapse, ONE_ANSWER),
-            ..Problem::new("fail15", Maximize, vec![lr(), double(0.0, 0.3)], warm_up)
         },
     ]
 }
