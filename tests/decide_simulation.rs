@@ -36,6 +36,7 @@ fn job(search: Search, max_trials: u32, parallel: u32, weather: Weather, shadow:
         },
         strategy: search,
         start: vec![],
+        replicates: 0,
         seed: 7,
         budget: Budget {
             max_trials,

@@ -152,6 +152,12 @@ fn faults_of_meaning() {
         "scale Log needs min > 0",
     );
     refused(
+        "{bayesian: {seed: 42}}",
+        "{bayesian: {seed: 42, replicates: 16}}",
+        "spec.strategy.bayesian.replicates",
+        "16 is more than half of spec.budget.maxTrials: choose at most 15",
+    );
+    refused(
         "maxDuration: 6h",
         "maxDuration: six",
         "spec.budget.maxDuration",

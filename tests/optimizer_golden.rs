@@ -85,6 +85,7 @@ fn play(name: &str, strategy: &Strategy) -> Json {
             n,
             max_trials: 18,
             parallel: 3,
+            replicates: 0,
             seed: 20_260_101,
         };
         (suggest(&request), recommend(&request))

@@ -94,6 +94,35 @@ fn where_values_do_not_vary_by_chance_nothing_is_repeated_twice() {
 }
 
 #[test]
+fn the_best_points_are_tried_again_at_the_end() {
+    let space = space(&[double(Scale::Linear), words(2)]);
+    let mut job = Job::new(&space, &Way::Bayesian, 4);
+    job.replicates = 4;
+    job.go(30, |p, i| {
+        Outcome::Value(peak(&space, p) + 1e-2 * f64::from(i * 7 % 5))
+    });
+    let earlier = |i: usize| {
+        job.history[..i]
+            .iter()
+            .filter(|o| o.point == job.history[i].point)
+            .count()
+    };
+    assert!(
+        (26..30).all(|i| earlier(i) > 0),
+        "the last four are of points that were tried before"
+    );
+    let again: Vec<&Point> = job.history[26..].iter().map(|o| &o.point).collect();
+    assert!(
+        (1..4).all(|i| !again[..i].contains(&again[i])),
+        "four different ones"
+    );
+    // Without a place left in the budget for anything else, the next one is the least tried of the best.
+    let why = &job.ask(1)[0].why;
+    assert_eq!(why.role, Role::Replicate);
+    assert!(why.replicate >= 1);
+}
+
+#[test]
 fn wild_values_do_not_ruin_the_recommendation() {
     let space = space(&[double(Scale::Linear)]);
     for (seed, wild) in [(1, -1e5), (2, -1e9), (3, -1e160)] {

@@ -72,6 +72,7 @@ fn request<'a>(
         n,
         max_trials: max_trials as u32,
         parallel: BATCH as u32,
+        replicates: 0,
         seed,
     }
 }

@@ -63,6 +63,7 @@ pub(super) fn convert(name: &str, spec: &Value, default_seed: u64, faults: &mut 
     let max_trials = budget.as_ref().map(|b| b.max_trials);
     let start = first.zip(space.as_ref());
     let start = start.map(|(first, space)| start_points(&first.start, space, max_trials, faults));
+    let replicates = replicates(first.and_then(|b| b.replicates), max_trials, faults);
     let trial: Option<TrialSpec> = section(spec, "trial");
     if let Some(trial) = &trial {
         check_trial(trial, spec, space.as_ref(), strategy_spec.as_ref(), faults);
@@ -76,6 +77,7 @@ pub(super) fn convert(name: &str, spec: &Value, default_seed: u64, faults: &mut 
         objective: objective?,
         strategy,
         start: start.unwrap_or_default(),
+        replicates,
         seed,
         budget: budget?,
         retry: Default::default(),
@@ -218,6 +220,16 @@ pub(super) fn duration(path: &str, text: Option<&str>, faults: &mut Vec<Fault>) 
         ));
     }
     sound
+}
+
+/// At most half of the budget: what is tried again has to be found first.
+fn replicates(given: Option<u32>, max_trials: Option<u32>, faults: &mut Vec<Fault>) -> u32 {
+    let given = given.unwrap_or(0);
+    if let Some(most) = max_trials.map(|n| n / 2).filter(|most| given > *most) {
+        let message = format!("{given} is more than half of spec.budget.maxTrials: choose at most {most}");
+        faults.push(Fault::new("spec.strategy.bayesian.replicates", message));
+    }
+    given
 }
 
 fn strategy(spec: &StrategySpec, default_seed: u64, faults: &mut Vec<Fault>) -> Option<(Strategy, u64)> {

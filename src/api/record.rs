@@ -34,6 +34,9 @@ pub struct WhyRecord {
     #[serde(default = "first", skip_serializing_if = "is_first")]
     #[schemars(range(min = 1))]
     pub method: u32,
+    /// How many trials were at this very point before; the program finds it in `TUNING_REPLICATE`.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub replicate: u32,
     /// Posterior mean of the objective there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mean: Option<f64>,
@@ -97,6 +100,7 @@ pub enum RoleRecord {
     Exploit,
     Sampled,
     Promoted,
+    Replicate,
     Manual,
 }
 
@@ -163,6 +167,7 @@ impl From<&Why> for WhyRecord {
         Self {
             role: why.role.into(),
             method: why.method,
+            replicate: why.replicate,
             mean: finite(why.mean),
             sd: finite(why.sd),
             acquisition: finite(why.acquisition),
@@ -214,6 +219,7 @@ impl From<&WhyRecord> for Why {
         Self {
             role: record.role.into(),
             method: record.method,
+            replicate: record.replicate,
             mean: record.mean,
             sd: record.sd,
             acquisition: record.acquisition,
@@ -275,7 +281,7 @@ macro_rules! same_words {
 }
 pub(super) use same_words;
 
-same_words!(Role, RoleRecord, Startup Explore Exploit Sampled Promoted Manual);
+same_words!(Role, RoleRecord, Startup Explore Exploit Sampled Promoted Replicate Manual);
 
 #[cfg(test)]
 mod tests {

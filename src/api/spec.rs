@@ -179,6 +179,12 @@ pub struct BayesianSpec {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "points")]
     pub start: Vec<Assignment>,
+    /// So many of the best points are tried again, each with another seed, with the last trials of the budget: a score depends on
+    /// the seed too. At most half of `budget.maxTrials`. The built-in trainer adds the number of trials that were at the point
+    /// before to its seed; any other program finds it in `TUNING_REPLICATE`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(max = 5000))]
+    pub replicates: Option<u32>,
 }
 
 fn points(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {

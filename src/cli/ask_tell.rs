@@ -128,6 +128,7 @@ impl Dialogue {
             n,
             max_trials: self.n,
             parallel: self.parallel,
+            replicates: 0,
             seed: self.seed,
         }
     }

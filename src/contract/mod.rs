@@ -21,6 +21,8 @@ pub mod variables {
     pub const OUTPUT_DIR: &str = "TUNING_OUTPUT_DIR";
     /// The port on which its metrics are asked for, if they are.
     pub const METRICS_PORT: &str = "TUNING_METRICS_PORT";
+    /// How many trials were at the same point before: a program adds it to its seed.
+    pub const REPLICATE: &str = "TUNING_REPLICATE";
     /// Processors that it may count on.
     pub const THREADS: &str = "TUNING_THREADS";
     /// On a cluster: the file for its last words, its report among them.
@@ -32,6 +34,7 @@ pub mod variables {
 pub struct Parameters {
     values: Assignment,
     texts: BTreeMap<String, String>,
+    replicate: u32,
 }
 
 impl Parameters {
@@ -46,7 +49,12 @@ impl Parameters {
             values.insert(name.to_owned(), resource.into());
             texts.insert(name.to_owned(), resource.to_string());
         }
-        Self { values, texts }
+        let replicate = trial.why.replicate;
+        Self {
+            values,
+            texts,
+            replicate,
+        }
     }
 
     /// The parameters as one JSON object, the content of `$TUNING_PARAMETERS_FILE`.
@@ -54,11 +62,20 @@ impl Parameters {
         serde_json::to_string_pretty(&self.values).unwrap_or_default()
     }
 
-    /// A variable `TUNING_PARAM_NAME` for each parameter.
+    /// A variable `TUNING_PARAM_NAME` for each parameter, and which replicate it is.
     pub fn env(&self) -> impl Iterator<Item = (String, String)> {
-        self.texts
-            .iter()
-            .map(|(name, text)| (format!("TUNING_PARAM_{}", name.to_uppercase()), text.clone()))
+        let named = |(name, text): (&String, &String)| {
+            (format!("TUNING_PARAM_{}", name.to_uppercase()), text.clone())
+        };
+        let replicate = (variables::REPLICATE.to_owned(), self.replicate.to_string());
+        self.texts.iter().map(named).chain([replicate])
+    }
+
+    /// The arguments of the built-in fine-tuner; `path` says where a folder of the manifest is for the trial. A replicate has
+    /// a seed of its own.
+    pub fn bert_arguments(&self, bert: &BertSpec, path: impl Fn(&str) -> String) -> Vec<String> {
+        let seed = bert.seed.wrapping_add(self.replicate);
+        bert_arguments(&BertSpec { seed, ..bert.clone() }, path)
     }
 
     /// Replaces each `$(params.NAME)`; other text, `$(…)` of a shell among it, stays as it is.
@@ -100,9 +117,8 @@ pub fn final_report(report: TrialReport, objective: &str) -> FinalReport {
     }
 }
 
-/// The arguments of the built-in fine-tuner; `path` says where a folder of the manifest is for the trial. What the manifest
-/// leaves open has no flag: the trainer chooses by the task and the checkpoint.
-pub fn bert_arguments(bert: &BertSpec, path: impl Fn(&str) -> String) -> Vec<String> {
+/// What the manifest leaves open has no flag: the trainer chooses by the task and the checkpoint.
+fn bert_arguments(bert: &BertSpec, path: impl Fn(&str) -> String) -> Vec<String> {
     let given = |number: Option<u32>| number.map(|number| number.to_string());
     let given_real = |number: Option<f64>| number.map(|number| number.to_string());
     let flags = [
@@ -200,12 +216,33 @@ mod tests {
         let parameters = Parameters {
             values: Assignment::new(),
             texts: BTreeMap::from([("lr".to_owned(), "6.47e-5".to_owned())]),
+            replicate: 0,
         };
         assert_eq!(
             parameters.fill("--lr=$(params.lr) $(date) $(params.x"),
             "--lr=6.47e-5 $(date) $(params.x"
         );
         assert_eq!(parameters.fill("$(params.lr)$(params.lr)"), "6.47e-56.47e-5");
+    }
+
+    #[test]
+    fn a_replicate_has_a_seed_of_its_own() {
+        let parameters = |replicate| Parameters {
+            values: Assignment::new(),
+            texts: BTreeMap::new(),
+            replicate,
+        };
+        let told: Vec<_> = parameters(2).env().collect();
+        assert_eq!(told, [("TUNING_REPLICATE".to_owned(), "2".to_owned())]);
+        let bert: BertSpec =
+            serde_json::from_value(serde_json::json!({"task": "mrpc", "model": "m", "data": "d", "seed": 7}))
+                .unwrap();
+        let arguments = |replicate| {
+            parameters(replicate)
+                .bert_arguments(&bert, str::to_owned)
+                .join(" ")
+        };
+        assert!(arguments(0).contains("--seed 7 ") && arguments(2).contains("--seed 9 "));
     }
 
     #[test]
@@ -253,6 +290,7 @@ mod tests {
         let parameters = Parameters {
             values: Assignment::new(),
             texts: BTreeMap::from([("lr".to_owned(), "6.47e-5".to_owned())]),
+            replicate: 0,
         };
         let spec: SagemakerSpec = serde_json::from_value(serde_json::json!({
             "image": "i", "hyperparameters": {"epochs": "3", "note": "lr $(params.lr)"},

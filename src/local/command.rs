@@ -1,7 +1,7 @@
 //! From a trial to the program that runs it: arguments and environment by the trial contract.
 
 use crate::api::{BertSpec, TrialSpec};
-use crate::contract::{Parameters, bert_arguments, variables};
+use crate::contract::{Parameters, variables};
 use crate::tuning::{Job, Trial};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -47,7 +47,7 @@ pub(super) fn launch(
     let parameters = Parameters::of(job, trial, resource_name);
     let fill = |text: &String| parameters.fill(text);
     let mut argv: Vec<String> = match (&spec.bert, &spec.command, &spec.container) {
-        (Some(bert), ..) => bert_command(bert, place),
+        (Some(bert), ..) => bert_command(bert, &parameters, place),
         (_, Some(command), _) => command.iter().map(fill).collect(),
         (.., Some(container)) => container
             .command
@@ -112,11 +112,9 @@ fn thread_limits(threads: usize) -> BTreeMap<String, String> {
         .collect()
 }
 
-fn bert_command(bert: &BertSpec, place: &Place) -> Vec<String> {
+fn bert_command(bert: &BertSpec, parameters: &Parameters, place: &Place) -> Vec<String> {
     let mut argv = vec![place.trainer.display().to_string()];
-    argv.extend(bert_arguments(bert, |path| {
-        place.base.join(path).display().to_string()
-    }));
+    argv.extend(parameters.bert_arguments(bert, |path| place.base.join(path).display().to_string()));
     argv.extend(["--threads".into(), place.threads.to_string()]);
     argv
 }

@@ -7,7 +7,7 @@ use super::settings::Settings;
 use super::trial_volumes::{self, CONTRACT_DIR, Folders};
 use super::{ATTEMPT_ANNOTATION, CONTAINER, JOB_LABEL, PARAMETERS_ANNOTATION, TRIAL_LABEL};
 use crate::api::{MetricsSpec, Quantity, Resources, TrialSpec, TuningJobSpec};
-use crate::contract::{Parameters, bert_arguments, sagemaker_files, variables};
+use crate::contract::{Parameters, sagemaker_files, variables};
 use crate::tuning::{Job, Trial};
 use k8s_openapi::api::batch::v1::{
     Job as KubeJob, JobSpec, PodFailurePolicy, PodFailurePolicyOnPodConditionsPattern, PodFailurePolicyRule,
@@ -172,7 +172,12 @@ fn container(
     let (image, command, args) = match (&trial.bert, &trial.container, &trial.sagemaker) {
         (Some(bert), ..) => {
             let mut argv = vec!["bert-trainer".to_owned()];
-            argv.extend(bert_arguments(bert, str::to_owned).iter().map(|a| escaped(a)));
+            argv.extend(
+                parameters
+                    .bert_arguments(bert, str::to_owned)
+                    .iter()
+                    .map(|a| escaped(a)),
+            );
             let image = bert
                 .image
                 .clone()

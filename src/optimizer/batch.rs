@@ -11,7 +11,7 @@ use super::gp::Posterior;
 use super::maximize::maximize;
 use super::random::Random;
 use super::training_data::TrainingData;
-use super::{METHOD, Proposal, Request, Role, Why};
+use super::{METHOD, Observation, Outcome, Proposal, Request, Role, Why};
 use crate::space::Point;
 
 /// Where values do not vary by chance, a place so near to one that was evaluated teaches nothing.
@@ -91,8 +91,34 @@ impl<'a> Batch<'a> {
                     .highest(acquisition, evaluated, &self.under_way, &anchors, climb)?;
             let point = self.view.request.space.from_unit(&place);
             let point = evaluated.may_repeat(&point).then_some(point)?;
-            self.view.proposal(point, acquisition.map(|_| height), number)
+            self.view
+                .proposal(point, acquisition.map(|_| height), number, evaluated)
         })
+    }
+
+    /// One of the best points again: of as many as are to be replicated, the one that was tried least, the best of those;
+    /// `None` where all are under way or failed the last time.
+    pub(super) fn replicate(&self, evaluated: &Evaluated) -> Option<Proposal> {
+        let view = &self.view;
+        let is_value = |o: &&Observation| matches!(o.outcome, Outcome::Value(v) if v.is_finite());
+        let mut succeeded: Vec<&Observation> = view.request.history.iter().filter(is_value).collect();
+        succeeded.sort_by_key(|o| o.index);
+        let mut rated: Vec<(&Point, f64)> = Vec::new();
+        for observation in succeeded {
+            if !rated.iter().any(|(point, _)| **point == observation.point) {
+                let place = view.request.space.to_unit(&observation.point)?;
+                let (mean, sd) = view.posterior.mean_and_sd(&place);
+                rated.push((&observation.point, mean - sd));
+            }
+        }
+        // Of equals the earlier trial's comes first.
+        rated.sort_by(|a, b| b.1.total_cmp(&a.1));
+        rated.truncate(view.request.replicates as usize);
+        let open = rated.into_iter().filter(|(point, _)| evaluated.may_repeat(point));
+        let (point, _) = open.min_by_key(|(point, _)| evaluated.count(point))?;
+        let mut proposal = view.proposal(point.clone(), None, self.under_way.len(), evaluated)?;
+        proposal.why.role = Role::Replicate;
+        Some(proposal)
     }
 
     /// Counts on a trial at this point.
@@ -183,15 +209,22 @@ impl View<'_> {
     }
 
     /// The trial at this point, which was chosen for this height of the acquisition, or for its mean.
-    fn proposal(&self, point: Point, height: Option<f64>, n_pending: usize) -> Option<Proposal> {
+    fn proposal(
+        &self,
+        point: Point,
+        height: Option<f64>,
+        n_pending: usize,
+        evaluated: &Evaluated,
+    ) -> Option<Proposal> {
         let place = self.request.space.to_unit(&point)?;
         let penalty = self.feasibility.log_penalties(std::slice::from_ref(&place))[0];
         let gain = height.map(|height| height - penalty);
-        Some(Proposal {
-            point,
-            resource: None,
-            why: self.why(&place, gain, n_pending),
-        })
+        let why = Why {
+            replicate: evaluated.count(&point),
+            ..self.why(&place, gain, n_pending)
+        };
+        let resource = None;
+        Some(Proposal { point, resource, why })
     }
 
     /// Why this place was chosen; without a gain it was for its mean.
@@ -206,6 +239,7 @@ impl View<'_> {
                 Role::Explore
             },
             method: METHOD,
+            replicate: 0,
             mean: Some(transform.to_value(mean)),
             sd: Some((high - low) / 2.0),
             acquisition: gain,

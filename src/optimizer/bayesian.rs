@@ -73,9 +73,11 @@ fn model_based(
     };
     let mut proposals = Vec::new();
     for i in 0..n {
+        let replicates = n_asked + i >= replicate_from(request);
+        let again = replicates.then(|| batch.replicate(evaluated)).flatten();
         let exploits = n_asked + i >= exploit_from(request);
         // Where the model sees nowhere to go, this one trial is chosen without it.
-        let proposal = match batch.next(exploits, evaluated) {
+        let proposal = match again.or_else(|| batch.next(exploits, evaluated)) {
             Some(proposal) => {
                 evaluated.add(proposal.point.clone());
                 Some(proposal)
@@ -92,5 +94,10 @@ fn model_based(
 /// Number of the trial from which on the budget is spent on the best mean.
 fn exploit_from(request: &Request) -> usize {
     let share = libm::round(EXPLOIT_SHARE * f64::from(request.max_trials)) as usize;
-    (request.max_trials as usize).saturating_sub(share)
+    replicate_from(request).saturating_sub(share)
+}
+
+/// Number of the trial from which on the budget is spent on trying the best points again.
+fn replicate_from(request: &Request) -> usize {
+    request.max_trials.saturating_sub(request.replicates) as usize
 }

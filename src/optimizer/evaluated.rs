@@ -42,6 +42,11 @@ impl Evaluated {
         self.barred.push(point);
     }
 
+    /// How many trials have been there or are under way there.
+    pub(super) fn count(&self, point: &Point) -> u32 {
+        self.all.iter().filter(|p| *p == point).count() as u32
+    }
+
     /// Whether no trial has been there.
     pub(super) fn is_new(&self, point: &Point) -> bool {
         !self.all.contains(point)
@@ -147,6 +152,7 @@ mod tests {
             n: 1,
             max_trials: 9,
             parallel: 1,
+            replicates: 0,
             seed: 1,
         };
         let mut evaluated = Evaluated::of(&request);

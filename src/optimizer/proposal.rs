@@ -29,6 +29,8 @@ pub enum Role {
     Sampled,
     /// Taken on with more resource (hyperband).
     Promoted,
+    /// One of the best points, tried again with another seed.
+    Replicate,
     /// A person's own.
     Manual,
 }
@@ -40,6 +42,8 @@ pub struct Why {
     pub role: Role,
     /// The optimizer's [`METHOD`] that made it.
     pub method: u32,
+    /// How many trials were at this very point before: a program adds it to its seed.
+    pub replicate: u32,
     /// Posterior mean of the noise-free objective there, in the objective's unit.
     pub mean: Option<f64>,
     /// Posterior standard deviation of the noise-free objective there, in the objective's unit.
@@ -70,6 +74,7 @@ impl Why {
         Self {
             role: Role::Manual,
             method: METHOD,
+            replicate: 0,
             mean: None,
             sd: None,
             acquisition: None,

@@ -115,6 +115,8 @@ pub struct Request<'a> {
     pub max_trials: u32,
     /// How many trials may run at once.
     pub parallel: u32,
+    /// How many of the best points are tried again at the end of the budget (Bayesian only).
+    pub replicates: u32,
     /// Makes a run repeatable.
     pub seed: u64,
 }

@@ -266,6 +266,7 @@ mod tests {
                 n: 1,
                 max_trials: 2000,
                 parallel: 1,
+                replicates: 0,
                 seed: 1,
             };
             TrainingData::of(&request, Limits::USUAL).unwrap()

@@ -27,6 +27,7 @@ pub fn job() -> Job {
         },
         strategy: Strategy::Sobol,
         start: vec![],
+        replicates: 0,
         seed: 1,
         budget: Budget {
             max_trials: 3,

@@ -17,6 +17,8 @@ pub struct Job {
     pub strategy: Strategy,
     /// Points that are tried before any other.
     pub start: Vec<Point>,
+    /// How many of the best points are tried again at the end of the budget.
+    pub replicates: u32,
     /// Makes the job repeatable.
     pub seed: u64,
     /// What may be spent.

@@ -239,6 +239,7 @@ fn request<'a>(job: &'a Job, history: &'a [Observation], pending: &'a [Pending],
         n: n as usize,
         max_trials: job.budget.max_trials,
         parallel: job.budget.parallel,
+        replicates: job.replicates,
         seed: job.seed,
     }
 }

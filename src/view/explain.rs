@@ -39,6 +39,10 @@ fn role(view: &RunView, trial: &Trial) -> String {
             let resource = trial.resource.map_or("more".to_owned(), |r| r.to_string());
             format!("Promoted: it did well with less, and goes on with resource {resource}.")
         }
+        Role::Replicate => format!(
+            "One of the best points, tried again with another seed (TUNING_REPLICATE {}).",
+            trial.why.replicate
+        ),
         Role::Manual => "A person's own choice, not the optimizer's.".into(),
     }
 }

@@ -78,6 +78,7 @@ pub struct Job {
     pub goal: Goal,
     pub seed: u64,
     pub parallel: u32,
+    pub replicates: u32,
     pub max_trials: u32,
     pub prior: Vec<Observation>,
     pub history: Vec<Observation>,
@@ -92,6 +93,7 @@ impl Job {
             goal: Goal::Maximize,
             seed,
             parallel: 3,
+            replicates: 0,
             max_trials: 30,
             prior: vec![],
             history: vec![],
@@ -110,6 +112,7 @@ impl Job {
             n,
             max_trials: self.max_trials,
             parallel: self.parallel,
+            replicates: self.replicates,
             seed: self.seed,
         }
     }

@@ -27,6 +27,7 @@ pub fn job(parameters: Vec<Parameter>) -> Job {
         },
         strategy: Strategy::Bayesian,
         start: vec![],
+        replicates: 0,
         seed: 42,
         budget: Budget {
             max_trials: 20,
@@ -67,6 +68,7 @@ pub fn why(role: Role, n_observed: u32) -> Why {
     Why {
         role,
         method: METHOD,
+        replicate: 0,
         mean: modelled.then_some(0.9112),
         sd: modelled.then_some(0.0043),
         acquisition: (role == Role::Explore).then_some(-2.31),

@@ -36,6 +36,7 @@ pub fn print() {
         n: 1,
         max_trials: 30,
         parallel: 3,
+        replicates: 0,
         seed: 1,
     };
     let points: Vec<Point> = (0..=80)

@@ -78,6 +78,7 @@ fn request<'a>(
         n,
         max_trials: problem.trials as u32,
         parallel: BATCH as u32,
+        replicates: 0,
         seed,
     }
 }

@@ -73,6 +73,7 @@ fn job(
             n: BATCH,
             max_trials: TRIALS as u32,
             parallel: BATCH as u32,
+            replicates: 0,
             seed,
         };
         for proposal in suggest(&request) {
