@@ -10,7 +10,6 @@
 //! notation: `W` minus the second derivative of the likelihood, `B = 1 + W^1/2 K W^1/2`.
 
 use super::dimensions::Dimensions;
-use super::exponential::exp;
 use super::kernel::squared_difference;
 use super::linalg::{Cholesky, dot};
 use super::simd::{self, LANES, Lane, solved_squares};
@@ -201,7 +200,7 @@ impl Shape {
     }
 
     fn covariance(self, (r2, linear): (f64, f64)) -> f64 {
-        self.size * self.size * (exp(-0.5 * r2 / (self.length * self.length)) + linear)
+        self.size * self.size * (libm::exp(-0.5 * r2 / (self.length * self.length)) + linear)
     }
 }
 

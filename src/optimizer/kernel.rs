@@ -8,7 +8,6 @@
 //! a hyperparameter. Unordered dimensions take no part in it, and in `r` two of their levels are either equal or one apart.
 
 use super::dimensions::Dimensions;
-use super::exponential::exp;
 use super::simd::{LANES, Lane};
 
 /// Prior variance of each coefficient of the trend.
@@ -38,9 +37,9 @@ impl Kernel {
         match self {
             Self::Matern52 => {
                 let r = (5.0 * r2).sqrt();
-                (1.0 + r + r * r / 3.0) * exp(-r)
+                (1.0 + r + r * r / 3.0) * libm::exp(-r)
             }
-            Self::Rbf => exp(-0.5 * r2),
+            Self::Rbf => libm::exp(-0.5 * r2),
         }
     }
 
@@ -57,11 +56,11 @@ impl Kernel {
         match self {
             Self::Matern52 => {
                 let r = (5.0 * r2).sqrt();
-                let e = exp(-r);
+                let e = libm::exp(-r);
                 ((1.0 + r + r * r / 3.0) * e, -5.0 / 6.0 * (1.0 + r) * e)
             }
             Self::Rbf => {
-                let e = exp(-0.5 * r2);
+                let e = libm::exp(-0.5 * r2);
                 (e, -0.5 * e)
             }
         }

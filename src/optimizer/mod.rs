@@ -13,7 +13,6 @@ mod classifier;
 mod dimensions;
 mod draws;
 mod evaluated;
-mod exponential;
 mod feasibility;
 mod gp;
 mod hyperband;
