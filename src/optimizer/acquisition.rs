@@ -233,7 +233,8 @@ fn log_mean_improvement(scores: impl ExactSizeIterator<Item = f64> + Clone, h: &
 ///
 /// `z` is by how many standard deviations a place is expected to beat the best value; `Phi` and `phi` are the distribution
 /// and density of the standard normal. `h` is needed thousands of times for each proposal and is smooth, so it is read off
-/// cubic pieces between the points of a table, whose slopes are `Phi`.
+/// cubic pieces between the points of a table, whose slopes are `Phi`. Computed each time it makes an ask for three points in
+/// the second half of 30 trials 1.17 times as long, more than the 0.003 s that it may take: `trust noisy 3`, its `cpu`.
 struct Improvement {
     table: Vec<(f64, f64)>,
 }

@@ -1,6 +1,9 @@
 //! Several places at once: eight numbers side by side, on which a compiler can work together.
 //!
 //! Each lane does what it would do alone, in the same order, so the bits do not depend on its neighbours.
+//!
+//! One place at a time takes 1.2 to 1.7 times the CPU of an ask, and 0.004 s instead of 0.0026 s for three points in the
+//! second half of 30 trials, which may take 0.003 s; `trust noisy 3` measures it as `cpu`, `many cost` after more trials.
 
 use super::linalg::Cholesky;
 
