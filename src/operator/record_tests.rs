@@ -78,7 +78,7 @@ fn a_value_comes_back_from_the_cluster_to_the_last_bit() {
         // As the API server writes a number: without what it can do without, and with a sign of the exponent.
         let text = serde_json::to_string(&record.status.value).unwrap();
         let text = text.strip_suffix(".0").unwrap_or(&text);
-        let text = text.replace("e", "e+").replace("e+-", "e-");
+        let text = text.replace("e+", "e").replace("e", "e+").replace("e+-", "e-");
         let status = format!(r#"{{"phase": "Succeeded", "value": {text}, "attempts": 1}}"#);
         let (again, _) = self::record(serde_json::from_str(&status).unwrap());
         let history = crate::tuning::history(&[again.trial(&space).unwrap()]);
