@@ -86,6 +86,11 @@ fn search() -> impl Strategy<Value = Search> {
             max_resource: 9,
             eta: 3
         }),
+        Just(Search::Asha {
+            min_resource: 1,
+            max_resource: 9,
+            eta: 3
+        }),
     ]
 }
 

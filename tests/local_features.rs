@@ -121,6 +121,57 @@ fn hyperband_tells_each_trial_what_it_may_spend() {
 }
 
 #[test]
+fn asha_lets_the_best_go_on_while_another_trial_still_runs() {
+    // A learning curve as long as what the trial may spend, and better the larger x is. The second trial takes its time.
+    let script = "case $TUNING_TRIAL in *-0002) sleep 3;; esac; \
+                  for i in $(seq $TUNING_PARAM_ROUNDS); do awk -v x=$1 -v i=$i 'BEGIN {print \"f1=\" x * i / (i + 1)}'; done";
+    let run = Run::new("asha", 16, 2, script);
+    run.edit(
+        "  budget:",
+        "  strategy: {asha: {resource: rounds, maxResource: 9, seed: 3}}\n  budget:",
+    );
+    let done = run.tuning(&[]).output().unwrap();
+    assert!(done.status.success(), "{}", text(&done.stdout));
+    let journal = run.journal();
+    let spent: Vec<(u64, f64)> = run
+        .events("proposed")
+        .iter()
+        .flat_map(|e| e["trials"].as_array().unwrap().clone())
+        .map(|t| {
+            (
+                t["resource"].as_u64().unwrap(),
+                t["parameters"]["x"].as_f64().unwrap(),
+            )
+        })
+        .collect();
+    assert_eq!(spent.len(), 16);
+    let n_of = |resource: u64| spent.iter().filter(|(r, _)| *r == resource).count();
+    assert!(
+        n_of(3) >= 2 && n_of(9) >= 1 && n_of(1) + n_of(3) + n_of(9) == 16,
+        "{spent:?}"
+    );
+    let slow = journal
+        .iter()
+        .position(|e| e["event"] == "ended" && e["trial"] == 2);
+    let longest = journal
+        .iter()
+        .position(|e| e["event"] == "proposed" && e["trials"][0]["resource"] == 9);
+    assert!(longest < slow, "nobody waits for the second trial");
+    for (i, (resource, x)) in (1u64..).zip(&spent) {
+        let of_trial = |kind: &str| -> Vec<serde_json::Value> {
+            run.events(kind).into_iter().filter(|e| e["trial"] == i).collect()
+        };
+        assert_eq!(of_trial("metrics").len() as u64, *resource, "trial {i}");
+        let rounds = *resource as f64;
+        let value = of_trial("ended")[0]["value"].as_f64().unwrap();
+        assert!((value - x * rounds / (rounds + 1.0)).abs() < 1e-3, "trial {i}");
+    }
+    let replayed = run.command(&["replay", run.dir.to_str().unwrap()]).output();
+    let replayed = replayed.unwrap();
+    assert!(replayed.status.success(), "{}", text(&replayed.stdout));
+}
+
+#[test]
 fn a_grid_visits_every_point_once_and_the_job_is_complete() {
     let run = Run::new("grid", 9, 2, "echo f1=$1");
     run.edit("  budget:", "  strategy: {grid: {pointsPerDouble: 4}}\n  budget:");

@@ -2,6 +2,8 @@
 
 #[path = "manifest/bert.rs"]
 mod bert;
+#[path = "manifest/rationed.rs"]
+mod rationed;
 #[path = "manifest/words.rs"]
 mod words;
 
@@ -186,12 +188,6 @@ fn faults_of_meaning() {
         "grid: {pointsPerDouble: 31}",
         "spec.strategy.grid",
         "31 points, the budget 30 trials",
-    );
-    refused(
-        "bayesian: {seed: 42}",
-        "hyperband: {maxResource: 9}",
-        "spec.earlyStopping",
-        "remove earlyStopping",
     );
     refused(
         "metric: f1",

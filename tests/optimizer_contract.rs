@@ -19,7 +19,7 @@ fn proposals_are_points_of_the_space_and_no_more_than_asked_for() {
                 assert!(proposals.len() <= n);
                 for p in &proposals {
                     assert!(space.to_unit(&p.point).is_some(), "{way:?}: {:?}", p.point);
-                    assert_eq!(p.resource.is_some(), matches!(way, Way::Hyperband { .. }));
+                    assert_eq!(p.resource.is_some(), way.rations());
                     let why = &p.why;
                     assert_eq!(why.n_observed as usize, job.history.len());
                     assert!(why.feasibility.is_none_or(|f| (0.0..=1.0).contains(&f)));
@@ -35,7 +35,7 @@ fn proposals_are_points_of_the_space_and_no_more_than_asked_for() {
 
 #[test]
 fn a_continuous_space_always_gives_what_is_asked_for() {
-    for way in [Way::Bayesian, Way::Random, Way::Sobol] {
+    for way in [Way::Bayesian, Way::Random, Way::Sobol, WAYS[5].clone()] {
         for space in spaces().iter().filter(|s| s.size().is_none()) {
             let mut job = Job::new(space, &way, 1);
             for n in [1, 3, 4, 2] {
@@ -75,7 +75,13 @@ fn the_same_request_has_the_same_answer_in_any_order() {
 #[test]
 fn seeds_make_the_difference() {
     let space = space(&[double(Scale::Linear), double(Scale::Log)]);
-    for way in [Way::Bayesian, Way::Random, Way::Sobol, WAYS[4].clone()] {
+    for way in [
+        Way::Bayesian,
+        Way::Random,
+        Way::Sobol,
+        WAYS[4].clone(),
+        WAYS[5].clone(),
+    ] {
         let of_seed = |seed| points(&Job::new(&space, &way, seed).ask(3));
         assert_ne!(of_seed(1), of_seed(2), "{way:?}");
     }
@@ -244,7 +250,7 @@ proptest! {
     #[test]
     fn any_history_is_answered(
         seed in any::<u64>(),
-        way in 0usize..5,
+        way in 0..WAYS.len(),
         which in 0usize..10,
         ends in proptest::collection::vec((0u8..5, -1e6f64..1e6), 0..25),
         n_pending in 0usize..4,
@@ -309,7 +315,7 @@ proptest! {
     #[test]
     fn no_bit_depends_on_the_order_in_which_trials_are_passed(
         seed in any::<u64>(),
-        way in 0usize..5,
+        way in 0..WAYS.len(),
         which in 0usize..10,
         n_ended in 0usize..20,
         n_pending in 0usize..4,
@@ -317,7 +323,7 @@ proptest! {
     ) {
         let space = &spaces()[which];
         let mut job = midway(space, &WAYS[way], seed, n_ended, n_pending);
-        let other = midway(space, &WAYS[(way + 1) % 5], seed, n_ended, 0);
+        let other = midway(space, &WAYS[(way + 1) % WAYS.len()], seed, n_ended, 0);
         job.prior = other.history;
         let answer = (job.ask(3), recommend(&job.request(1)));
         shuffle(&mut job.history, chance);

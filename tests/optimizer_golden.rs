@@ -25,7 +25,7 @@ fn proposals_keep_their_bits() {
     assert_eq!(golden.len(), found.len());
 }
 
-fn strategies() -> [(&'static str, Strategy); 5] {
+fn strategies() -> [(&'static str, Strategy); 6] {
     [
         ("bayesian", Strategy::Bayesian),
         ("random", Strategy::Random),
@@ -34,6 +34,14 @@ fn strategies() -> [(&'static str, Strategy); 5] {
         (
             "hyperband",
             Strategy::Hyperband {
+                min_resource: 1,
+                max_resource: 9,
+                eta: 3,
+            },
+        ),
+        (
+            "asha",
+            Strategy::Asha {
                 min_resource: 1,
                 max_resource: 9,
                 eta: 3,

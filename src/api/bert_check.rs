@@ -23,8 +23,8 @@ pub(super) fn check_bert(
     check_ends(bert, faults);
     check_warmup(bert, space, faults);
     check_classes(bert, faults);
-    if let Some(hyperband) = strategy.and_then(|s| s.hyperband.as_ref()) {
-        check_resource(hyperband, faults);
+    if let Some((word, rationed)) = strategy.and_then(StrategySpec::rationed) {
+        check_resource(word, rationed, faults);
     }
     let reported = bert.task.metrics();
     if !metric.is_empty() && !reported.contains(&metric) {
@@ -98,16 +98,16 @@ fn check_classes(bert: &BertSpec, faults: &mut Vec<Fault>) {
     }
 }
 
-fn check_resource(hyperband: &HyperbandSpec, faults: &mut Vec<Fault>) {
-    if hyperband.resource != "epochs" {
-        let message = format!("{:?} is not what bert can ration: epochs", hyperband.resource);
-        faults.push(Fault::new("spec.strategy.hyperband.resource", message));
-    } else if hyperband.max_resource > MAX_EPOCHS {
+fn check_resource(word: &str, spec: &RationedSpec, faults: &mut Vec<Fault>) {
+    if spec.resource != "epochs" {
+        let message = format!("{:?} is not what bert can ration: epochs", spec.resource);
+        faults.push(Fault::new(format!("spec.strategy.{word}.resource"), message));
+    } else if spec.max_resource > MAX_EPOCHS {
         let message = format!(
             "{} is too large: bert takes at most {MAX_EPOCHS} epochs",
-            hyperband.max_resource
+            spec.max_resource
         );
-        faults.push(Fault::new("spec.strategy.hyperband.maxResource", message));
+        faults.push(Fault::new(format!("spec.strategy.{word}.maxResource"), message));
     }
 }
 

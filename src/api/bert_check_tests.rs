@@ -165,18 +165,24 @@ fn what_is_for_classes_needs_classes() {
 
 #[test]
 fn what_is_rationed_or_reported_is_the_fine_tuners_own() {
-    let hyperband = |resource: &str, most: u32| {
-        faults(|spec| spec["strategy"] = json!({"hyperband": {"resource": resource, "maxResource": most}}))
-    };
-    assert_eq!(hyperband("epochs", 1000), Vec::<String>::new());
-    assert_eq!(
-        hyperband("steps", 9),
-        ["spec.strategy.hyperband.resource: \"steps\" is not what bert can ration: epochs"]
-    );
-    assert_eq!(
-        hyperband("epochs", 1001),
-        ["spec.strategy.hyperband.maxResource: 1001 is too large: bert takes at most 1000 epochs"]
-    );
+    for strategy in ["hyperband", "asha"] {
+        let rationed = |resource: &str, most: u32| {
+            faults(|spec| spec["strategy"] = json!({strategy: {"resource": resource, "maxResource": most}}))
+        };
+        assert_eq!(rationed("epochs", 1000), Vec::<String>::new());
+        assert_eq!(
+            rationed("steps", 9),
+            [format!(
+                "spec.strategy.{strategy}.resource: \"steps\" is not what bert can ration: epochs"
+            )]
+        );
+        assert_eq!(
+            rationed("epochs", 1001),
+            [format!(
+                "spec.strategy.{strategy}.maxResource: 1001 is too large: bert takes at most 1000 epochs"
+            )]
+        );
+    }
     let metric = |task: &str, metric: &str| {
         faults(|spec| {
             spec["objective"]["metric"] = json!(metric);

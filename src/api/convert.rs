@@ -44,14 +44,10 @@ pub(super) fn convert(name: &str, spec: &Value, default_seed: u64, faults: &mut 
         .and_then(|s| strategy(s, default_seed, faults));
     let early_stopping =
         section::<EarlyStoppingSpec>(spec, "earlyStopping").map(|e| median_stop(&e.median_stop));
-    if let (
-        Some(StrategySpec {
-            hyperband: Some(_), ..
-        }),
-        Some(_),
-    ) = (&strategy_spec, &early_stopping)
-    {
-        let message = "hyperband stops trials by itself: remove earlyStopping, or choose another strategy";
+    let rationed = strategy_spec.as_ref().and_then(StrategySpec::rationed);
+    if let (Some((word, _)), Some(_)) = (rationed, &early_stopping) {
+        let message =
+            format!("{word} stops trials by itself: remove earlyStopping, or choose another strategy");
         faults.push(Fault::new("spec.earlyStopping", message));
     }
     if let (Some(space), Some((Strategy::Grid { points_per_double }, _)), Some(budget)) =
@@ -239,6 +235,7 @@ fn strategy(spec: &StrategySpec, default_seed: u64, faults: &mut Vec<Fault>) -> 
         ("sobol", spec.sobol.is_some()),
         ("grid", spec.grid.is_some()),
         ("hyperband", spec.hyperband.is_some()),
+        ("asha", spec.asha.is_some()),
     ];
     let kind = exactly_one("spec.strategy", &kinds, faults)?;
     let seed = |s: &Option<SeedSpec>| s.as_ref().and_then(|s| s.seed).map_or(default_seed, u64::from);
@@ -256,23 +253,31 @@ fn strategy(spec: &StrategySpec, default_seed: u64, faults: &mut Vec<Fault>) -> 
             0,
         ),
         _ => {
-            let h = spec.hyperband.as_ref()?;
-            if h.min_resource > h.max_resource {
-                let message = format!("{} is above maxResource ({})", h.min_resource, h.max_resource);
-                faults.push(Fault::new("spec.strategy.hyperband.minResource", message));
-                return None;
-            }
-            let (min_resource, max_resource, eta) = (h.min_resource, h.max_resource, h.eta);
-            let seed = h.seed.map_or(default_seed, u64::from);
-            (
-                Strategy::Hyperband {
-                    min_resource,
-                    max_resource,
-                    eta,
-                },
-                seed,
-            )
+            let (word, rationed) = spec.rationed()?;
+            let seed = rationed.seed.map_or(default_seed, u64::from);
+            (rationed_strategy(word, rationed, faults)?, seed)
         }
+    })
+}
+
+fn rationed_strategy(word: &str, spec: &RationedSpec, faults: &mut Vec<Fault>) -> Option<Strategy> {
+    let (min_resource, max_resource, eta) = (spec.min_resource, spec.max_resource, spec.eta);
+    if min_resource > max_resource {
+        let message = format!("{min_resource} is above maxResource ({max_resource})");
+        faults.push(Fault::new(format!("spec.strategy.{word}.minResource"), message));
+        return None;
+    }
+    Some(match word {
+        "asha" => Strategy::Asha {
+            min_resource,
+            max_resource,
+            eta,
+        },
+        _ => Strategy::Hyperband {
+            min_resource,
+            max_resource,
+            eta,
+        },
     })
 }
 

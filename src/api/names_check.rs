@@ -5,7 +5,7 @@ use super::schema::section;
 use super::spec::StrategySpec;
 use serde_json::Value;
 
-/// Adds a fault for every name whose variable is another's already; what hyperband rations is told like a parameter.
+/// Adds a fault for every name whose variable is another's already; what a strategy rations is told like a parameter.
 pub(super) fn check_names(spec: &Value, faults: &mut Vec<Fault>) {
     let list = spec["parameters"].as_array().into_iter().flatten().enumerate();
     let mut names: Vec<(String, String)> = list
@@ -16,10 +16,13 @@ pub(super) fn check_names(spec: &Value, faults: &mut Vec<Fault>) {
             ))
         })
         .collect();
-    let resource =
-        section::<StrategySpec>(spec, "strategy").and_then(|strategy| Some(strategy.hyperband?.resource));
+    let strategy = section::<StrategySpec>(spec, "strategy");
+    let rationed = strategy.as_ref().and_then(StrategySpec::rationed);
     let n_parameters = names.len();
-    names.extend(resource.map(|name| ("spec.strategy.hyperband.resource".to_owned(), name)));
+    names.extend(rationed.map(|(word, rationed)| {
+        let path = format!("spec.strategy.{word}.resource");
+        (path, rationed.resource.clone())
+    }));
     for (i, (path, name)) in names.iter().enumerate() {
         let is_other = i >= n_parameters;
         let shares = |(_, earlier): &&(String, String)| {
@@ -42,11 +45,11 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn faults(names: &[&str], resource: Option<&str>) -> Vec<String> {
+    fn faults(names: &[&str], rationed: Option<(&str, &str)>) -> Vec<String> {
         let parameters: Vec<Value> = names.iter().map(|name| json!({"name": name})).collect();
         let mut spec = json!({"parameters": parameters});
-        if let Some(name) = resource {
-            spec["strategy"] = json!({"hyperband": {"resource": name, "maxResource": 9}});
+        if let Some((strategy, name)) = rationed {
+            spec["strategy"] = json!({strategy: {"resource": name, "maxResource": 9}});
         }
         let mut faults = Vec::new();
         check_names(&spec, &mut faults);
@@ -64,14 +67,18 @@ mod tests {
             "{}",
             found[0]
         );
-        for resource in ["epochs", "Epochs"] {
-            let found = faults(&["lr", "epochs"], Some(resource));
+        for (strategy, resource) in [
+            ("hyperband", "epochs"),
+            ("hyperband", "Epochs"),
+            ("asha", "epochs"),
+        ] {
+            let found = faults(&["lr", "epochs"], Some((strategy, resource)));
             assert!(
-                found[0].starts_with(&format!("spec.strategy.hyperband.resource: {resource:?}")),
+                found[0].starts_with(&format!("spec.strategy.{strategy}.resource: {resource:?}")),
                 "{found:?}"
             );
         }
-        assert_eq!(faults(&["lr", "lr_decay"], Some("epochs")), [""; 0]);
+        assert_eq!(faults(&["lr", "lr_decay"], Some(("asha", "epochs"))), [""; 0]);
         assert_eq!(faults(&["lr", "lr"], None), [""; 0], "that is another fault");
     }
 }

@@ -164,7 +164,23 @@ pub struct StrategySpec {
     pub grid: Option<GridSpec>,
     /// Many short trials, of which the best go on longer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub hyperband: Option<HyperbandSpec>,
+    pub hyperband: Option<RationedSpec>,
+    /// As hyperband, but no trial waits for another: whatever is among the best so far goes on longer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asha: Option<RationedSpec>,
+}
+
+impl StrategySpec {
+    /// The strategy that says what each trial may spend, under its name in the manifest; `None` where none does.
+    pub(crate) fn rationed(&self) -> Option<(&'static str, &RationedSpec)> {
+        let hyperband = self.hyperband.as_ref().map(|spec| ("hyperband", spec));
+        hyperband.or_else(|| self.asha.as_ref().map(|spec| ("asha", spec)))
+    }
+
+    /// The name under which a trial is told how much it may spend.
+    pub(crate) fn resource(&self) -> Option<&str> {
+        self.rationed().map(|(_, spec)| spec.resource.as_str())
+    }
 }
 
 /// A Gaussian process that weighs what it expects against what it does not know.
@@ -211,10 +227,10 @@ pub struct GridSpec {
     pub points_per_double: Option<u32>,
 }
 
-/// Successive halving in several brackets.
+/// Short trials, of which the best go on longer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct HyperbandSpec {
+pub struct RationedSpec {
     /// What is rationed: the name under which a trial is told how much it may spend, such as `epochs`.
     #[serde(default = "epochs")]
     #[schemars(length(min = 1, max = 63))]

@@ -28,11 +28,7 @@ pub(super) fn check_trial(
     let mut known: Vec<String> = space
         .map(|s| s.parameters().iter().map(|p| p.name().to_owned()).collect())
         .unwrap_or_default();
-    known.extend(
-        strategy
-            .and_then(|s| s.hyperband.as_ref())
-            .map(|h| h.resource.clone()),
-    );
+    known.extend(strategy.and_then(StrategySpec::resource).map(ToOwned::to_owned));
     if space.is_some() {
         check_references(trial, &known, faults);
     }

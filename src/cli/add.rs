@@ -4,7 +4,6 @@ use super::args::AddArgs;
 use super::present::{find, load};
 use crate::api::{self, Assignment};
 use crate::local::{self, RunDir};
-use crate::optimizer::Strategy;
 use crate::space::{Domain, Parameter, Point, SearchSpace, Value};
 use crate::tuning::{Counts, EndReason, Snapshot};
 use std::collections::BTreeMap;
@@ -78,8 +77,9 @@ pub(super) fn waiting(dir: &RunDir, snapshot: &Snapshot) -> Option<String> {
 
 /// Whether a point that is added can ever be tried; the error is a sentence.
 fn takes_points(snapshot: &Snapshot) -> Result<(), String> {
-    if matches!(snapshot.job.strategy, Strategy::Hyperband { .. }) {
-        return Err("hyperband makes all trials of a job itself".into());
+    let strategy = &snapshot.job.strategy;
+    if strategy.rations() {
+        return Err(format!("{} makes all trials of a job itself", strategy.word()));
     }
     match &snapshot.ended {
         Some(ended)

@@ -6,7 +6,7 @@
 use super::event::Happening;
 use super::{RunDir, Session, run_dir};
 use crate::api::{self, Assignment, ProposalRecord};
-use crate::optimizer::{Proposal, Strategy, Why};
+use crate::optimizer::{Proposal, Why};
 use crate::space::{Point, SearchSpace};
 use crate::tuning::Counts;
 use jiff::Timestamp;
@@ -48,8 +48,7 @@ pub fn waiting_points(dir: &RunDir, space: &SearchSpace) -> Vec<Point> {
 /// number: they wait until it goes on.
 pub(super) fn due(session: &Session) -> Vec<(PathBuf, Happening)> {
     let snapshot = &session.ledger.snapshot;
-    let makes_all = matches!(snapshot.job.strategy, Strategy::Hyperband { .. });
-    if snapshot.ended.is_some() || makes_all {
+    if snapshot.ended.is_some() || snapshot.job.strategy.rations() {
         return Vec::new();
     }
     let spent = Counts::of(&snapshot.trials).spent();

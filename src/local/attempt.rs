@@ -74,12 +74,7 @@ pub(super) fn begin(
         threads,
         metrics_port: port,
     };
-    let resource = checked
-        .spec
-        .strategy
-        .as_ref()
-        .and_then(|s| s.hyperband.as_ref())
-        .map(|h| h.resource.as_str());
+    let resource = checked.spec.strategy.as_ref().and_then(|s| s.resource());
     let launch = launch(job, resource, &checked.spec.trial, trial, &place);
     let parameters = trial_dir.join("parameters.json");
     run_dir::write_whole(&parameters, launch.parameters.as_bytes())

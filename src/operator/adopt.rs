@@ -10,7 +10,6 @@ use super::pass::Pass;
 use super::record::{Record, is_new};
 use super::status;
 use crate::api::{self, TrialObjectSpec, TrialPhase, TrialStatus};
-use crate::optimizer::Strategy;
 use crate::tuning::sentence;
 use jiff::Timestamp;
 use kube::ResourceExt;
@@ -60,8 +59,9 @@ impl Pass<'_> {
         {
             return Err("metadata.ownerReferences: it belongs to another controller".into());
         }
-        if matches!(job.strategy, Strategy::Hyperband { .. }) {
-            return Err("spec.job: hyperband makes all trials of a job itself".into());
+        if job.strategy.rations() {
+            let word = job.strategy.word();
+            return Err(format!("spec.job: {word} makes all trials of a job itself"));
         }
         if conditions::recorded_end(&self.status).is_some() {
             return Err("spec.job: the job has ended".into());

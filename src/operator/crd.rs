@@ -54,8 +54,8 @@ const RULES: &[Rule] = &[
     ),
     (
         "spec/strategy",
-        "[has(self.bayesian), has(self.random), has(self.sobol), has(self.grid), has(self.hyperband)].filter(x, x).size() == 1",
-        "give exactly one of bayesian, random, sobol, grid, hyperband",
+        "[has(self.bayesian), has(self.random), has(self.sobol), has(self.grid), has(self.hyperband), has(self.asha)].filter(x, x).size() == 1",
+        "give exactly one of bayesian, random, sobol, grid, hyperband, asha",
     ),
     (
         "spec/trial",
@@ -116,6 +116,11 @@ const RULES: &[Rule] = &[
         "spec",
         "!has(self.earlyStopping) || !has(self.strategy) || !has(self.strategy.hyperband)",
         "hyperband stops trials by itself: remove earlyStopping, or choose another strategy",
+    ),
+    (
+        "spec",
+        "!has(self.earlyStopping) || !has(self.strategy) || !has(self.strategy.asha)",
+        "asha stops trials by itself: remove earlyStopping, or choose another strategy",
     ),
     (
         "spec",

@@ -36,8 +36,8 @@ pub fn trial_job(
     let name = record.name();
     let number = checkpoint_folder::number(&record.status);
     let checkpoint = checkpoint_folder::sub_path(&job.name, &record.object, number);
-    let hyperband = spec.strategy.as_ref().and_then(|s| s.hyperband.as_ref());
-    let parameters = Parameters::of(job, trial, hyperband.map(|h| h.resource.as_str()));
+    let resource = spec.strategy.as_ref().and_then(|s| s.resource());
+    let parameters = Parameters::of(job, trial, resource);
     let mut labels = BTreeMap::from([
         (
             "app.kubernetes.io/managed-by".to_owned(),

@@ -6,9 +6,9 @@
 
 use super::dimensions::Dimensions;
 use super::evaluated::Evaluated;
+use super::halving::{Entry, best, entries, has, missing, n_steps, rationed};
 use super::space_filling::random_place;
-use super::{Goal, Outcome, Proposal, Request, Role};
-use crate::space::Point;
+use super::{Proposal, Request, Role};
 
 /// One rung: how many trials it has at most, and what each may spend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,15 +27,12 @@ pub fn n_trials(min_resource: u32, max_resource: u32, eta: u32) -> u32 {
 }
 
 fn rungs(min_resource: u32, max_resource: u32, eta: u32) -> Vec<Rung> {
+    let s_max = n_steps(min_resource, max_resource, eta);
     let (min, max, eta) = (
         u64::from(min_resource.max(1)),
         u64::from(max_resource),
         u64::from(eta.max(2)),
     );
-    let mut s_max = 0u32;
-    while min * eta.pow(s_max + 1) <= max {
-        s_max += 1;
-    }
     let mut all = Vec::new();
     for s in (0..=s_max).rev() {
         let n = (u64::from(s_max + 1) * eta.pow(s)).div_ceil(u64::from(s + 1));
@@ -50,14 +47,6 @@ fn rungs(min_resource: u32, max_resource: u32, eta: u32) -> Vec<Rung> {
         }
     }
     all
-}
-
-/// A trial as hyperband sees it.
-struct Entry<'a> {
-    index: u32,
-    point: &'a Point,
-    resource: Option<u32>,
-    outcome: Option<Outcome>,
 }
 
 /// The next trials; fewer while a rung has to be completed first, none at the end of the last bracket.
@@ -92,10 +81,8 @@ pub(super) fn suggest(request: &Request, min_resource: u32, max_resource: u32, e
         };
         let is_full = points.is_empty();
         for point in points.into_iter().take(request.n - proposals.len()) {
-            proposals.push(Proposal {
-                resource: Some(rung.resource),
-                ..Proposal::plain(point, role, request, proposals.len())
-            });
+            let n_chosen = proposals.len();
+            proposals.push(rationed(point, role, rung.resource, request, n_chosen));
         }
         // What follows a rung without all of its trials can't be known yet.
         if !is_full || proposals.len() == request.n {
@@ -105,32 +92,14 @@ pub(super) fn suggest(request: &Request, min_resource: u32, max_resource: u32, e
     proposals
 }
 
-fn entries<'a>(request: &Request<'a>) -> Vec<Entry<'a>> {
-    let finished = request.history.iter().map(|o| Entry {
-        index: o.index,
-        point: &o.point,
-        resource: o.resource,
-        outcome: Some(o.outcome),
-    });
-    let running = request.pending.iter().map(|p| Entry {
-        index: p.index,
-        point: &p.point,
-        resource: p.resource,
-        outcome: None,
-    });
-    let mut entries: Vec<Entry> = finished.chain(running).collect();
-    entries.sort_by_key(|e| e.index);
-    entries
-}
-
 /// The trials of each rung: in the order of their indices each goes to the first rung that has its resource and room, and
 /// where the trial it continues was, if the rung is not a bracket's first. A trial that was cancelled leaves a gap.
 fn fill<'e, 'a>(rungs: &[Rung], entries: &'e [Entry<'a>]) -> Vec<Vec<&'e Entry<'a>>> {
     let mut filled: Vec<Vec<&Entry>> = vec![vec![]; rungs.len()];
     for entry in entries {
         let fits = |i: &usize| {
-            let continues = |i: usize| filled[i - 1].iter().any(|e| e.point == entry.point);
-            let again = || filled[*i].iter().any(|e| e.point == entry.point);
+            let continues = |i: usize| has(&filled[i - 1], entry.point);
+            let again = || has(&filled[*i], entry.point);
             entry.resource.is_none_or(|r| r == rungs[*i].resource)
                 && filled[*i].len() < rungs[*i].size
                 && (rungs[*i].is_first || continues(*i) && !again())
@@ -140,36 +109,6 @@ fn fill<'e, 'a>(rungs: &[Rung], entries: &'e [Entry<'a>]) -> Vec<Vec<&'e Entry<'
         }
     }
     filled
-}
-
-/// The promoted points that have no trial yet.
-fn missing(promoted: &[&Point], filled: &[&Entry]) -> Vec<Point> {
-    let new = promoted.iter().filter(|p| filled.iter().all(|e| e.point != **p));
-    new.map(|p| (*p).clone()).collect()
-}
-
-/// What a trial went on to the end of its rung for.
-fn value(entry: &Entry) -> Option<f64> {
-    let (value, is_final) = entry.outcome?.value()?;
-    is_final.then_some(value)
-}
-
-/// The points of the best `n` trials; failed ones never go on.
-fn best<'a>(entries: &[&Entry<'a>], goal: Goal, n: usize) -> Vec<&'a Point> {
-    let mut rated: Vec<(f64, u32, &Point)> = entries
-        .iter()
-        .filter_map(|e| Some((value(e)?, e.index, e.point)))
-        .collect();
-    rated.sort_by(|a, b| goal.best_first(a.0, b.0).then(a.1.cmp(&b.1)));
-    let mut points: Vec<&Point> = Vec::new();
-    for (.., point) in rated {
-        // A discrete space that was used up may have given a rung the same point twice: then one failure decides.
-        let failed = |e: &&Entry| e.point == point && value(e).is_none();
-        if points.len() < n && !points.contains(&point) && !entries.iter().copied().any(|e| failed(&e)) {
-            points.push(point);
-        }
-    }
-    points
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 #![deny(clippy::disallowed_methods)]
 
 mod acquisition;
+mod asha;
 mod batch;
 mod bayesian;
 mod beliefs;
@@ -15,6 +16,7 @@ mod draws;
 mod evaluated;
 mod feasibility;
 mod gp;
+mod halving;
 mod hyperband;
 mod hyperparameters;
 mod kept;
@@ -60,6 +62,11 @@ pub fn suggest_within(request: &Request, limits: Limits) -> Vec<Proposal> {
             max_resource,
             eta,
         } => hyperband::suggest(request, *min_resource, *max_resource, *eta),
+        Strategy::Asha {
+            min_resource,
+            max_resource,
+            eta,
+        } => asha::suggest(request, *min_resource, *max_resource, *eta),
     }
 }
 

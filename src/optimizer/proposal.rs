@@ -27,7 +27,7 @@ pub enum Role {
     Exploit,
     /// Given by a list or by chance: grid, random, sobol.
     Sampled,
-    /// Taken on with more resource (hyperband).
+    /// Taken on with more resource (hyperband, asha).
     Promoted,
     /// One of the best points, tried again with another seed.
     Replicate,

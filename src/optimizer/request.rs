@@ -54,7 +54,7 @@ pub struct Observation {
     pub point: Point,
     /// How it ended.
     pub outcome: Outcome,
-    /// What it was allowed to spend, where the strategy rations that (hyperband); in its unit, such as epochs.
+    /// What it was allowed to spend, where the strategy rations that (hyperband, asha); in its unit, such as epochs.
     pub resource: Option<u32>,
 }
 
@@ -92,6 +92,34 @@ pub enum Strategy {
         /// One in `eta` trials goes on to `eta` times the resource; at least 2.
         eta: u32,
     },
+    /// Successive halving that never waits (Li et al. 2020).
+    Asha {
+        /// Resource of a new point's trial, at least 1.
+        min_resource: u32,
+        /// No trial has more resource.
+        max_resource: u32,
+        /// One in `eta` trials goes on to `eta` times the resource; at least 2.
+        eta: u32,
+    },
+}
+
+impl Strategy {
+    /// One word for it, as the manifest has it.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Bayesian => "bayesian",
+            Self::Random => "random",
+            Self::Sobol => "sobol",
+            Self::Grid { .. } => "grid",
+            Self::Hyperband { .. } => "hyperband",
+            Self::Asha { .. } => "asha",
+        }
+    }
+
+    /// Whether it says what each trial may spend. A point without that, such as a person's own, has no place in its rungs.
+    pub fn rations(&self) -> bool {
+        matches!(self, Self::Hyperband { .. } | Self::Asha { .. })
+    }
 }
 
 /// Everything that a proposal may depend on.

@@ -55,7 +55,7 @@ pub(super) fn random_place(dimensions: &Dimensions, seed: u64, number: usize) ->
 }
 
 /// The `number`-th place of the scrambled sequence.
-fn sobol_place(dimensions: &Dimensions, seed: u64, number: usize) -> Vec<f64> {
+pub(super) fn sobol_place(dimensions: &Dimensions, seed: u64, number: usize) -> Vec<f64> {
     // Another scramble where the sequence would begin to repeat itself.
     let scramble = (seed ^ (seed >> 32)) as u32 ^ (number / SOBOL_PERIOD) as u32;
     let index = (number % SOBOL_PERIOD) as u32;

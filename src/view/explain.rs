@@ -3,7 +3,6 @@
 use super::RunView;
 use super::cells::{state, value_now};
 use super::numbers::{aligned, duration, escape, rough, short};
-use super::run_view::strategy_word;
 use crate::optimizer::{Indices, Known, ModelWhy, Role, Why};
 use crate::space::{Domain, Scale};
 use crate::tuning::{AtEnd, Trial};
@@ -29,7 +28,7 @@ pub fn explain(view: &RunView, index: u32) -> Option<String> {
 }
 
 fn role(view: &RunView, trial: &Trial) -> String {
-    let strategy = strategy_word(&view.snapshot.job.strategy);
+    let strategy = view.snapshot.job.strategy.word();
     match trial.why.role {
         Role::Startup => "One of the first points, spread over the space before there is a model.".into(),
         Role::Explore => "Exploration: a point where much may be learned or won.".into(),

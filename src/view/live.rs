@@ -7,7 +7,6 @@ use super::numbers::{aligned, cut, duration, escape, short};
 use super::plot::{Plot, paint, plotted_parameter};
 use super::progress::{job_eta, job_fraction, trial_eta};
 use super::report::doubt;
-use super::run_view::strategy_word;
 use super::table::phases_line;
 use crate::optimizer::Goal;
 use crate::tuning::{Phase, Trial};
@@ -83,7 +82,7 @@ fn header(view: &RunView, width: u16) -> Vec<Line<'static>> {
     };
     let mut asked = vec![format!("{verb} {}", escape(view.metric()))];
     asked.extend(job.objective.target.map(|t| format!("target {}", short(t))));
-    asked.push(strategy_word(&job.strategy).to_owned());
+    asked.push(job.strategy.word().to_owned());
     asked.push(format!("{} at once", job.budget.parallel));
     if status.gpu_hours > 0.0 {
         let limit = job

@@ -1,6 +1,6 @@
 //! Everything that a view reads.
 
-use crate::optimizer::{Recommendation, Strategy};
+use crate::optimizer::Recommendation;
 use crate::space::{Point, Value};
 use crate::tuning::{AtEnd, Phase, Snapshot, Status, Trial};
 use jiff::Timestamp;
@@ -67,16 +67,5 @@ impl RunView {
     /// Number of trials that reported that their model collapsed: it gives one answer for every input.
     pub(super) fn n_collapsed(&self) -> usize {
         self.snapshot.trials.iter().filter(|t| t.is_collapsed()).count()
-    }
-}
-
-/// One word for a strategy, as the manifest has it.
-pub(super) fn strategy_word(strategy: &Strategy) -> &'static str {
-    match strategy {
-        Strategy::Bayesian => "bayesian",
-        Strategy::Random => "random",
-        Strategy::Sobol => "sobol",
-        Strategy::Grid { .. } => "grid",
-        Strategy::Hyperband { .. } => "hyperband",
     }
 }

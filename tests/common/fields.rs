@@ -26,6 +26,7 @@ enum Base {
     Bert,
     Sagemaker,
     Hyperband,
+    Asha,
 }
 
 /// Where a field's effect is seen.
@@ -89,13 +90,8 @@ impl Row {
                     &json!({"trial": {"container": null, "sagemaker": sagemaker, "volumes": volumes}}),
                 );
             }
-            Some(Base::Hyperband) => {
-                let hyperband = json!({"resource": "epochs", "minResource": 1, "maxResource": 27, "eta": 3});
-                merge(
-                    spec,
-                    &json!({"strategy": {"random": null, "hyperband": hyperband}, "budget": {"maxTrials": 500}}),
-                );
-            }
+            Some(Base::Hyperband) => merge(spec, &rationed("hyperband")),
+            Some(Base::Asha) => merge(spec, &rationed("asha")),
         }
         manifest
     }
@@ -109,6 +105,12 @@ impl Row {
         }
         manifest
     }
+}
+
+/// What makes a job one of a strategy that says what each trial may spend.
+fn rationed(strategy: &str) -> Value {
+    let spec = json!({"resource": "epochs", "minResource": 1, "maxResource": 27, "eta": 3});
+    json!({"strategy": {"random": null, strategy: spec}, "budget": {"maxTrials": 500}})
 }
 
 /// RFC 7396.

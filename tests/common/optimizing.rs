@@ -6,12 +6,17 @@ use tuning_operator::optimizer::{
 };
 use tuning_operator::space::{Domain, Parameter, Point, Scale, SearchSpace, Value};
 
-pub const WAYS: [Way; 5] = [
+pub const WAYS: [Way; 6] = [
     Way::Bayesian,
     Way::Random,
     Way::Sobol,
     Way::Grid { points_per_double: 4 },
     Way::Hyperband {
+        min_resource: 1,
+        max_resource: 9,
+        eta: 3,
+    },
+    Way::Asha {
         min_resource: 1,
         max_resource: 9,
         eta: 3,

@@ -1,0 +1,119 @@
+//! Successive halving where trials take different times: who waits for whom.
+
+#[path = "common/optimizing.rs"]
+mod optimizing;
+
+use optimizing::*;
+use std::collections::BTreeSet;
+use tuning_operator::optimizer::{Observation, Outcome, Pending, Role, Strategy as Way};
+use tuning_operator::space::{Scale, SearchSpace};
+
+const SLOTS: usize = 4;
+const MOST: u32 = 60;
+/// It takes twenty times as long as others do.
+const STRAGGLER: u32 = 2;
+
+/// What became of a run.
+struct Played {
+    job: Job,
+    /// Time for which a slot had no trial, all slots together, while the budget had one left.
+    idle: u64,
+}
+
+/// A trial takes as long as it may spend, the straggler twenty times as long; whatever slot is free is offered at once.
+fn play(way: &Way, space: &SearchSpace, until: u64) -> Played {
+    let mut job = Job::new(space, way, 5);
+    (job.parallel, job.max_trials) = (SLOTS as u32, MOST);
+    let mut ends: Vec<(u64, Pending)> = Vec::new();
+    let (mut now, mut started, mut idle) = (0, 0, 0);
+    while now < until {
+        let n = (SLOTS - ends.len()).min((MOST - started) as usize);
+        let proposals = if n > 0 { job.ask(n) } else { vec![] };
+        job.start(&proposals);
+        for proposal in &proposals {
+            assert_eq!(proposal.why.role == Role::Promoted, proposal.resource != Some(1));
+        }
+        for pending in &job.pending[job.pending.len() - proposals.len()..] {
+            let longer = if pending.index == STRAGGLER { 20 } else { 1 };
+            ends.push((
+                now + u64::from(pending.resource.unwrap()) * longer,
+                pending.clone(),
+            ));
+        }
+        started += proposals.len() as u32;
+        let Some(next) = ends.iter().map(|(end, _)| *end).min() else {
+            break;
+        };
+        if started < MOST {
+            idle += (SLOTS - ends.len()) as u64 * (next - now);
+        }
+        now = next;
+        for (_, ended) in ends.extract_if(.., |(end, _)| *end == now) {
+            job.pending.retain(|p| p.index != ended.index);
+            job.history.push(Observation {
+                index: ended.index,
+                outcome: Outcome::Value(peak(space, &ended.point)),
+                point: ended.point,
+                resource: ended.resource,
+            });
+        }
+    }
+    Played { job, idle }
+}
+
+fn at_rung(job: &Job, resource: u32) -> Vec<&Observation> {
+    job.history
+        .iter()
+        .filter(|o| o.resource == Some(resource))
+        .collect()
+}
+
+#[test]
+fn a_straggler_keeps_no_slot_waiting() {
+    let space = space(&[double(Scale::Linear), double(Scale::Log)]);
+    let asha = play(&WAYS[5], &space, u64::MAX);
+    assert_eq!((asha.idle, asha.job.history.len()), (0, MOST as usize));
+    // Before the straggler has ended, one has got as far as there is to go.
+    let early = play(&WAYS[5], &space, 19);
+    assert!(early.job.pending.iter().any(|p| p.index == STRAGGLER));
+    assert!(!at_rung(&early.job, 9).is_empty());
+    let hyperband = play(&WAYS[4], &space, 19);
+    assert!(hyperband.job.pending.iter().any(|p| p.index == STRAGGLER));
+    assert!(at_rung(&hyperband.job, 3).is_empty(), "its first rung waits");
+    assert!(hyperband.idle >= 3 * 15, "{}", hyperband.idle);
+}
+
+#[test]
+fn about_one_in_three_goes_on_and_the_best_of_the_short_ones_is_among_them() {
+    let space = space(&[double(Scale::Linear), double(Scale::Log)]);
+    let job = play(&WAYS[5], &space, u64::MAX).job;
+    let counts = [1, 3, 9].map(|resource| at_rung(&job, resource).len());
+    assert_eq!(counts.iter().sum::<usize>(), MOST as usize);
+    // Some are promoted before better ones are known, but never more than what has ended allows for each of those that come later.
+    assert!(
+        counts[1] * 3 >= counts[0] - 3 && counts[1] * 2 <= counts[0],
+        "{counts:?}"
+    );
+    assert!(counts[2] >= 1 && counts[2] * 2 <= counts[1], "{counts:?}");
+    let all = at_rung(&job, 1).into_iter();
+    let best = all.max_by(|a, b| peak(&space, &a.point).total_cmp(&peak(&space, &b.point)));
+    let longest: BTreeSet<String> = at_rung(&job, 9).iter().map(|o| bits(&o.point)).collect();
+    assert!(longest.contains(&bits(&best.unwrap().point)));
+    // Nobody is twice at one rung.
+    let places: BTreeSet<(u32, String)> = job
+        .history
+        .iter()
+        .map(|o| (o.resource.unwrap(), bits(&o.point)))
+        .collect();
+    assert_eq!(places.len(), job.history.len());
+}
+
+#[test]
+fn a_space_that_is_used_up_goes_on_with_what_is_left_of_the_budget() {
+    let small = space(&[words(3), numbers(&[1.0, 2.0, 4.0, 8.0])]);
+    let job = play(&WAYS[5], &small, u64::MAX).job;
+    assert_eq!(job.history.len(), MOST as usize);
+    let short: BTreeSet<String> = at_rung(&job, 1).iter().map(|o| bits(&o.point)).collect();
+    assert_eq!(short.len(), 12, "every point has had its turn");
+    assert!(!at_rung(&job, 9).is_empty());
+}
