@@ -81,6 +81,7 @@ impl Told {
                 n,
                 max_trials: 100,
                 parallel: 3,
+                replicates: 0,
                 seed: 1,
             },
             1,
