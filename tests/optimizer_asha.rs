@@ -26,7 +26,7 @@ fn play(way: &Way, space: &SearchSpace, until: u64) -> Played {
     (job.parallel, job.max_trials) = (SLOTS as u32, MOST);
     let mut ends: Vec<(u64, Pending)> = Vec::new();
     let (mut now, mut started, mut idle) = (0, 0, 0);
-    while now < until {
+    loop {
         let n = (SLOTS - ends.len()).min((MOST - started) as usize);
         let proposals = if n > 0 { job.ask(n) } else { vec![] };
         job.start(&proposals);
@@ -45,7 +45,10 @@ fn play(way: &Way, space: &SearchSpace, until: u64) -> Played {
             break;
         };
         if started < MOST {
-            idle += (SLOTS - ends.len()) as u64 * (next - now);
+            idle += (SLOTS - ends.len()) as u64 * (next.min(until) - now);
+        }
+        if next > until {
+            break;
         }
         now = next;
         for (_, ended) in ends.extract_if(.., |(end, _)| *end == now) {
@@ -89,12 +92,11 @@ fn about_one_in_three_goes_on_and_the_best_of_the_short_ones_is_among_them() {
     let job = play(&WAYS[5], &space, u64::MAX).job;
     let counts = [1, 3, 9].map(|resource| at_rung(&job, resource).len());
     assert_eq!(counts.iter().sum::<usize>(), MOST as usize);
-    // Some are promoted before better ones are known, but never more than what has ended allows for each of those that come later.
-    assert!(
-        counts[1] * 3 >= counts[0] - 3 && counts[1] * 2 <= counts[0],
-        "{counts:?}"
-    );
-    assert!(counts[2] >= 1 && counts[2] * 2 <= counts[1], "{counts:?}");
+    // A few more than a third, since some go on before better ones are known; or fewer, where the last ones ended with the budget spent.
+    let third = counts[0] / 3;
+    assert!((third - 2..=third + 7).contains(&counts[1]), "{counts:?}");
+    let third = counts[1] / 3;
+    assert!((third - 2..=third + 3).contains(&counts[2]), "{counts:?}");
     let all = at_rung(&job, 1).into_iter();
     let best = all.max_by(|a, b| peak(&space, &a.point).total_cmp(&peak(&space, &b.point)));
     let longest: BTreeSet<String> = at_rung(&job, 9).iter().map(|o| bits(&o.point)).collect();
