@@ -28,7 +28,7 @@ const LIMIT: (f64, f64) = (0.6, 0.94);
 const CLOSED: f64 = -1e6;
 /// Most trials of either kind that classifiers learn from: time grows with the cube of their number.
 const MOST: usize = 48;
-/// Before anything is seen, as many trials are expected to succeed and to fail.
+/// Trials that succeeded and failed before anything is seen: four in five are expected to succeed, and little is sure of that.
 const PRIOR: (f64, f64) = (2.0, 0.5);
 
 /// What is known of failures.

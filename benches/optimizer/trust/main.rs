@@ -162,25 +162,25 @@ fn belief(
         return vec![];
     };
     let truth = problem.truth(&advice.point);
+    let at = |name: &str| format!("{name}@{k}");
+    let mut found = vec![(at("rec"), truth.map_or(1.0, |t| (best - t) / scale))];
+    if history.len() == problem.trials {
+        found.push(("rec".into(), found[0].1));
+    }
     let Some(interval) = advice.interval else {
-        return vec![];
+        return found;
     };
     let (low, high) = match problem.goal {
         Goal::Maximize => (interval.low, interval.high),
         Goal::Minimize => (-interval.high, -interval.low),
     };
-    let at = |name: &str| format!("{name}@{k}");
     let holds = truth.is_some_and(|t| low <= t && t <= high);
     let below = truth.is_none_or(|t| t < low);
-    let mut found = vec![
-        (at("rec"), truth.map_or(1.0, |t| (best - t) / scale)),
+    found.extend([
         (at("holds"), f64::from(u8::from(holds))),
         (at("optimistic"), f64::from(u8::from(below))),
         (at("width"), (high - low) / scale),
-    ];
-    if history.len() == problem.trials {
-        found.push(("rec".into(), found[0].1));
-    }
+    ]);
     found
 }
 
