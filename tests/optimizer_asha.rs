@@ -2,66 +2,40 @@
 
 #[path = "common/optimizing.rs"]
 mod optimizing;
+#[path = "common/slots.rs"]
+mod slots;
 
 use optimizing::*;
+use slots::{Course, Played};
 use std::collections::BTreeSet;
-use tuning_operator::optimizer::{Observation, Outcome, Pending, Role, Strategy as Way};
+use tuning_operator::optimizer::{Observation, Pending, Role, Strategy as Way};
 use tuning_operator::space::{Scale, SearchSpace};
 
-const SLOTS: usize = 4;
 const MOST: u32 = 60;
 /// It takes twenty times as long as others do.
 const STRAGGLER: u32 = 2;
 
-/// What became of a run.
-struct Played {
-    job: Job,
-    /// Time for which a slot had no trial, all slots together, while the budget had one left.
-    idle: u64,
-}
-
-/// A trial takes as long as it may spend, the straggler twenty times as long; whatever slot is free is offered at once.
+/// A trial takes as long as it may spend, the straggler twenty times as long.
 fn play(way: &Way, space: &SearchSpace, until: u64) -> Played {
-    let mut job = Job::new(space, way, 5);
-    (job.parallel, job.max_trials) = (SLOTS as u32, MOST);
-    let mut ends: Vec<(u64, Pending)> = Vec::new();
-    let (mut now, mut started, mut idle) = (0, 0, 0);
-    loop {
-        let n = (SLOTS - ends.len()).min((MOST - started) as usize);
-        let proposals = if n > 0 { job.ask(n) } else { vec![] };
-        job.start(&proposals);
-        for proposal in &proposals {
-            assert_eq!(proposal.why.role == Role::Promoted, proposal.resource != Some(1));
-        }
-        for pending in &job.pending[job.pending.len() - proposals.len()..] {
-            let longer = if pending.index == STRAGGLER { 20 } else { 1 };
-            ends.push((
-                now + u64::from(pending.resource.unwrap()) * longer,
-                pending.clone(),
-            ));
-        }
-        started += proposals.len() as u32;
-        let Some(next) = ends.iter().map(|(end, _)| *end).min() else {
-            break;
-        };
-        if started < MOST {
-            idle += (SLOTS - ends.len()) as u64 * (next.min(until) - now);
-        }
-        if next > until {
-            break;
-        }
-        now = next;
-        for (_, ended) in ends.extract_if(.., |(end, _)| *end == now) {
-            job.pending.retain(|p| p.index != ended.index);
-            job.history.push(Observation {
-                index: ended.index,
-                outcome: Outcome::Value(peak(space, &ended.point)),
-                point: ended.point,
-                resource: ended.resource,
-            });
-        }
+    let time = |trial: &Pending| {
+        let longer = if trial.index == STRAGGLER { 20 } else { 1 };
+        u64::from(trial.resource.unwrap()) * longer
+    };
+    let course = Course {
+        space,
+        way,
+        seed: 5,
+        slots: 4,
+        max_trials: MOST,
+        until,
+        time: &time,
+        value: &|point, _| peak(space, point),
+    };
+    let played = course.play();
+    for (role, resource) in &played.proposed {
+        assert_eq!(*role == Role::Promoted, *resource != Some(1));
     }
-    Played { job, idle }
+    played
 }
 
 fn at_rung(job: &Job, resource: u32) -> Vec<&Observation> {
