@@ -299,6 +299,56 @@ fn at_its_end_a_job_keeps_the_checkpoints_that_retain_says_and_then_nothing_is_w
 }
 
 #[test]
+fn the_models_of_the_best_trials_stay_and_the_status_says_where_the_best_one_is() {
+    block_on(async {
+        let space = Space::new("models").await;
+        let _operator = space.operator();
+        let _player = space.play(well);
+        let mut job = on_a_volume("tuned", 4, "Failed");
+        let trial = job["spec"]["trial"].as_object_mut().unwrap();
+        trial.remove("container");
+        trial.insert(
+            "bert".into(),
+            json!({"task": "mrpc", "model": "/m", "data": "/d", "keepModels": 2}),
+        );
+        space.apply(&job).await.unwrap();
+        space.complete("tuned").await;
+        until("it is cleaned", async || {
+            cleanup_of(&space, "tuned").await.is_some()
+        })
+        .await;
+        let trials = space.sorted_trials().await.into_iter();
+        let valued = trials.map(|t| (t.status.as_ref().and_then(|s| s.value).unwrap(), t.name_any()));
+        let mut trials: Vec<(f64, String)> = valued.collect();
+        trials.sort_by(|a, b| b.0.total_cmp(&a.0));
+        let mut kept: Vec<String> = Vec::new();
+        for (_, name) in &trials[..2] {
+            kept.push(format!("--keep={}", folder(&space, name).await));
+        }
+        let best = space
+            .jobs()
+            .get("tuned")
+            .await
+            .unwrap()
+            .status
+            .unwrap()
+            .best
+            .unwrap();
+        assert_eq!(best.trial, trials[0].1);
+        let folder = format!(
+            "tuned-{}/{}",
+            uid(&space, "tuned").await,
+            folder(&space, &best.trial).await
+        );
+        assert_eq!(best.model, Some(format!("checkpoints/{folder}/model")));
+        let mut found = arguments(&cleanup_of(&space, "tuned").await.unwrap()).split_off(2);
+        found.sort();
+        kept.sort();
+        assert_eq!(found, kept);
+    });
+}
+
+#[test]
 fn a_job_that_goes_on_calls_its_cleanup_off_before_its_trials_do() {
     block_on(async {
         let space = Space::new("goes-on").await;

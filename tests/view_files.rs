@@ -84,6 +84,7 @@ fn mixed() -> RunView {
         status: status(&snapshot, run::time(9)),
         snapshot,
         ends: vec![],
+        model: None,
         recommendation: None,
         ..run::running()
     }

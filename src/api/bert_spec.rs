@@ -85,6 +85,16 @@ pub struct BertSpec {
     /// Steps between evaluations; 0: after each epoch only.
     #[serde(default)]
     pub eval_every: u32,
+    /// Of which evaluation the fine-tuned model is kept: the best by the job's objective, the last one, or none. The trial's value
+    /// is that of the model: with `Best` what the best evaluation gave, otherwise what the last one did. On a cluster models are
+    /// kept on `checkpointVolume`; without it they last as long as the pod.
+    #[serde(default)]
+    pub save_model: SaveModel,
+    /// Trials whose models stay: those with the best values. On one machine the others go as soon as they are left behind, on a
+    /// cluster when the job has ended; `retain: All` keeps them all there.
+    #[serde(default = "one")]
+    #[schemars(range(min = 1, max = 1000))]
+    pub keep_models: u32,
 }
 
 fn epochs() -> u32 {
@@ -97,6 +107,29 @@ fn batch_size() -> u32 {
 
 fn one() -> u32 {
     1
+}
+
+/// Of which evaluation the fine-tuned model is kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum SaveModel {
+    /// The best one, by the job's objective.
+    #[default]
+    Best,
+    /// The last one.
+    Last,
+    /// None.
+    None,
+}
+
+impl SaveModel {
+    /// As `bert-trainer --save-model` has it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Best => "best",
+            Self::Last => "last",
+            Self::None => "none",
+        }
+    }
 }
 
 /// Arithmetic of the matrix products.

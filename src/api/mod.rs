@@ -36,7 +36,7 @@ mod volume_check;
 mod yaml;
 
 pub use bert_lengths::beyond_positions;
-pub use bert_spec::{BertSpec, Precision, Scheduler};
+pub use bert_spec::{BertSpec, Precision, SaveModel, Scheduler};
 pub use change::{CHANGES, Change, refused_changes};
 pub use check::{Checked, check, parse, recall};
 pub use condition::{Condition, ConditionStatus};

@@ -119,6 +119,10 @@ pub struct BestRecord {
     /// Whether its model collapsed, as that of every other trial with a value: it gives one answer for every input.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub collapsed: bool,
+    /// The folder of its model on the volume that `spec.trial.checkpointVolume` names; absent where models go with their pods.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 1024))]
+    pub model: Option<String>,
 }
 
 /// The recommended point.

@@ -30,7 +30,7 @@ fn write_to(path: &Path, bytes: &[u8]) -> Done {
 pub(super) fn show(args: &ShowArgs) -> Done {
     let dir = find(&args.run);
     let (_, ledger) = load(&dir)?;
-    let mut view = present::view_of(&ledger, present::clock(&ledger));
+    let mut view = present::view_of(&ledger, &dir, present::clock(&ledger));
     view.notes.extend(add::waiting(&dir, &ledger.snapshot));
     if args.output == TextOrJson::Json {
         let summary = serde_json::to_string_pretty(&view::summary(&view)).map_err(|e| e.to_string())?;
@@ -41,8 +41,9 @@ pub(super) fn show(args: &ShowArgs) -> Done {
 
 /// A parameter against the objective.
 pub(super) fn plot(args: &PlotArgs) -> Done {
-    let (_, ledger) = load(&find(&args.run))?;
-    let view = present::view_of(&ledger, present::clock(&ledger));
+    let dir = find(&args.run);
+    let (_, ledger) = load(&dir)?;
+    let view = present::view_of(&ledger, &dir, present::clock(&ledger));
     let parameter = args.parameter.as_deref();
     let Some(to) = &args.to else {
         let text = present::terminal_plot(&view, parameter)?;
@@ -65,8 +66,9 @@ pub(super) fn plot(args: &PlotArgs) -> Done {
 
 /// Every trial as a row.
 pub(super) fn export(args: &ExportArgs) -> Done {
-    let (_, ledger) = load(&find(&args.run))?;
-    let view = present::view_of(&ledger, present::clock(&ledger));
+    let dir = find(&args.run);
+    let (_, ledger) = load(&dir)?;
+    let view = present::view_of(&ledger, &dir, present::clock(&ledger));
     let format = match args.format {
         ExportFormat::Csv => view::Format::Csv,
         ExportFormat::Json => view::Format::Json,
@@ -98,7 +100,7 @@ pub(super) fn explain(args: &ExplainArgs) -> Done {
         None => RunDir::default_of(job_name),
     };
     let (_, ledger) = load(&run)?;
-    let view = present::view_of(&ledger, present::clock(&ledger));
+    let view = present::view_of(&ledger, &run, present::clock(&ledger));
     match view::explain(&view, index) {
         Some(text) => print(text.as_bytes()),
         None => {

@@ -3,7 +3,7 @@
 use super::present;
 use crate::local::{Event, Happening, Ledger, RunObserver};
 use crate::optimizer::Recommendation;
-use crate::tuning::status;
+use crate::tuning::{advise, status};
 use crate::view::{self, RunView};
 use jiff::Timestamp;
 use ratatui::backend::CrosstermBackend;
@@ -50,6 +50,7 @@ impl Live {
             recommendation: self.recommendation.clone(),
             // Told once it is over: there is no line for it.
             ends: vec![],
+            model: None,
             notes: ledger.notes.clone(),
             snapshot,
             now,
@@ -63,7 +64,7 @@ impl Live {
 impl RunObserver for Live {
     fn event(&mut self, event: &Event, ledger: &Ledger) {
         if matches!(event.what, Happening::Ended { .. } | Happening::Session { .. }) {
-            self.recommendation = present::view_of(ledger, event.at).recommendation;
+            self.recommendation = advise(&ledger.at(event.at)).recommendation;
         }
         if matches!(event.what, Happening::Ended { .. } | Happening::Paused { .. }) {
             self.draw(ledger);

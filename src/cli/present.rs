@@ -1,7 +1,7 @@
 //! From a run's folder or ledger to what the views read.
 
 use crate::api::Fault;
-use crate::local::{Event, Ledger, RunDir, read_journal, write_whole};
+use crate::local::{Event, Ledger, RunDir, best_model, read_journal, write_whole};
 use crate::optimizer::predict;
 use crate::tuning::{advise, status, with_request};
 use crate::view::{self, Plot, RunView};
@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 const CURVE_POINTS: usize = 200;
 
 /// A run as it is shown at a time, with the recommended point.
-pub(super) fn view_of(ledger: &Ledger, now: Timestamp) -> RunView {
+pub(super) fn view_of(ledger: &Ledger, dir: &RunDir, now: Timestamp) -> RunView {
     let snapshot = ledger.at(now);
     let advice = advise(&snapshot);
     RunView {
@@ -21,6 +21,7 @@ pub(super) fn view_of(ledger: &Ledger, now: Timestamp) -> RunView {
         status: status(&snapshot, now),
         recommendation: advice.recommendation,
         ends: advice.ends.unwrap_or_default(),
+        model: best_model(ledger, dir).map(|folder| folder.display().to_string()),
         notes: notes(ledger),
         snapshot,
         now,

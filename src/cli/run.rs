@@ -104,7 +104,7 @@ async fn run_session(session: Session, output: Option<RunOutput>) -> Result<Exit
             journal.display()
         )
     })?;
-    let view = present::view_of(&session.ledger, Timestamp::now());
+    let view = present::view_of(&session.ledger, &session.dir, Timestamp::now());
     present::leave_results(&session.dir, &view)?;
     let mut told: Box<dyn Write> = if output == RunOutput::Json {
         Box::new(io::stderr())

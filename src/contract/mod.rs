@@ -6,6 +6,7 @@
 
 use crate::api::{self, Assignment, BertSpec, SagemakerSpec};
 use crate::metrics::TrialReport;
+use crate::optimizer::Goal;
 use crate::tuning::{COLLAPSED, CurvePoint, FinalReport, Job, Trial};
 use std::collections::BTreeMap;
 
@@ -13,10 +14,14 @@ use std::collections::BTreeMap;
 pub mod variables {
     /// Its name.
     pub const TRIAL: &str = "TUNING_TRIAL";
+    /// Name of the job that it belongs to.
+    pub const JOB: &str = "TUNING_JOB";
     /// The file with its parameters as one JSON object.
     pub const PARAMETERS_FILE: &str = "TUNING_PARAMETERS_FILE";
     /// The folder whose content a later attempt finds again.
     pub const CHECKPOINT_DIR: &str = "TUNING_CHECKPOINT_DIR";
+    /// The folder for the built-in fine-tuner's model, where it is not below the next one.
+    pub const MODEL_DIR: &str = "TUNING_MODEL_DIR";
     /// The folder for whatever it leaves, its report among it.
     pub const OUTPUT_DIR: &str = "TUNING_OUTPUT_DIR";
     /// The port on which its metrics are asked for, if they are.
@@ -35,6 +40,9 @@ pub struct Parameters {
     values: Assignment,
     texts: BTreeMap<String, String>,
     replicate: u32,
+    job: String,
+    /// Metric and goal of the job.
+    objective: [String; 2],
 }
 
 impl Parameters {
@@ -49,11 +57,16 @@ impl Parameters {
             values.insert(name.to_owned(), resource.into());
             texts.insert(name.to_owned(), resource.to_string());
         }
-        let replicate = trial.why.replicate;
+        let goal = match job.objective.goal {
+            Goal::Maximize => "maximize",
+            Goal::Minimize => "minimize",
+        };
         Self {
             values,
             texts,
-            replicate,
+            replicate: trial.why.replicate,
+            job: job.name.clone(),
+            objective: [job.objective.metric.clone(), goal.to_owned()],
         }
     }
 
@@ -62,20 +75,25 @@ impl Parameters {
         serde_json::to_string_pretty(&self.values).unwrap_or_default()
     }
 
-    /// A variable `TUNING_PARAM_NAME` for each parameter, and which replicate it is.
+    /// A variable `TUNING_PARAM_NAME` for each parameter, which replicate it is, and the job's name.
     pub fn env(&self) -> impl Iterator<Item = (String, String)> {
         let named = |(name, text): (&String, &String)| {
             (format!("TUNING_PARAM_{}", name.to_uppercase()), text.clone())
         };
         let replicate = (variables::REPLICATE.to_owned(), self.replicate.to_string());
-        self.texts.iter().map(named).chain([replicate])
+        let job = (variables::JOB.to_owned(), self.job.clone());
+        self.texts.iter().map(named).chain([replicate, job])
     }
 
     /// The arguments of the built-in fine-tuner; `path` says where a folder of the manifest is for the trial. A replicate has
     /// a seed of its own.
     pub fn bert_arguments(&self, bert: &BertSpec, path: impl Fn(&str) -> String) -> Vec<String> {
         let seed = bert.seed.wrapping_add(self.replicate);
-        bert_arguments(&BertSpec { seed, ..bert.clone() }, path)
+        let [metric, goal] = &self.objective;
+        let mut arguments = bert_arguments(&BertSpec { seed, ..bert.clone() }, path);
+        let objective = ["--objective", metric, "--goal", goal];
+        arguments.extend(objective.map(str::to_owned));
+        arguments
     }
 
     /// Replaces each `$(params.NAME)`; other text, `$(…)` of a shell among it, stays as it is.
@@ -131,6 +149,7 @@ fn bert_arguments(bert: &BertSpec, path: impl Fn(&str) -> String) -> Vec<String>
         ("precision", Some(bert.precision.word().into())),
         ("seed", Some(bert.seed.to_string())),
         ("eval-every", Some(bert.eval_every.to_string())),
+        ("save-model", Some(bert.save_model.word().into())),
         ("learning-rate", given_real(bert.learning_rate)),
         (
             "scheduler",
@@ -217,6 +236,8 @@ mod tests {
             values: Assignment::new(),
             texts: BTreeMap::from([("lr".to_owned(), "6.47e-5".to_owned())]),
             replicate: 0,
+            job: String::new(),
+            objective: Default::default(),
         };
         assert_eq!(
             parameters.fill("--lr=$(params.lr) $(date) $(params.x"),
@@ -231,9 +252,12 @@ mod tests {
             values: Assignment::new(),
             texts: BTreeMap::new(),
             replicate,
+            job: "mrpc".into(),
+            objective: ["loss".into(), "minimize".into()],
         };
         let told: Vec<_> = parameters(2).env().collect();
-        assert_eq!(told, [("TUNING_REPLICATE".to_owned(), "2".to_owned())]);
+        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        assert_eq!(told, [pair("TUNING_REPLICATE", "2"), pair("TUNING_JOB", "mrpc")]);
         let bert: BertSpec =
             serde_json::from_value(serde_json::json!({"task": "mrpc", "model": "m", "data": "d", "seed": 7}))
                 .unwrap();
@@ -243,6 +267,7 @@ mod tests {
                 .join(" ")
         };
         assert!(arguments(0).contains("--seed 7 ") && arguments(2).contains("--seed 9 "));
+        assert!(arguments(0).ends_with("--objective loss --goal minimize"));
     }
 
     #[test]
@@ -255,7 +280,7 @@ mod tests {
             let bert: BertSpec = serde_json::from_value(bert).unwrap();
             bert_arguments(&bert, |path| format!("/{path}")).join(" ")
         };
-        let least = "--task squad --model /m --data /d --epochs 3 --batch-size 32 --precision auto --seed 1 --eval-every 0";
+        let least = "--task squad --model /m --data /d --epochs 3 --batch-size 32 --precision auto --seed 1 --eval-every 0 --save-model best";
         assert_eq!(arguments(serde_json::json!({})), least);
         for (key, value, flag) in [
             ("learningRate", serde_json::json!(5e-5), "--learning-rate 0.00005"),
@@ -291,6 +316,8 @@ mod tests {
             values: Assignment::new(),
             texts: BTreeMap::from([("lr".to_owned(), "6.47e-5".to_owned())]),
             replicate: 0,
+            job: String::new(),
+            objective: Default::default(),
         };
         let spec: SagemakerSpec = serde_json::from_value(serde_json::json!({
             "image": "i", "hyperparameters": {"epochs": "3", "note": "lr $(params.lr)"},

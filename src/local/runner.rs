@@ -5,7 +5,7 @@ use super::event::{EndWord, Event, Happening};
 use super::ledger::Ledger;
 use super::news::{self, News};
 use super::orphans::Orphans;
-use super::{Session, added, attempt, scrape};
+use super::{Session, added, attempt, models, scrape};
 use crate::tuning::{Action, Ended, Phase, Plan, StopReason, decide, lifecycle};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -276,6 +276,7 @@ impl Runner<'_> {
         let transition = attempt.conclude(&self.session, trial, Timestamp::now());
         self.end_orphans(index);
         self.record(Happening::between(trial, &transition.trial))?;
+        models::remove_superseded(&self.session.ledger, &self.session.dir);
         // Nobody stands by to mend this machine while the run waits: the same command goes on.
         let name = self.session.ledger.snapshot.job.trial_name(index);
         let why = transition.halt.or(transition.trouble);

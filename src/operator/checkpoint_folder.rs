@@ -10,6 +10,9 @@ use kube::api::DynamicObject;
 /// The folder of the volume that holds those of all jobs.
 pub const ALL_JOBS: &str = "checkpoints";
 
+/// The folder of a trial's own that holds its model.
+pub const MODEL: &str = "model";
+
 /// A job's folder.
 pub fn of_job(name: &str, uid: &str) -> String {
     format!("{name}-{uid}")

@@ -15,7 +15,8 @@ use super::context::Context;
 use super::error::Error;
 use super::pass::Pass;
 use super::stores::Owner;
-use crate::api::{self, TrialSpec};
+use crate::api::{self, SaveModel, TrialSpec};
+use crate::tuning::best_models;
 use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
 use kube::api::DynamicObject;
@@ -68,7 +69,7 @@ impl Pass<'_> {
         if is_done || conditions::recorded_end(&self.status).is_none() {
             return Ok(None);
         }
-        let Some(mut keep) = cleanup::kept(&self.records, self.checked.spec.retain) else {
+        let Some(mut keep) = cleanup::kept(&self.records, self.checked.spec.retain, &self.models()) else {
             return Ok(None);
         };
         keep.extend(self.unreadable_folders());
@@ -102,6 +103,25 @@ impl Pass<'_> {
         self.status.checkpoints_cleaned_generation = Some(generation);
         self.write_status().await?;
         Ok(None)
+    }
+
+    /// The trials whose models stay.
+    fn models(&self) -> Vec<u32> {
+        let bert = self.checked.spec.trial.bert.as_ref();
+        let bert = bert.filter(|bert| bert.save_model != SaveModel::None);
+        bert.map_or_else(Vec::new, |bert| {
+            best_models(&self.snapshot(Timestamp::now()), bert.keep_models as usize)
+        })
+    }
+
+    /// Where the model of a trial is on the volume that keeps it.
+    pub fn model_of(&self, trial: &str) -> Option<String> {
+        let bert = self.checked.spec.trial.bert.as_ref()?;
+        cleanup::volume(&self.checked.spec.trial).filter(|_| bert.save_model != SaveModel::None)?;
+        let record = self.records.iter().find(|r| r.name() == trial)?;
+        let number = checkpoint_folder::number(&record.status);
+        let folder = checkpoint_folder::sub_path(&self.checked.job.name, &record.object, number);
+        Some(format!("{folder}/{}", checkpoint_folder::MODEL))
     }
 
     /// Folders of trials that this operator can't read: nobody knows whether they are needed.

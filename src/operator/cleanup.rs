@@ -48,9 +48,10 @@ pub fn volume(trial: &TrialSpec) -> Option<&VolumeSpec> {
     volume.persistent_volume_claim.is_some().then_some(volume)
 }
 
-/// Folders that stay when a job has ended; `None` where nothing is to be removed.
-pub fn kept(records: &[Record], retain: Option<Retain>) -> Option<Vec<String>> {
+/// Folders that stay when a job has ended; `None` where nothing is to be removed. `models` are the trials whose models do.
+pub fn kept(records: &[Record], retain: Option<Retain>, models: &[u32]) -> Option<Vec<String>> {
     let stays = |record: &&Record| match (record.status.phase, retain.unwrap_or(Retain::Failed)) {
+        (TrialPhase::Succeeded, _) if models.contains(&record.index) => true,
         // Whoever mends the job's configuration lets it go on.
         (TrialPhase::Queued | TrialPhase::Pending | TrialPhase::Running, _) | (_, Retain::All) => true,
         (phase, Retain::Failed) => phase == TrialPhase::Failed,

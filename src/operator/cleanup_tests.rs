@@ -28,10 +28,18 @@ fn what_stays_is_what_retain_says_and_what_may_go_on() {
         record(5, "Queued", 1),
         record(6, "Queued", 0),
     ];
-    let kept = |records: &[Record], retain| kept(records, retain).map(|k| k.join(" "));
+    let with_models =
+        |records: &[Record], retain, models: &[u32]| kept(records, retain, models).map(|k| k.join(" "));
+    let kept = |records: &[Record], retain| with_models(records, retain, &[]);
     assert_eq!(kept(&all, Some(Retain::All)), None);
     assert_eq!(kept(&all, None), Some("job-0002-uid-2 job-0005-uid-5".into()));
     assert_eq!(kept(&all, Some(Retain::None)), Some("job-0005-uid-5".into()));
+    let best = with_models(&all, None, &[1, 4]);
+    assert_eq!(
+        best,
+        Some("job-0001-uid-1 job-0002-uid-2 job-0005-uid-5".into()),
+        "a stopped trial has no model"
+    );
     // No folder was made, or each is still needed.
     assert_eq!(kept(&all[5..], Some(Retain::None)), None);
     assert_eq!(kept(&all[4..], Some(Retain::None)), None);

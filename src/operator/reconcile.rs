@@ -165,6 +165,14 @@ impl Pass<'_> {
             let plan = self.plan(&snapshot, now).await?;
             self.ctx.telemetry.decided(begin.elapsed());
             self.status = status::numbers(&self.status, &snapshot, &plan.status);
+            let model = self
+                .status
+                .best
+                .as_ref()
+                .and_then(|best| self.model_of(&best.trial));
+            if let Some(best) = &mut self.status.best {
+                best.model = model;
+            }
             self.advise(&snapshot, now).await?;
             wake_in = plan.wake_in;
             if plan.actions.is_empty() {

@@ -22,6 +22,7 @@ pub fn numbers(previous: &TuningJobStatus, snapshot: &Snapshot, status: &Status)
             value: best.value,
             value_text: value_text(best.value, best.is_collapsed),
             collapsed: best.is_collapsed,
+            model: None,
         })
     });
     new

@@ -262,6 +262,9 @@ fn environment(spec: &TuningJobSpec, name: &str, parameters: &Parameters) -> Vec
     env.push(plain(variables::CHECKPOINT_DIR, folders.checkpoint.into()));
     env.push(plain(variables::OUTPUT_DIR, folders.output.into()));
     env.push(plain(variables::TERMINATION_MESSAGE, folders.message.into()));
+    if spec.trial.bert.is_some() {
+        env.push(plain(variables::MODEL_DIR, folders.model()));
+    }
     if spec.trial.sagemaker.is_some() {
         env.push(plain("TRAINING_JOB_NAME", name.to_owned()));
     }

@@ -1,6 +1,6 @@
 //! The volumes of a trial's pod and where the trial sees them. Pure.
 
-use super::PARAMETERS_ANNOTATION;
+use super::{PARAMETERS_ANNOTATION, checkpoint_folder};
 use crate::api::{Medium, Quantity, TrialSpec, VolumeSpec};
 use crate::contract::SAGEMAKER_FILES;
 use k8s_openapi::api::core::v1::{
@@ -37,6 +37,11 @@ impl Folders {
                 message: "/dev/termination-log",
             },
         }
+    }
+
+    /// The built-in fine-tuner's model: it lasts as long as checkpoints do.
+    pub fn model(&self) -> String {
+        format!("{}/{}", self.checkpoint, checkpoint_folder::MODEL)
     }
 }
 

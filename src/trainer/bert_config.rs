@@ -135,6 +135,20 @@ impl BertConfig {
         })
     }
 
+    /// Whether there are places for so many tokens.
+    ///
+    /// # Errors
+    /// There are fewer.
+    pub(super) fn check_length(&self, max_length: u32) -> Result<()> {
+        if i64::from(max_length) <= self.n_positions {
+            return Ok(());
+        }
+        Err(Failure::Configuration(format!(
+            "max_length is {max_length}, but the checkpoint has max_position_embeddings {}; choose at most that",
+            self.n_positions
+        )))
+    }
+
     /// The same with every dropout replaced.
     pub fn with_dropout(mut self, p: f64) -> Self {
         (

@@ -2,6 +2,7 @@
 //! value makes sense.
 
 use super::device;
+use super::kept_model::{Goal, Objective, SaveModel};
 use super::parameters::Parameters;
 use super::task::Task;
 use super::tasks;
@@ -27,6 +28,10 @@ Examples:
   Questions of SQuAD 1.1; predictions.json and nbest.json come beside the report:
     bert-trainer --task squad --model minilm-l6-v2 --data data/squad --batch-size 16 --epochs 2 --learning-rate 1e-4 \\
       --output-dir out
+
+  What came of it, and its answers; see bert-trainer evaluate --help and bert-trainer predict --help:
+    bert-trainer evaluate --model out/model --data data/mrpc
+    printf 'The cat sleeps.\tA cat is asleep.\n' | bert-trainer predict --model out/model
 
 Parameters that may be tuned, as TUNING_PARAM_NAME or in the JSON file $TUNING_PARAMETERS_FILE:
   learning_rate batch_size epochs weight_decay warmup_ratio warmup_steps dropout max_length
@@ -78,6 +83,18 @@ pub(super) struct Arguments {
     /// Folder for report.json
     #[arg(long, value_name = "DIR", env = "TUNING_OUTPUT_DIR")]
     pub(super) output_dir: Option<PathBuf>,
+    /// Of which evaluation the fine-tuned model is kept, and its scores reported as the trial's own
+    #[arg(long, value_enum, default_value_t = SaveModel::Best)]
+    pub(super) save_model: SaveModel,
+    /// Folder for that model, in transformers' layout; of another run it is replaced [default: model in the output folder]
+    #[arg(long, value_name = "DIR", env = "TUNING_MODEL_DIR")]
+    pub(super) model_dir: Option<PathBuf>,
+    /// What the best evaluation is the best of [default: what the task is ranked by]
+    #[arg(long, value_name = "METRIC")]
+    pub(super) objective: Option<String>,
+    /// Which way that is better [default: maximize; of a loss minimize]
+    #[arg(long, value_enum)]
+    pub(super) goal: Option<Goal>,
     /// Serve Prometheus metrics at /metrics of this port; 0: not at all
     #[arg(long, value_name = "PORT", env = "TUNING_METRICS_PORT", default_value_t = 0)]
     pub(super) metrics_port: u16,
@@ -90,10 +107,13 @@ pub(super) struct Arguments {
     /// Name of the trial, for the log
     #[arg(long, value_name = "NAME", env = "TUNING_TRIAL", default_value = "trial")]
     pub(super) trial: String,
+    /// Name of the job that the trial belongs to, for the model's card
+    #[arg(long, value_name = "NAME", env = "TUNING_JOB")]
+    pub(super) job: Option<String>,
 }
 
 /// The tasks by name, with what each is for the help.
-fn tasks() -> PossibleValuesParser {
+pub(super) fn tasks() -> PossibleValuesParser {
     let named = tasks::all().map(|task| PossibleValue::new(task.name()).help(task.about()));
     PossibleValuesParser::new(named)
 }
@@ -165,6 +185,14 @@ pub(super) struct Config {
     pub(super) checkpoint_dir: Option<PathBuf>,
     /// Folder for the report.
     pub(super) output_dir: Option<PathBuf>,
+    /// Of which evaluation the model is kept.
+    pub(super) save_model: SaveModel,
+    /// Folder for the model, where one is kept.
+    pub(super) model_dir: Option<PathBuf>,
+    /// By what evaluations are compared.
+    pub(super) objective: Objective,
+    /// Name of the job, for the model's card.
+    pub(super) job: Option<String>,
     /// Port of the metrics.
     pub(super) metrics_port: Option<u16>,
     /// File for the report as Kubernetes reads it.
@@ -229,8 +257,14 @@ impl Config {
         let task = tasks::find(&arguments.task).ok_or_else(|| {
             Failure::Configuration(format!("--task is {:?}, which is no task", arguments.task))
         })?;
+        let in_output = arguments.output_dir.as_ref().map(|folder| folder.join("model"));
+        let model_dir = arguments.model_dir.or(in_output);
         Ok(Self {
             task,
+            save_model: arguments.save_model,
+            model_dir: model_dir.filter(|_| arguments.save_model != SaveModel::None),
+            objective: Objective::new(arguments.objective, arguments.goal, task)?,
+            job: arguments.job,
             trial: arguments.trial,
             model: folder(arguments.model, "--model", Failure::Model)?,
             data: folder(arguments.data, "--data", Failure::Data)?,
@@ -250,7 +284,7 @@ impl Config {
     }
 }
 
-fn folder(path: PathBuf, flag: &str, failure: fn(String) -> Failure) -> Result<PathBuf> {
+pub(super) fn folder(path: PathBuf, flag: &str, failure: fn(String) -> Failure) -> Result<PathBuf> {
     if path.is_dir() {
         return Ok(path);
     }

@@ -1,6 +1,6 @@
 //! Prometheus metrics while a trial runs, at /metrics of a port.
 
-use super::scores::Scores;
+use super::curve::Scores;
 use super::{Failure, Result};
 use prometheus::{Encoder, Gauge, GaugeVec, IntGauge, Opts, Registry, TextEncoder};
 use std::io::{BufRead, BufReader, Read, Write};

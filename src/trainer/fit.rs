@@ -2,16 +2,18 @@
 
 use super::batches::{self, Batch};
 use super::config::Config;
+use super::curve::{Point, Scores};
 use super::data::Data;
 use super::endpoint::Metrics;
 use super::example::Example;
-use super::log::say;
+use super::export::Exporter;
+use super::log::{clock, say};
 use super::model::Model;
 use super::prepare;
-use super::report::{Point, Report};
+use super::report::Report;
 use super::resume::{self, Found, Identity, Progress};
 use super::schedule::Schedule;
-use super::scores::{Evaluation, Scores, evaluate};
+use super::scores::{Evaluation, evaluate};
 use super::task::Document;
 use super::{Failure, Result};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -27,6 +29,8 @@ const RECENT: usize = 20;
 pub(super) fn fit(config: &Config, metrics: &Metrics, stop: &AtomicBool) -> Result<Report> {
     let mut run = Run::new(config, metrics, stop)?;
     run.resume()?;
+    let sizes = (run.data.train.len(), run.data.n_dev());
+    run.exporter = Exporter::new(config, sizes, &run.progress.curve)?;
     run.train()?;
     run.report()
 }
@@ -40,6 +44,8 @@ struct Run<'a> {
     schedule: Schedule,
     steps_per_epoch: u64,
     progress: Progress,
+    /// Keeps the model, where one is wanted.
+    exporter: Option<Exporter<'a>>,
     /// The head's outputs at the last evaluation of this process, if that is the curve's last point.
     outputs: Vec<Vec<Vec<f32>>>,
     saved: Instant,
@@ -75,6 +81,7 @@ impl<'a> Run<'a> {
             schedule,
             steps_per_epoch,
             progress,
+            exporter: None,
             outputs: Vec::new(),
             saved,
             save_took: Duration::ZERO,
@@ -223,7 +230,26 @@ impl<'a> Run<'a> {
                 "collapsed: all {n} examples get the same answer, so these numbers say nothing"
             ));
         }
-        Ok(())
+        self.keep_model()
+    }
+
+    /// Keeps the model if it is the one that is wanted so far.
+    fn keep_model(&self) -> Result<()> {
+        let (step, curve) = (self.progress.step, &self.progress.curve);
+        let exporter = self.exporter.as_ref();
+        let Some(exporter) = exporter.filter(|e| e.is_due(curve, step == self.schedule.n_steps())) else {
+            return Ok(());
+        };
+        let decay = self
+            .schedule
+            .left_by_decay(self.config.parameters.weight_decay, step);
+        exporter.write(&self.model, decay, curve, &self.texts())
+    }
+
+    /// What people want to read of the last evaluation.
+    fn texts(&self) -> Vec<Document> {
+        let sets = self.data.dev.iter().zip(&self.outputs);
+        sets.flat_map(|(set, outputs)| set.documents(outputs)).collect()
     }
 
     /// On all sets; `None` once it was told to stop.
@@ -301,8 +327,15 @@ impl<'a> Run<'a> {
 
     fn report(&mut self) -> Result<Report> {
         let last = self.progress.curve.last().cloned();
+        let mut last = last.unwrap_or_else(|| unreachable!("the last step is evaluated"));
+        let exporter = self.exporter.as_ref();
+        let (model, kept) = exporter.and_then(|e| e.kept(&self.progress.curve)).unzip();
+        if let Some(point) = kept {
+            last.scores = point.scores;
+        }
         Ok(Report {
-            last: last.unwrap_or_else(|| unreachable!("the last step is evaluated")),
+            last,
+            model,
             train_loss: self.train_loss(),
             samples_per_second: self.samples_per_second(),
             curve: self.progress.curve.clone(),
@@ -316,32 +349,13 @@ impl<'a> Run<'a> {
         if self.config.output_dir.is_none() {
             return Ok(Vec::new());
         }
+        let exporter = self.exporter.as_ref();
+        if let Some(exporter) = exporter.filter(|e| e.kept(&self.progress.curve).is_some()) {
+            return exporter.documents(self.config.task.documents());
+        }
         if self.outputs.is_empty() && self.scores()?.is_none() {
             return Err(self.stopped());
         }
-        let sets = self.data.dev.iter().zip(&self.outputs);
-        Ok(sets.flat_map(|(set, outputs)| set.documents(outputs)).collect())
-    }
-}
-
-/// Minutes and seconds, with hours where there are any.
-fn clock(time: Duration) -> String {
-    let seconds = time.as_secs();
-    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
-    if hours > 0 {
-        format!("{hours}h{minutes:02}m{seconds:02}s")
-    } else {
-        format!("{minutes}m{seconds:02}s")
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_clock_reads_as_people_say_it() {
-        assert_eq!(clock(Duration::from_secs(185)), "3m05s");
-        assert_eq!(clock(Duration::from_secs(3_725)), "1h02m05s");
+        Ok(self.texts())
     }
 }

@@ -2,12 +2,14 @@
 
 use super::example::{Example, Label};
 use super::glue_file::{Columns, Form, Labels};
+use super::inputs::{Asked, Input};
 use super::lfs::refuse_pointer;
 use super::log::say;
-use super::measures::{accuracy, f1, matthews, pearson, spearman};
-use super::task::{Criterion, DevSet, Head, Judgement, Task};
+use super::measures::{accuracy, f1, matthews, pearson, softmax, spearman};
+use super::task::{Criterion, DevSet, Head, Judgement, QuestionSet, Task};
 use super::tokens::Tokens;
 use super::{Failure, Result};
+use serde_json::{Map, Value};
 use std::path::Path;
 use tch::{Reduction, Tensor};
 
@@ -19,18 +21,28 @@ pub struct Glue {
     form: Form,
     dev_files: &'static [(&'static str, &'static str)],
     measures: &'static [(&'static str, Measure)],
+    /// What the classes are called, as the data sets of Hugging Face call them.
+    classes: &'static [&'static str],
 }
 
 type Measure = fn(&[f64], &[f64]) -> f64;
 
 const DEV: &[(&str, &str)] = &[("dev.tsv", "")];
 const BINARY: Labels = Labels::Classes(&["0", "1"]);
-const ENTAILMENT: Labels = Labels::Classes(&["entailment", "not_entailment"]);
+const ENTAILMENT: &[&str] = &["entailment", "not_entailment"];
+const INFERENCE: &[&str] = &["entailment", "neutral", "contradiction"];
 const ACCURACY: &[(&str, Measure)] = &[("accuracy", accuracy)];
 const F1: &[(&str, Measure)] = &[("f1", f1), ("accuracy", accuracy)];
 
-const fn pairs(name: &'static str, about: &'static str, columns: Columns, labels: Labels) -> Glue {
+const fn pairs(
+    name: &'static str,
+    about: &'static str,
+    columns: Columns,
+    labels: Labels,
+    classes: &'static [&'static str],
+) -> Glue {
     Glue {
+        classes,
         name,
         about,
         form: Form {
@@ -52,6 +64,7 @@ pub static GLUE: [Glue; 9] = [
             "whether two sentences say the same",
             Columns::Named("#1 String", Some("#2 String"), "Quality"),
             BINARY,
+            &["not_equivalent", "equivalent"],
         )
     },
     Glue {
@@ -61,6 +74,7 @@ pub static GLUE: [Glue; 9] = [
             "whether a sentence is good English",
             Columns::Numbered(3, 1, 4),
             BINARY,
+            &["unacceptable", "acceptable"],
         )
     },
     pairs(
@@ -68,6 +82,7 @@ pub static GLUE: [Glue; 9] = [
         "whether a sentence is meant well",
         Columns::Named("sentence", None, "label"),
         BINARY,
+        &["negative", "positive"],
     ),
     Glue {
         measures: &[("pearson", pearson), ("spearman", spearman)],
@@ -76,6 +91,7 @@ pub static GLUE: [Glue; 9] = [
             "how alike two sentences are, from 0 to 5",
             Columns::Named("sentence1", Some("sentence2"), "score"),
             Labels::Scores(0.0, 5.0),
+            &[],
         )
     },
     Glue {
@@ -86,6 +102,7 @@ pub static GLUE: [Glue; 9] = [
             has_short_lines: true,
         },
         dev_files: DEV,
+        classes: &["not_duplicate", "duplicate"],
         name: "qqp",
         about: "whether two questions ask the same",
     },
@@ -95,19 +112,22 @@ pub static GLUE: [Glue; 9] = [
             "mnli",
             "whether a sentence follows from another, contradicts it, or neither",
             Columns::Named("sentence1", Some("sentence2"), "gold_label"),
-            Labels::Classes(&["entailment", "neutral", "contradiction"]),
+            Labels::Classes(INFERENCE),
+            INFERENCE,
         )
     },
     pairs(
         "qnli",
         "whether a sentence answers a question",
         Columns::Named("question", Some("sentence"), "label"),
+        Labels::Classes(ENTAILMENT),
         ENTAILMENT,
     ),
     pairs(
         "rte",
         "whether a sentence follows from another",
         Columns::Named("sentence1", Some("sentence2"), "label"),
+        Labels::Classes(ENTAILMENT),
         ENTAILMENT,
     ),
     pairs(
@@ -115,6 +135,7 @@ pub static GLUE: [Glue; 9] = [
         "whether a pronoun is resolved rightly",
         Columns::Named("sentence1", Some("sentence2"), "label"),
         BINARY,
+        &["not_entailment", "entailment"],
     ),
 ];
 
@@ -159,6 +180,10 @@ impl Task for Glue {
         }
     }
 
+    fn class_names(&self) -> &'static [&'static str] {
+        self.classes
+    }
+
     fn train_set(&self, path: &Path, tokens: &Tokens) -> Result<Vec<Example>> {
         refuse_pointer(path, Failure::Data)?;
         let bytes = std::fs::read(path).map_err(|fault| {
@@ -186,6 +211,24 @@ impl Task for Glue {
 
     fn dev_set(&'static self, path: &Path, tokens: &Tokens) -> Result<Box<dyn DevSet>> {
         let examples = self.train_set(path, tokens)?;
+        Ok(Box::new(GlueSet { task: self, examples }))
+    }
+
+    fn asked(&self) -> Asked {
+        let is_pair = matches!(self.form.columns, Columns::Named(_, Some(_), _));
+        Asked {
+            first: "text",
+            second: is_pair.then_some("text_pair"),
+        }
+    }
+
+    fn questions(&'static self, inputs: &[&Input], tokens: &Tokens) -> Result<Box<dyn QuestionSet>> {
+        // What is right is not known, and nobody will ask.
+        let label = Label::Score(0.0);
+        let examples = inputs
+            .iter()
+            .map(|input| tokens.encode(&input.first, input.second.as_deref(), label));
+        let examples = examples.collect::<Result<_>>()?;
         Ok(Box::new(GlueSet { task: self, examples }))
     }
 
@@ -221,6 +264,19 @@ impl DevSet for GlueSet {
     }
 }
 
+impl QuestionSet for GlueSet {
+    fn examples(&self) -> &[Example] {
+        &self.examples
+    }
+
+    fn answers(&self, outputs: &[Vec<f32>], classes: &[String]) -> Vec<Map<String, Value>> {
+        outputs
+            .iter()
+            .map(|outputs| self.task.in_words(outputs, classes))
+            .collect()
+    }
+}
+
 /// A label as a number: the class's, or the score.
 fn value(label: Label) -> f64 {
     match label {
@@ -231,6 +287,27 @@ fn value(label: Label) -> f64 {
 }
 
 impl Glue {
+    /// The answer as programs read it: the class with the probability of each, or the score.
+    fn in_words(&self, outputs: &[f32], classes: &[String]) -> Map<String, Value> {
+        let answer = self.answer(outputs);
+        let mut found = Map::new();
+        if let Labels::Scores(..) = self.form.labels {
+            found.insert("score".into(), answer.into());
+            return found;
+        }
+        let probabilities = softmax(outputs);
+        let class = answer as usize;
+        found.insert("label".into(), classes.get(class).cloned().into());
+        found.insert("probability".into(), probabilities[class].into());
+        let each = classes
+            .iter()
+            .zip(probabilities)
+            .map(|(name, p)| (name.clone(), p.into()));
+        found.insert("probabilities".into(), Value::Object(each.collect()));
+        found.insert("logits".into(), outputs.into());
+        found
+    }
+
     /// The class with the largest output, the first of several; or the score.
     fn answer(&self, outputs: &[f32]) -> f64 {
         match self.form.labels {

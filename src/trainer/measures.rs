@@ -72,6 +72,14 @@ fn ranks(values: &[f64]) -> Vec<f64> {
     ranks
 }
 
+/// Probabilities of classes with these logits.
+pub(super) fn softmax(logits: &[f32]) -> Vec<f64> {
+    let most = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let weights: Vec<f64> = logits.iter().map(|logit| f64::from(logit - most).exp()).collect();
+    let sum: f64 = weights.iter().sum();
+    weights.iter().map(|weight| weight / sum).collect()
+}
+
 #[cfg(test)]
 #[path = "measures_tests.rs"]
 mod tests;

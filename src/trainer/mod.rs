@@ -3,8 +3,10 @@
 //! In reading order: what was asked for (`parameters`, `class_weights`, `schedule`, `config`); what is learned (`example`, `task`, `tasks`): GLUE
 //! (`glue`, `glue_file`, `measures`) and SQuAD (`squad`, `squad_file`, `squad_set`, `span_search`, `text_match`); what it is given
 //! (`bert_config`, `word_list`, `tokens`, `batches`, `data`, `checkpoint_files`, `lfs`); the arithmetic (`layout`, `setting`, `weights`, `bert`, `dropout`,
-//! `dispatcher`, `optimizer`, `model`); the run (`prepare`, `scores`, `resume`, `fit`); and what is said about it (`endpoint`, `log`, `report`,
-//! `excerpt`, `failure`). Only this module names `tch`, and it knows nothing of the rest of the crate.
+//! `dispatcher`, `optimizer`, `model`); the run (`prepare`, `curve`, `scores`, `resume`, `fit`); the model that
+//! it hands over (`kept_model`, `export`, `model_files`, `model_card`, `model_folder`) and that answers later (`finished`, `evaluate`, `inputs`,
+//! `predict`); and what is said about it (`endpoint`, `log`,
+//! `report`, `excerpt`, `failure`). Only this module names `tch`, and it knows nothing of the rest of the crate.
 //!
 //! The program ends with one of these codes:
 //!
@@ -30,24 +32,34 @@ pub mod bert_config;
 pub mod checkpoint_files;
 mod class_weights;
 pub mod config;
+mod curve;
 mod data;
 pub mod device;
 mod dispatcher;
 mod dropout;
 mod endpoint;
+mod evaluate;
 pub mod example;
 mod excerpt;
+mod export;
 mod failure;
+mod finished;
 mod fit;
 mod glue;
 mod glue_file;
+pub mod inputs;
+mod kept_model;
 pub mod layout;
 mod lfs;
 mod log;
 mod measures;
 pub mod model;
+mod model_card;
+mod model_files;
+mod model_folder;
 mod optimizer;
 mod parameters;
+mod predict;
 mod prepare;
 mod program;
 pub mod random;

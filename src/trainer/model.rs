@@ -6,9 +6,10 @@ use super::bert;
 use super::bert_config::BertConfig;
 use super::checkpoint_files::CheckpointFile;
 use super::dropout::Dropout;
+use super::layout::{Slot, WORDS};
 use super::optimizer::Optimizer;
 use super::setting::Setting;
-use super::task::{Criterion, Task};
+use super::task::{Criterion, Head, Task};
 use super::weights::Weights;
 use tch::{Device, Kind, Reduction, Tensor, no_grad};
 
@@ -37,6 +38,8 @@ pub struct Model {
     kind: Kind,
     device: Device,
     seed: u64,
+    /// Every word of the checkpoint and the rows of those that learn, where the model is to be kept.
+    words: Option<(Tensor, Tensor)>,
 }
 
 impl Model {
@@ -64,7 +67,43 @@ impl Model {
             kind,
             device: setting.device,
             seed: setting.seed,
+            words: None,
         })
+    }
+
+    /// Remembers the checkpoint's words, so that the model can be kept with all of them.
+    ///
+    /// # Errors
+    /// They are missing or have another shape.
+    pub(super) fn keep_words(&mut self, file: &CheckpointFile, rows: &[i64]) -> Result<()> {
+        let table = file.get(WORDS, &[self.config.n_tokens, self.config.hidden])?;
+        self.words = Some((table, Tensor::from_slice(rows)));
+        Ok(())
+    }
+
+    /// Name of transformers' class for it.
+    pub(super) fn architecture(&self) -> &'static str {
+        match self.task.head() {
+            Head::Pooled(_) => "BertForSequenceClassification",
+            Head::Span => "BertForQuestionAnswering",
+        }
+    }
+
+    /// Every parameter in 32 bits by its name in a checkpoint, with all words: of one that the data does not have, weight decay leaves
+    /// the share `decay`.
+    pub(super) fn parameters(&self, decay: f64) -> Vec<(String, Tensor)> {
+        let slots = self.weights.layout.slots.iter();
+        let parameter = |slot: &Slot| {
+            let own = self.weights.master(slot);
+            match &self.words {
+                Some((table, rows)) if slot.name == WORDS => {
+                    let table = table.to_device(own.device()) * decay;
+                    table.index_copy(0, &rows.to_device(own.device()), &own)
+                }
+                _ => own,
+            }
+        };
+        no_grad(|| slots.map(|slot| (slot.name.clone(), parameter(slot))).collect())
     }
 
     /// One update with the learning rate `rate` on all the batches, which are computed one after the other; `number` counts steps

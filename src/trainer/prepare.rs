@@ -1,5 +1,6 @@
 //! What a run begins with: its data, its model and its learning rates.
 
+use super::Result;
 use super::bert_config::BertConfig;
 use super::checkpoint_files::CheckpointFile;
 use super::config::Config;
@@ -7,7 +8,6 @@ use super::data::Data;
 use super::model::Model;
 use super::schedule::Schedule;
 use super::setting::{Recipe, Setting};
-use super::{Failure, Result};
 
 /// The data and a model that has not learned from it.
 ///
@@ -19,13 +19,7 @@ pub(super) fn load(config: &Config) -> Result<(Data, Model)> {
     if let Some(p) = parameters.dropout {
         bert_config = bert_config.with_dropout(p);
     }
-    if i64::from(parameters.max_length()) > bert_config.n_positions {
-        return Err(Failure::Configuration(format!(
-            "max_length is {}, but the checkpoint has max_position_embeddings {}; choose at most that",
-            parameters.max_length(),
-            bert_config.n_positions
-        )));
-    }
+    bert_config.check_length(parameters.max_length())?;
     let data = Data::read(config, &bert_config)?;
     let n_classes = config.task.n_classes().unwrap_or(0);
     let class_weights = parameters.class_weights.as_ref();
@@ -43,7 +37,11 @@ pub(super) fn load(config: &Config) -> Result<(Data, Model)> {
         },
         seed: parameters.seed,
     };
-    let model = Model::load(&CheckpointFile::read(&config.model)?, bert_config, &setting)?;
+    let checkpoint = CheckpointFile::read(&config.model)?;
+    let mut model = Model::load(&checkpoint, bert_config, &setting)?;
+    if config.model_dir.is_some() {
+        model.keep_words(&checkpoint, data.words.kept())?;
+    }
     Ok((data, model))
 }
 

@@ -2,9 +2,9 @@
 
 use super::config::{self, Arguments, Config};
 use super::endpoint::Metrics;
-use super::log::say;
+use super::log::{self, say};
 use super::report::{self, Report};
-use super::{Failure, Result, fit, resume};
+use super::{Failure, Result, evaluate, export, fit, predict, resume};
 use clap::Parser;
 use clap::error::ErrorKind;
 use std::io::Write;
@@ -20,43 +20,80 @@ const MAX_CHARS: usize = 500;
 /// What the last panic said, for the sentence at the end.
 static PANIC: Mutex<String> = Mutex::new(String::new());
 
-/// Runs one trial as the command line and the environment say.
+/// Runs one trial as the command line and the environment say, or one of the commands `evaluate` and `predict`.
 pub fn main() -> ExitCode {
+    let command = std::env::args_os().nth(1);
+    match command.as_ref().and_then(|word| word.to_str()) {
+        Some("evaluate") => answer(evaluate::run),
+        Some("predict") => answer(predict::run),
+        _ => train(),
+    }
+}
+
+fn train() -> ExitCode {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
-        Err(fault) if matches!(fault.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
-            // A reader that went away, as in `--help | head`, is no failure.
-            let _ = fault.print();
-            return ExitCode::SUCCESS;
-        }
         Err(fault) => {
             let message = asked_message().or_else(config::default_message);
-            return fail(&Failure::Configuration(in_one_line(&fault)), message.as_deref());
+            return said_or_failed(&fault, message.as_deref());
         }
     };
     let message = arguments
         .termination_message
         .clone()
         .or_else(config::default_message);
+    guarded(message.as_deref(), || trial(arguments))
+}
+
+/// A command with a word of its own, which has standard output for its answers.
+fn answer<A: Parser>(run: fn(A, &AtomicBool) -> Result<()>) -> ExitCode {
+    log::leave_stdout();
+    match A::try_parse_from(std::env::args_os().skip(1)) {
+        Err(fault) => said_or_failed(&fault, None),
+        Ok(arguments) => guarded(None, || {
+            prepare_libraries();
+            run(arguments, &*stop_flag()?)
+        }),
+    }
+}
+
+/// Help is what was asked for; all else is a mistake in the command line.
+fn said_or_failed(fault: &clap::Error, message: Option<&Path>) -> ExitCode {
+    if matches!(fault.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+        // A reader that went away, as in `--help | head`, is no failure.
+        let _ = fault.print();
+        return ExitCode::SUCCESS;
+    }
+    fail(&Failure::Configuration(in_one_line(fault)), message)
+}
+
+/// Never more than one sentence about what went wrong, a panic among it.
+fn guarded(message: Option<&Path>, run: impl FnOnce() -> Result<()>) -> ExitCode {
     quiet_panics();
-    let outcome = catch_unwind(AssertUnwindSafe(|| trial(arguments)));
+    let outcome = catch_unwind(AssertUnwindSafe(run));
     let outcome = outcome.unwrap_or_else(|_| {
         let said = PANIC.lock().unwrap_or_else(PoisonError::into_inner);
         Err(Failure::from_panic(&said))
     });
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => fail(&failure, message.as_deref()),
+        Err(failure) => fail(&failure, message),
     }
 }
 
-fn trial(arguments: Arguments) -> Result<()> {
-    prepare_libraries();
+/// It is set once somebody wants the program to stop.
+fn stop_flag() -> Result<Arc<AtomicBool>> {
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT] {
         signal_hook::flag::register(signal, Arc::clone(&stop))
             .map_err(|fault| Failure::Internal(format!("signals cannot be caught: {fault}")))?;
     }
+    Ok(stop)
+}
+
+fn trial(arguments: Arguments) -> Result<()> {
+    prepare_libraries();
+    let stop = stop_flag()?;
     let env: Vec<(String, String)> = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.to_string_lossy().into_owned())))
         .collect();
@@ -64,6 +101,9 @@ fn trial(arguments: Arguments) -> Result<()> {
     tch::set_num_threads(config.threads as i32);
     for folder in config.output_dir.iter().chain(&config.checkpoint_dir) {
         report::prepare_folder(folder)?;
+    }
+    if let Some(folder) = &config.model_dir {
+        export::prepare(folder)?;
     }
     let metrics = Metrics::new()?;
     if let Some(port) = config.metrics_port {

@@ -1,34 +1,36 @@
 //! What a trial says of itself at its end: report.json, and the same where Kubernetes looks for it.
 
-use super::scores::Scores;
+use super::curve::Point;
 use super::task::Document;
 use super::{Failure, Result};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use std::fs::{File, rename};
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Kubernetes cuts a termination message off after this many bytes.
 const MAX_MESSAGE_BYTES: usize = 4096;
 
-/// One evaluation.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct Point {
-    /// Steps done before it.
+/// The model that a trial hands over.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(super) struct KeptModel {
+    /// Of which evaluation it is: `best` or `last`.
+    pub(super) evaluation: &'static str,
+    /// Steps done before that.
     pub(super) step: u64,
-    /// Whole epochs done before it.
-    pub(super) epoch: u64,
-    /// The scores.
-    #[serde(flatten)]
-    pub(super) scores: Scores,
+    /// Its folder.
+    pub(super) folder: PathBuf,
 }
 
 /// The result of a trial.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(super) struct Report {
-    /// The last evaluation.
+    /// All steps and epochs, with the scores of the model that is handed over, or else of the last evaluation.
     #[serde(flatten)]
     pub(super) last: Point,
+    /// The model, where one is kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) model: Option<KeptModel>,
     /// Mean loss of the last twenty steps.
     pub(super) train_loss: f64,
     /// Pairs trained on per second of training, evaluations left out.
@@ -111,6 +113,7 @@ pub(super) fn prepare_folder(folder: &Path) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::trainer::curve::Scores;
 
     fn report(n_points: u64) -> Report {
         let metrics = [("f1", 0.87), ("accuracy", 0.81), ("majority_f1", 0.8122)];
@@ -127,6 +130,7 @@ mod tests {
         let curve: Vec<Point> = (1..=n_points).map(|i| point(i * 5)).collect();
         Report {
             last: point(n_points * 5),
+            model: None,
             train_loss: 0.3,
             samples_per_second: 40.5,
             curve,

@@ -4,9 +4,9 @@
 //! the number of the step, and what was measured so far. It is written aside, made durable and renamed: whatever happens,
 //! the folder holds one whole state or none.
 
+use super::curve::Point;
 use super::model::Model;
 use super::parameters::Parameters;
-use super::report::Point;
 use super::{Failure, Result};
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensorError, SafeTensors};

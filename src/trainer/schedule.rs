@@ -56,6 +56,13 @@ impl Schedule {
         }
     }
 
+    /// What weight decay leaves of a parameter without gradients in the first `step` steps: AdamW multiplies it by 1 - rate decay.
+    pub(super) fn left_by_decay(&self, weight_decay: f64, step: u64) -> f64 {
+        (0..step)
+            .map(|step| 1.0 - self.rate(step) * weight_decay)
+            .product()
+    }
+
     /// Steps from the first to the last.
     pub(super) fn n_steps(&self) -> u64 {
         self.n_steps
@@ -103,6 +110,18 @@ mod tests {
     #[test]
     fn a_warm_up_longer_than_the_run_never_reaches_the_peak() {
         assert_eq!((linear(20, 10).rate(9), linear(20, 10).rate(0)), (0.45, 0.0));
+    }
+
+    #[test]
+    fn what_is_never_shown_decays_with_the_rest() {
+        let schedule = Schedule::new(Scheduler::Constant, 0.5, 1, 10);
+        assert_eq!(schedule.left_by_decay(0.1, 0), 1.0);
+        assert_eq!(
+            schedule.left_by_decay(0.1, 1),
+            1.0,
+            "the first step of a warm-up has the rate 0"
+        );
+        assert_eq!(schedule.left_by_decay(0.1, 3), 0.95 * 0.95);
     }
 
     #[test]

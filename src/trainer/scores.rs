@@ -2,46 +2,16 @@
 
 use super::Result;
 use super::batches::{Batch, Words};
+use super::curve::Scores;
 use super::example::Example;
 use super::model::Model;
 use super::task::{Criterion, DevSet, Head, Judgement};
-use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tch::{Device, Reduction, Tensor};
 
 /// Examples that are answered at once, and tokens in them, padding among them.
 const MAX_EXAMPLES: usize = 64;
 const MAX_TOKENS: usize = MAX_EXAMPLES * 128;
-
-/// What one evaluation gives.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct Scores {
-    /// Mean loss; of classes the cross entropy in nats.
-    pub(super) loss: f64,
-    /// Every example got the same answer: whatever the metrics, nothing was learned.
-    pub(super) collapsed: bool,
-    /// What the task measures, by name.
-    #[serde(flatten)]
-    pub(super) metrics: BTreeMap<String, f64>,
-}
-
-impl Scores {
-    /// Every number by its name.
-    pub(super) fn named(&self) -> impl Iterator<Item = (&str, f64)> {
-        let metrics = self.metrics.iter().map(|(name, value)| (name.as_str(), *value));
-        metrics.chain([("loss", self.loss)])
-    }
-
-    /// With those of another file, whose names end in this. It has collapsed only with both.
-    pub(super) fn with(mut self, other: Self, suffix: &str) -> Self {
-        for (name, value) in other.named() {
-            self.metrics.insert(format!("{name}{suffix}"), value);
-        }
-        self.collapsed &= other.collapsed;
-        self
-    }
-}
 
 /// An evaluation on one set.
 pub(super) struct Evaluation {
@@ -61,11 +31,39 @@ pub(super) fn evaluate(
     words: &Words,
     stop: &AtomicBool,
 ) -> Result<Option<Evaluation>> {
-    let examples = set.examples();
+    let mut loss = 0.0;
+    let found = outputs(model, set.examples(), words, stop, |found, batch| {
+        let sum = model
+            .task
+            .loss(found, &batch.labels, &Criterion::default(), Reduction::Sum);
+        loss += sum.double_value(&[]);
+    })?;
+    let Some(outputs) = found else { return Ok(None) };
+    let Judgement { metrics, collapsed } = set.judge(&outputs);
+    let named = metrics.into_iter().map(|(name, value)| (name.to_owned(), value));
+    let scores = Scores {
+        loss: loss / set.examples().len().max(1) as f64,
+        collapsed,
+        metrics: named.collect(),
+    };
+    Ok(Some(Evaluation { scores, outputs }))
+}
+
+/// The head's outputs for each example; `None` once `stop` is set. `seen` is shown them batch by batch.
+///
+/// # Errors
+/// libtorch's answers can't be read.
+pub(super) fn outputs(
+    model: &Model,
+    examples: &[Example],
+    words: &Words,
+    stop: &AtomicBool,
+    mut seen: impl FnMut(&Tensor, &Batch),
+) -> Result<Option<Vec<Vec<f32>>>> {
     // By length, so that little is padded; scores do not depend on the order.
     let mut places: Vec<usize> = (0..examples.len()).collect();
     places.sort_by_key(|place| examples[*place].ids.len());
-    let (mut outputs, mut loss) = (vec![Vec::new(); examples.len()], 0.0);
+    let mut outputs = vec![Vec::new(); examples.len()];
     let mut rest = places.as_slice();
     while !rest.is_empty() {
         if stop.load(Ordering::Relaxed) {
@@ -76,22 +74,12 @@ pub(super) fn evaluate(
         let part: Vec<&Example> = now.iter().map(|place| &examples[*place]).collect();
         let batch = Batch::new(&part, words, model.kind(), model.device());
         let found = model.predict(&batch);
-        let sum = model
-            .task
-            .loss(&found, &batch.labels, &Criterion::default(), Reduction::Sum);
-        loss += sum.double_value(&[]);
+        seen(&found, &batch);
         for (place, row) in now.iter().zip(rows_of(&found, model.task.head(), &part)?) {
             outputs[*place] = row;
         }
     }
-    let Judgement { metrics, collapsed } = set.judge(&outputs);
-    let named = metrics.into_iter().map(|(name, value)| (name.to_owned(), value));
-    let scores = Scores {
-        loss: loss / examples.len().max(1) as f64,
-        collapsed,
-        metrics: named.collect(),
-    };
-    Ok(Some(Evaluation { scores, outputs }))
+    Ok(Some(outputs))
 }
 
 /// How many of the next examples, of rising lengths, are answered at once.

@@ -4,11 +4,12 @@
 //! long comes in windows that overlap; in training, one that does not hold the whole answer has it at its first token, `[CLS]`.
 
 use super::example::{Example, Label};
+use super::inputs::{Asked, Input};
 use super::lfs::refuse_pointer;
 use super::log::say;
 use super::squad_file::{self, Paragraph, Question};
-use super::squad_set::{Passage, SquadSet};
-use super::task::{Criterion, DevSet, Head, Task};
+use super::squad_set::{DOCUMENTS, Passage, SquadSet};
+use super::task::{Criterion, DevSet, Head, QuestionSet, Task};
 use super::tokens::{N_SPECIAL, Part, Tokens, Window};
 use super::{Failure, Result};
 use std::ops::Range;
@@ -52,6 +53,10 @@ impl Task for Squad {
         &[("dev-v1.1.json", "")]
     }
 
+    fn documents(&self) -> &'static [&'static str] {
+        &DOCUMENTS
+    }
+
     fn metrics(&self) -> Vec<&'static str> {
         vec!["f1", "exact_match"]
     }
@@ -70,6 +75,10 @@ impl Task for Squad {
 
     fn n_classes(&self) -> Option<usize> {
         None
+    }
+
+    fn class_names(&self) -> &'static [&'static str] {
+        &[]
     }
 
     fn train_set(&self, path: &Path, tokens: &Tokens) -> Result<Vec<Example>> {
@@ -113,6 +122,24 @@ impl Task for Squad {
                 let Question { id, references, .. } = question;
                 set.push(id, references, &paragraph.context, examples, passages);
             }
+        }
+        Ok(Box::new(set))
+    }
+
+    fn asked(&self) -> Asked {
+        Asked {
+            first: "question",
+            second: Some("context"),
+        }
+    }
+
+    fn questions(&'static self, inputs: &[&Input], tokens: &Tokens) -> Result<Box<dyn QuestionSet>> {
+        let mut set = SquadSet::default();
+        for input in inputs {
+            let context = input.second.as_deref().unwrap_or_default();
+            let windows = windows(&input.first, &tokens.part(context)?, tokens)?;
+            let (examples, passages) = windows.into_iter().map(|window| example(window, None)).unzip();
+            set.push(String::new(), Vec::new(), context, examples, passages);
         }
         Ok(Box::new(set))
     }

@@ -2,11 +2,15 @@
 
 use super::example::Example;
 use super::span_search::{self, Span};
-use super::task::{DevSet, Document, Judgement};
+use super::task::{DevSet, Document, Judgement, QuestionSet};
 use super::text_match::{exact_match, f1};
 use serde::Serialize;
+use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::ops::Range;
+
+/// Files of the answers, and of the best answers with their probabilities.
+pub(super) const DOCUMENTS: [&str; 2] = ["predictions.json", "nbest.json"];
 
 /// Questions, each with one or more windows.
 #[derive(Default)]
@@ -78,13 +82,48 @@ impl SquadSet {
         }))
     }
 
+    /// Where an answer stands in the context, in bytes.
+    fn place(&self, question: &Asked, span: &Span) -> Range<usize> {
+        let places = &self.passages[question.windows.start + span.window].places;
+        places[span.first].0..places[span.last].1
+    }
+
     /// The words of an answer, as they stand in the context.
     fn text(&self, question: &Asked, span: &Span) -> &str {
-        let places = &self.passages[question.windows.start + span.window].places;
-        let (begin, end) = (places[span.first].0, places[span.last].1);
-        self.contexts[question.context]
-            .get(begin..end)
-            .unwrap_or_default()
+        let place = self.place(question, span);
+        self.contexts[question.context].get(place).unwrap_or_default()
+    }
+}
+
+impl QuestionSet for SquadSet {
+    fn examples(&self) -> &[Example] {
+        &self.examples
+    }
+
+    /// The answer, its probability among the best, and where it begins and ends in the context, in characters.
+    fn answers(&self, outputs: &[Vec<f32>], _classes: &[String]) -> Vec<Map<String, Value>> {
+        let answer = |question: &Asked| {
+            let spans = self.spans(question, outputs);
+            let probability = span_search::probabilities(&spans).first().copied();
+            let place = spans.first().map(|span| self.place(question, span));
+            let context = &self.contexts[question.context];
+            let text = place.as_ref().and_then(|place| context.get(place.clone()));
+            let characters = |end: usize| context.get(..end).map(|before| before.chars().count());
+            let (start, end) = place.map_or((None, None), |place| {
+                (characters(place.start), characters(place.end))
+            });
+            let named: [(&str, Value); 4] = [
+                ("answer", text.unwrap_or_default().into()),
+                ("probability", probability.into()),
+                ("start", start.into()),
+                ("end", end.into()),
+            ];
+            named
+                .into_iter()
+                .map(|(name, value)| (name.to_owned(), value))
+                .collect()
+        };
+        self.questions.iter().map(answer).collect()
     }
 }
 
@@ -135,8 +174,8 @@ impl DevSet for SquadSet {
             text: text.unwrap_or_default() + "\n",
         };
         vec![
-            document("predictions.json", serde_json::to_string_pretty(&predictions)),
-            document("nbest.json", serde_json::to_string_pretty(&n_best)),
+            document(DOCUMENTS[0], serde_json::to_string_pretty(&predictions)),
+            document(DOCUMENTS[1], serde_json::to_string_pretty(&n_best)),
         ]
     }
 }

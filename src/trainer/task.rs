@@ -2,7 +2,9 @@
 
 use super::Result;
 use super::example::Example;
+use super::inputs::{Asked, Input};
 use super::tokens::Tokens;
+use serde_json::{Map, Value};
 use std::path::Path;
 use tch::{Reduction, Tensor};
 
@@ -23,6 +25,11 @@ pub trait Task: Sync + std::fmt::Debug {
     /// Files of the data folder to evaluate on, each with what its metrics' names end in. Those of the first one end in nothing.
     fn dev_files(&self) -> &'static [(&'static str, &'static str)];
 
+    /// Names of the files that people want to read of an evaluation.
+    fn documents(&self) -> &'static [&'static str] {
+        &[]
+    }
+
     /// Names of what it measures on the first file, the one that it is ranked by first.
     fn metrics(&self) -> Vec<&'static str>;
 
@@ -38,6 +45,9 @@ pub trait Task: Sync + std::fmt::Debug {
     /// Classes among which it chooses, if it chooses among classes.
     fn n_classes(&self) -> Option<usize>;
 
+    /// What each class is called, from class 0 on; empty where it does not choose among classes.
+    fn class_names(&self) -> &'static [&'static str];
+
     /// Examples to learn from.
     ///
     /// # Errors
@@ -50,6 +60,15 @@ pub trait Task: Sync + std::fmt::Debug {
     /// # Errors
     /// The same.
     fn dev_set(&'static self, path: &Path, tokens: &Tokens) -> Result<Box<dyn DevSet>>;
+
+    /// What the texts of an example are called where somebody asks for an answer.
+    fn asked(&self) -> Asked;
+
+    /// Examples to answer.
+    ///
+    /// # Errors
+    /// A token's id lies beyond the embedding table.
+    fn questions(&'static self, inputs: &[&Input], tokens: &Tokens) -> Result<Box<dyn QuestionSet>>;
 
     /// Loss of the head's outputs for a batch against the batch's labels.
     fn loss(&self, outputs: &Tensor, labels: &Tensor, criterion: &Criterion, reduction: Reduction) -> Tensor;
@@ -68,6 +87,15 @@ pub trait DevSet {
     fn documents(&self, _outputs: &[Vec<f32>]) -> Vec<Document> {
         Vec::new()
     }
+}
+
+/// Examples to answer; the head's outputs come as those of a [`DevSet`].
+pub trait QuestionSet {
+    /// The examples.
+    fn examples(&self) -> &[Example];
+
+    /// An answer to each input, for programs to read. `classes` are the names of the classes.
+    fn answers(&self, outputs: &[Vec<f32>], classes: &[String]) -> Vec<Map<String, Value>>;
 }
 
 /// What stands on top of the encoder.

@@ -131,6 +131,16 @@ impl Weights {
         Ok(Self::new(layout, buffers, config, setting))
     }
 
+    /// Name of a parameter of the head that `file` does not have, if there is one: it was drawn, and has learned nothing.
+    pub(super) fn new_part(&self, file: &CheckpointFile) -> Result<Option<&str>> {
+        for slot in self.layout.slots.iter().filter(|slot| is_head(slot)) {
+            if file.find(&slot.name, &slot.shape)?.is_none() {
+                return Ok(Some(&slot.name));
+            }
+        }
+        Ok(None)
+    }
+
     fn new(layout: Layout, master_weights: [Tensor; 2], config: &BertConfig, setting: &Setting) -> Self {
         let kind = setting.precision.kind();
         let gradients = [0, 1].map(|group| master_weights[group].zeros_like());

@@ -14,6 +14,7 @@ mod failure;
 #[cfg(test)]
 mod fixtures;
 mod job;
+mod kept_models;
 pub mod lifecycle;
 mod plan;
 mod propose;
@@ -33,6 +34,7 @@ pub use curve::CurvePoint;
 pub use decide::{decide, decide_with};
 pub use failure::Exit;
 pub use job::{Budget, Job, MedianStop, Objective, Retry, ValueRule};
+pub use kept_models::best_models;
 pub use lifecycle::Transition;
 pub use plan::{Action, Plan, StopReason};
 pub use propose::{Advice, Question, advise, history, propose, recommend, with_request};

@@ -45,6 +45,9 @@ fn results(view: &RunView) -> Vec<String> {
         view.assignment(&trial.point),
         doubt(best)
     )];
+    if let Some(model) = &view.model {
+        lines.push(format!("model        {}", escape(model)));
+    }
     if let Some(r) = &view.recommendation {
         let interval = match r.interval {
             Some(i) => format!("90 % interval {} to {}", aligned(i.low), aligned(i.high)),

@@ -18,6 +18,8 @@ pub struct RunView {
     pub recommendation: Option<Recommendation>,
     /// The ends of ranges at which the best trials lie.
     pub ends: Vec<AtEnd>,
+    /// Where the model of the best trial is, if it was kept.
+    pub model: Option<String>,
     /// Sentences worth telling, such as where the data came from.
     pub notes: Vec<String>,
     /// The moment that is shown.

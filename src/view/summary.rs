@@ -61,6 +61,9 @@ pub struct BestSummary {
     /// Whether its model collapsed, as that of every other trial with a value: then the value says nothing.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub collapsed: bool,
+    /// The folder of its model, where one is kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
 }
 
 /// The point to use, and the 90 % interval of what to expect there.
@@ -136,6 +139,7 @@ pub fn summary(view: &RunView) -> Summary {
             parameters: assignment(&job.space, &trial.point),
             value: best.value,
             collapsed: best.is_collapsed,
+            model: view.model.clone(),
         });
     let recommended = view.recommendation.as_ref().map(|r| RecommendedSummary {
         parameters: assignment(&job.space, &r.point),

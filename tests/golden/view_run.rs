@@ -181,6 +181,7 @@ fn view(trials: Vec<Trial>, ended: Option<Ended>, now: Timestamp) -> RunView {
         status: status(&snapshot, now),
         snapshot,
         ends: vec![],
+        model: None,
         recommendation: Some(Recommendation {
             point,
             mean: 0.9121,

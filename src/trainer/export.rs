@@ -1,0 +1,224 @@
+//! Writes the fine-tuned model as a folder that transformers loads, whenever an evaluation is the one that its model is wanted of.
+
+use super::config::Config;
+use super::curve::Point;
+use super::kept_model::SaveModel;
+use super::log::say;
+use super::model::Model;
+use super::model_card::Card;
+use super::model_files::{Trained, config_json, copy_tokenizer};
+use super::model_folder;
+use super::report::{self, KeptModel};
+use super::task::Document;
+use super::{Failure, Result};
+use safetensors::tensor::TensorView;
+use safetensors::{Dtype, SafeTensorError};
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use tch::{Device, Tensor};
+
+/// Keeps the model of the best evaluation so far, or of the last one.
+pub(super) struct Exporter<'a> {
+    config: &'a Config,
+    folder: &'a Path,
+    kept: SaveModel,
+    /// Examples to learn from, and to evaluate on.
+    sizes: (usize, usize),
+    /// Evaluations of which the models are gone, at the beginning of the curve.
+    n_lost: usize,
+}
+
+impl<'a> Exporter<'a> {
+    /// `None` where no model is wanted. `curve` holds the evaluations of the run that is taken up: with none it begins, and a model
+    /// that an earlier run has left goes.
+    ///
+    /// # Errors
+    /// The folder can't be written, or holds something else.
+    pub(super) fn new(config: &'a Config, sizes: (usize, usize), curve: &[Point]) -> Result<Option<Self>> {
+        let Some(folder) = config
+            .model_dir
+            .as_deref()
+            .filter(|_| config.save_model != SaveModel::None)
+        else {
+            return Ok(None);
+        };
+        let mut exporter = Self {
+            config,
+            folder,
+            kept: config.save_model,
+            sizes,
+            n_lost: 0,
+        };
+        if curve.is_empty() {
+            let gone = if folder.exists() {
+                std::fs::remove_dir_all(folder)
+            } else {
+                Ok(())
+            };
+            gone.map_err(|fault| Failure::write(folder, &fault))?;
+        } else if let Some(best) = exporter
+            .chosen(curve)
+            .filter(|_| exporter.kept == SaveModel::Best)
+        {
+            // It may be of an evaluation that comes again.
+            let step = Trained::read(folder).map(|trained| trained.step);
+            if step.is_none_or(|step| step < best.step) {
+                exporter.n_lost = curve.len();
+                say(format_args!(
+                    "{}: the model of step {}, the best so far, is not there any more: the best of what follows is kept",
+                    folder.display(),
+                    best.step
+                ));
+            }
+        }
+        Ok(Some(exporter))
+    }
+
+    /// The evaluation that the model is of.
+    fn chosen<'p>(&self, curve: &'p [Point]) -> Option<&'p Point> {
+        let there = curve.get(self.n_lost..)?;
+        match self.kept {
+            SaveModel::Best => self.config.objective.best(there).map(|place| &there[place]),
+            SaveModel::Last | SaveModel::None => there.last(),
+        }
+    }
+
+    /// Whether the model of the curve's last evaluation is to be written, which is the run's last one or not.
+    pub(super) fn is_due(&self, curve: &[Point], is_last: bool) -> bool {
+        let step = |point: Option<&Point>| point.map(|point| point.step);
+        match self.kept {
+            SaveModel::Best => step(self.chosen(curve)) == step(curve.last()),
+            SaveModel::Last => is_last,
+            SaveModel::None => false,
+        }
+    }
+
+    /// What the report says of the model, and the scores that it has.
+    pub(super) fn kept(&self, curve: &[Point]) -> Option<(KeptModel, Point)> {
+        let point = self.chosen(curve)?;
+        let kept = KeptModel {
+            evaluation: self.kept.word(),
+            step: point.step,
+            folder: self.folder.to_owned(),
+        };
+        Some((kept, point.clone()))
+    }
+
+    /// The texts of these names of the evaluation that the model is of.
+    ///
+    /// # Errors
+    /// One was written and can't be read.
+    pub(super) fn documents(&self, names: &[&'static str]) -> Result<Vec<Document>> {
+        let read = |name: &&'static str| {
+            let path = self.folder.join(name);
+            let text = std::fs::read_to_string(&path).map_err(|fault| Failure::write(&path, &fault))?;
+            Ok(Document { name, text })
+        };
+        names.iter().map(read).collect()
+    }
+
+    /// Writes the model of the curve's last evaluation; `decay` is what weight decay has left of the words that the data does not have.
+    ///
+    /// # Errors
+    /// The folder can't be written, or the tokenizer's files are gone.
+    pub(super) fn write(
+        &self,
+        model: &Model,
+        decay: f64,
+        curve: &[Point],
+        documents: &[Document],
+    ) -> Result<()> {
+        let Some(point) = curve.last() else { return Ok(()) };
+        let config = self.config;
+        let trained = Trained {
+            task: config.task.name().to_owned(),
+            max_length: config.parameters.max_length(),
+            step: point.step,
+        };
+        let path = config.model.join("config.json");
+        let checkpoint = std::fs::read_to_string(&path).map_err(|fault| {
+            Failure::Model(format!(
+                "{}: it cannot be read any more ({fault})",
+                path.display()
+            ))
+        })?;
+        model_folder::replace(self.folder, |folder| {
+            copy_tokenizer(&config.model, folder)?;
+            let text = config_json(&checkpoint, model.architecture(), config.task, &trained);
+            report::write_whole(&folder.join("config.json"), &text)?;
+            report::write_whole(&folder.join("README.md"), &self.card(curve, &trained).text())?;
+            for document in documents {
+                report::write_whole(&folder.join(document.name), &document.text)?;
+            }
+            write_tensors(&folder.join("model.safetensors"), &model.parameters(decay))
+        })?;
+        say(format_args!(
+            "kept the model of step {} in {}",
+            point.step,
+            self.folder.display()
+        ));
+        Ok(())
+    }
+
+    fn card<'c>(&'c self, curve: &'c [Point], trained: &'c Trained) -> Card<'c> {
+        let config = self.config;
+        Card {
+            task: config.task,
+            trial: &config.trial,
+            job: config.job.as_deref(),
+            checkpoint: config.model.display().to_string(),
+            data: config.data.display().to_string(),
+            n_train: self.sizes.0,
+            n_dev: self.sizes.1,
+            parameters: serde_json::to_value(&config.parameters).unwrap_or_default(),
+            objective: config.objective.metric(),
+            kept: self.kept.word(),
+            curve,
+            trained,
+        }
+    }
+}
+
+/// Sees to it before an hour of training that the model can be kept where it is wanted.
+///
+/// # Errors
+/// The folder holds something that no run of this program has written.
+pub(super) fn prepare(folder: &Path) -> Result<()> {
+    model_folder::recover(folder)?;
+    let is_foreign = folder.exists() && Trained::read(folder).is_none() && !is_empty(folder);
+    if is_foreign {
+        return Err(Failure::Output(format!(
+            "{}: it is to hold the fine-tuned model and holds something else; choose another folder with --model-dir",
+            folder.display()
+        )));
+    }
+    let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty());
+    report::prepare_folder(parent.unwrap_or(Path::new(".")))
+}
+
+fn is_empty(folder: &Path) -> bool {
+    std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none())
+}
+
+fn write_tensors(path: &PathBuf, tensors: &[(String, Tensor)]) -> Result<()> {
+    let on_cpu: Vec<(&str, Tensor)> = tensors
+        .iter()
+        .map(|(name, tensor)| (name.as_str(), tensor.to_device(Device::Cpu).contiguous()))
+        .collect();
+    let views = on_cpu.iter().map(|(name, tensor)| {
+        let shape = tensor.size().iter().map(|n| *n as usize).collect();
+        // SAFETY: the tensor is contiguous, on the CPU and of 32 bits, and outlives the view.
+        let bytes = unsafe {
+            std::slice::from_raw_parts(tensor.data_ptr().cast::<u8>(), tensor.numel() * size_of::<f32>())
+        };
+        let view = TensorView::new(Dtype::F32, shape, bytes);
+        Ok((*name, view.map_err(|fault| Failure::Internal(fault.to_string()))?))
+    });
+    let views: Vec<_> = views.collect::<Result<_>>()?;
+    // transformers refuses a file that does not say where its tensors come from.
+    let metadata = HashMap::from([("format".to_owned(), "pt".to_owned())]);
+    safetensors::serialize_to_file(views, Some(metadata), path).map_err(|fault| match fault {
+        SafeTensorError::IoError(fault) => Failure::write(path, &fault),
+        other => Failure::Internal(other.to_string()),
+    })
+}
