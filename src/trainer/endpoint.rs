@@ -1,15 +1,8 @@
-//! Prometheus metrics while a trial runs, at /metrics of a port.
+//! Prometheus metrics while a trial runs.
 
 use super::curve::Scores;
-use super::{Failure, Result};
+use super::{Failure, Result, page_server};
 use prometheus::{Encoder, Gauge, GaugeVec, IntGauge, Opts, Registry, TextEncoder};
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
-use std::time::Duration;
-
-/// A client that says nothing for so long is left alone.
-const PATIENCE: Duration = Duration::from_secs(2);
-const MAX_REQUEST_BYTES: u64 = 8 << 10;
 
 /// The metrics of a trial.
 #[derive(Clone, Debug)]
@@ -84,62 +77,14 @@ impl Metrics {
         page
     }
 
-    /// Serves the page from a thread of its own, for as long as the program runs.
+    /// Serves the page for as long as the program runs.
     ///
     /// # Errors
     /// The port is taken.
     pub(super) fn serve(&self, port: u16) -> Result<()> {
-        let listener = TcpListener::bind(("0.0.0.0", port)).map_err(|fault| {
-            Failure::Port(format!(
-                "metrics port {port}: it cannot be used ({fault}); set TUNING_METRICS_PORT to a free port, or to 0 for no \
-                 metrics"
-            ))
-        })?;
         let metrics = self.clone();
-        std::thread::Builder::new()
-            .name("metrics".into())
-            .spawn(move || {
-                for client in listener.incoming().flatten() {
-                    // A client that went away is its own affair.
-                    let _ = answer(client, &metrics);
-                }
-            })
-            .map(drop)
-            .map_err(|fault| {
-                Failure::OutOfMemory(format!("no thread could be started ({fault}); allow more"))
-            })
+        page_server::serve(port, move || metrics.page())
     }
-}
-
-fn answer(mut client: TcpStream, metrics: &Metrics) -> std::io::Result<()> {
-    client.set_read_timeout(Some(PATIENCE))?;
-    client.set_write_timeout(Some(PATIENCE))?;
-    let mut lines = BufReader::new(client.try_clone()?.take(MAX_REQUEST_BYTES)).lines();
-    let request = lines.next().transpose()?.unwrap_or_default();
-    for line in lines {
-        if line?.is_empty() {
-            break;
-        }
-    }
-    let path = request.split(' ').nth(1).unwrap_or_default();
-    let (status, kind, body) = match path.split('?').next() {
-        Some("/metrics") if request.starts_with("GET ") => (
-            "200 OK",
-            "text/plain; version=0.0.4; charset=utf-8",
-            metrics.page(),
-        ),
-        _ => (
-            "404 Not Found",
-            "text/plain; charset=utf-8",
-            b"the metrics are at /metrics\n".to_vec(),
-        ),
-    };
-    let head = format!(
-        "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
-        body.len()
-    );
-    client.write_all(head.as_bytes())?;
-    client.write_all(&body)
 }
 
 #[cfg(test)]
@@ -179,14 +124,5 @@ mod tests {
                 "{line} is not in\n{page}"
             );
         }
-    }
-
-    #[test]
-    fn a_taken_port_is_a_failure_with_its_own_code() {
-        let taken = TcpListener::bind(("0.0.0.0", 0)).unwrap();
-        let port = taken.local_addr().unwrap().port();
-        let failure = Metrics::new().unwrap().serve(port).unwrap_err();
-        assert_eq!(failure.code(), 47);
-        assert!(failure.to_string().contains(&port.to_string()));
     }
 }

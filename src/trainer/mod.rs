@@ -5,7 +5,7 @@
 //! (`bert_config`, `word_list`, `tokens`, `batches`, `data`, `checkpoint_files`, `lfs`); the arithmetic (`layout`, `setting`, `weights`, `bert`, `dropout`,
 //! `dispatcher`, `optimizer`, `model`); the run (`prepare`, `curve`, `scores`, `resume`, `fit`); the model that
 //! it hands over (`kept_model`, `export`, `model_files`, `model_card`, `model_folder`) and that answers later (`finished`, `evaluate`, `inputs`,
-//! `predict`); and what is said about it (`endpoint`, `log`,
+//! `predict`); and what is said about it (`endpoint`, `page_server`, `log`,
 //! `report`, `excerpt`, `failure`). Only this module names `tch`, and it knows nothing of the rest of the crate.
 //!
 //! The program ends with one of these codes:
@@ -58,6 +58,7 @@ mod model_card;
 mod model_files;
 mod model_folder;
 mod optimizer;
+mod page_server;
 mod parameters;
 mod predict;
 mod prepare;
