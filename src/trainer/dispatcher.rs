@@ -2,7 +2,7 @@
 //!
 //! `aoti_torch_call_dispatcher(operator, overload, stack)` takes the arguments as a stack of 64-bit words and leaves the
 //! results there. A tensor or a list is an owned handle, a number its bits, an optional argument a pointer to such a word
-//! (made with `malloc`, since the callee frees it) or 0. The functions are looked up while running: where a libtorch does
+//! (made with C++'s `new`, since the callee ends it with `delete`) or 0. The functions are looked up while running: where a libtorch does
 //! not have them, [`fused_adamw`] says so and the caller does the same in plain operators.
 
 use std::ffi::{CStr, c_char, c_int, c_void};
@@ -25,11 +25,11 @@ struct Abi {
     new_list: unsafe extern "C" fn(usize, *mut Handle) -> c_int,
     push: unsafe extern "C" fn(Handle, u64) -> c_int,
     new_tensor: unsafe extern "C" fn(Handle, *mut Handle) -> c_int,
+    new_word: unsafe extern "C" fn(usize, *const u8) -> *mut c_void,
 }
 
 unsafe extern "C" {
     fn dlsym(library: *mut c_void, name: *const c_char) -> *mut c_void;
-    fn malloc(size: usize) -> *mut c_void;
 }
 
 /// What a step of AdamW needs beside the tensors.
@@ -84,7 +84,7 @@ pub(super) fn fused_adamw(state: &State, adamw: &AdamW) -> bool {
         let [Some(master), Some(gradient), Some(mean), Some(square)] = lists else {
             return false;
         };
-        let Some(divisor) = handle(abi, state.divisor).and_then(|word| some(word)) else {
+        let Some(divisor) = handle(abi, state.divisor).and_then(|word| some(abi, word)) else {
             return false;
         };
         let numbers = [rate, beta1, beta2, weight_decay, epsilon].map(f64::to_bits);
@@ -105,8 +105,10 @@ fn abi() -> Option<Abi> {
             symbol(c"torch_list_push_back")?,
         );
         let new_tensor = symbol(c"aoti_torch_new_tensor_handle")?;
-        // SAFETY: libtorch 2.11 declares these four functions with these types (torch/csrc/stable/c/shim.h and
-        // torch/csrc/inductor/aoti_torch/c/shim.h).
+        // operator new(size_t, const std::nothrow_t&): without memory it gives null rather than throw.
+        let new_word = symbol(c"_ZnwmRKSt9nothrow_t")?;
+        // SAFETY: libtorch 2.11 declares four of these functions with these types (torch/csrc/stable/c/shim.h and
+        // torch/csrc/inductor/aoti_torch/c/shim.h), and C++ the fifth.
         unsafe {
             Some(Abi {
                 call: std::mem::transmute::<
@@ -119,6 +121,9 @@ fn abi() -> Option<Abi> {
                 push: std::mem::transmute::<Handle, unsafe extern "C" fn(Handle, u64) -> c_int>(push),
                 new_tensor: std::mem::transmute::<Handle, unsafe extern "C" fn(Handle, *mut Handle) -> c_int>(
                     new_tensor,
+                ),
+                new_word: std::mem::transmute::<Handle, unsafe extern "C" fn(usize, *const u8) -> *mut c_void>(
+                    new_word,
                 ),
             })
         }
@@ -156,10 +161,10 @@ unsafe fn list(abi: Abi, tensors: &[&Tensor]) -> Option<u64> {
 }
 
 /// An optional argument that is there.
-unsafe fn some(word: u64) -> Option<u64> {
-    // SAFETY: eight bytes for one word; the callee frees them.
+unsafe fn some(abi: Abi, word: u64) -> Option<u64> {
+    // SAFETY: eight bytes for one word, which the callee frees. The second argument only chooses the function.
     unsafe {
-        let place = malloc(size_of::<u64>()).cast::<u64>();
+        let place = (abi.new_word)(size_of::<u64>(), &0).cast::<u64>();
         if place.is_null() {
             return None;
         }
