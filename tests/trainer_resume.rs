@@ -118,17 +118,90 @@ fn a_torn_state_is_ignored_and_said_so() {
 }
 
 #[test]
-fn the_state_of_another_run_is_refused() {
+fn the_state_of_another_run_is_set_aside() {
     let tiny = Tiny::new("other");
+    let (state, other) = ("state/state.safetensors", "state/state.safetensors.other");
     kill_at(&tiny, "step=20/", "-TERM", &[]);
-    let mut other = trial(&tiny, &[]);
-    let output = other.env("TUNING_PARAM_LEARNING_RATE", "2e-3").output().unwrap();
-    let said = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(49), "{said}");
+    let saved = std::fs::read(tiny.dir.join(state)).unwrap();
+    std::fs::write(tiny.dir.join(other), "one of yet another run").unwrap();
+    let mut command = trial(&tiny, &["--epochs", "1"]);
+    command.env("TUNING_PARAM_EPOCHS", "1");
+    let output = command
+        .env("TUNING_PARAM_LEARNING_RATE", "2e-3")
+        .output()
+        .unwrap();
+    let log = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{log}");
     assert!(
-        said.contains("learning_rate is 0.001 there and 0.002 here"),
-        "{said}"
+        log.contains("(epochs is 40 there and 1 here); it is state.safetensors.other now"),
+        "{log}"
     );
+    assert!(!log.contains("resumed"), "{log}");
+    assert_eq!(std::fs::read(tiny.dir.join(other)).unwrap(), saved);
+    assert!(!tiny.dir.join(state).exists());
+}
+
+#[test]
+fn other_weights_in_the_checkpoint_make_another_run() {
+    let tiny = Tiny::new("weights");
+    kill_at(&tiny, "step=20/", "-TERM", &[]);
+    let saved = std::fs::read(tiny.dir.join("state/state.safetensors")).unwrap();
+    // The same tensors of the same shapes, one number of which has another last bit.
+    let path = tiny.dir.join("model/model.safetensors");
+    let mut model = std::fs::read(&path).unwrap();
+    *model.iter_mut().rev().nth(3).unwrap() ^= 1;
+    std::fs::write(&path, model).unwrap();
+    let expected = undisturbed(&tiny);
+    std::fs::write(tiny.dir.join("state/state.safetensors"), &saved).unwrap();
+    let (log, report) = finish(&tiny);
+    assert!(log.contains("(weights of the checkpoint is "), "{log}");
+    assert_eq!(report, expected);
+}
+
+/// Earlier versions knew neither the checkpoint's weights nor a checksum.
+#[test]
+fn the_state_of_an_earlier_version_is_taken() {
+    let tiny = Tiny::new("earlier");
+    let expected = undisturbed(&tiny);
+    kill_at(&tiny, "step=50/", "-TERM", &[]);
+    let path = tiny.dir.join("state/state.safetensors");
+    let bytes = std::fs::read(&path).unwrap();
+    let (length, rest) = bytes.split_at(8);
+    let (header, buffers) = rest.split_at(u64::from_le_bytes(length.try_into().unwrap()) as usize);
+    let mut header: Value = serde_json::from_slice(header).unwrap();
+    let metadata = header["__metadata__"].as_object_mut().unwrap();
+    metadata.remove("checksum").unwrap();
+    let mut progress: Value = serde_json::from_str(metadata["progress"].as_str().unwrap()).unwrap();
+    progress["identity"]
+        .as_object_mut()
+        .unwrap()
+        .remove("checkpoint")
+        .unwrap();
+    metadata["progress"] = progress.to_string().into();
+    let header = header.to_string();
+    let length = (header.len() as u64).to_le_bytes();
+    std::fs::write(&path, [&length, header.as_bytes(), buffers].concat()).unwrap();
+    let (log, report) = finish(&tiny);
+    assert!(log.contains("resumed after step 5"), "{log}");
+    assert_eq!(report, expected);
+}
+
+/// The file ends as it should, and a number in it is another: only a checksum tells.
+#[test]
+fn a_state_with_a_wrong_bit_is_ignored_and_said_so() {
+    let tiny = Tiny::new("bit");
+    let expected = undisturbed(&tiny);
+    kill_at(&tiny, "step=50/", "-TERM", &[]);
+    let path = tiny.dir.join("state/state.safetensors");
+    let mut bytes = std::fs::read(&path).unwrap();
+    *bytes.iter_mut().rev().nth(1000).unwrap() ^= 4;
+    std::fs::write(&path, bytes).unwrap();
+    let (log, report) = finish(&tiny);
+    assert!(
+        log.contains("not a whole state (its checksum is another)"),
+        "{log}"
+    );
+    assert_eq!(report, expected);
 }
 
 #[test]

@@ -186,20 +186,12 @@ fn a_state_of_one_task_is_no_state_of_another() {
     for file in ["train.tsv", "dev.tsv"] {
         tiny.write(&format!("data/{file}"), &text);
     }
-    let mut command = tiny.command(&[
-        "--task",
-        "rte",
-        "--epochs",
-        "1000",
-        "--checkpoint-minutes",
-        "0.0001",
-    ]);
+    let mut command = tiny.command(&["--task", "rte", "--epochs", "0"]);
     let output = command.env("TUNING_CHECKPOINT_DIR", "state").output().unwrap();
-    assert_eq!(
-        output.status.code(),
-        Some(49),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
+    let log = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        output.status.success() && log.contains("this state belongs to another run"),
+        "{log}"
     );
 }
 

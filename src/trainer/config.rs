@@ -42,7 +42,7 @@ pytorch_model.bin. The data folder is the task's as it is published: of GLUE tra
 dev_matched.tsv and dev_mismatched.tsv; of squad train-v1.1.json and dev-v1.1.json.
 
 Exit codes: 0 done; 3 diverged; 4 out of memory; 42 configuration; 43 checkpoint folder; 44 data; 45 vocabulary;
-46 output; 47 metrics port; 48 device; 49 state of another run; 70 fault of the trainer; 143 told to stop.";
+46 output; 47 metrics port; 48 device; 70 fault of the trainer; 143 told to stop.";
 
 /// Fine-tunes BERT on SQuAD 1.1 or on a task of GLUE, and reports what those measure.
 #[derive(Clone, Debug, Parser)]

@@ -24,8 +24,6 @@ pub enum Failure {
     Port(String),
     /// The device is not there.
     Device(String),
-    /// The state to resume from belongs to another run.
-    Resume(String),
     /// The loss or the gradient is not a number.
     Diverged(String),
     /// No memory left.
@@ -37,11 +35,18 @@ pub enum Failure {
 }
 
 impl Failure {
+    /// The exit code of a lack of memory.
+    pub(super) const NO_MEMORY: u8 = 4;
+
+    /// What helps against it.
+    pub(super) const MORE_MEMORY: &str =
+        "no memory left; use a smaller batch_size or max_length, or a machine with more";
+
     /// The exit code of the program, as the table in the module's head lists them.
     pub(super) fn code(&self) -> u8 {
         match self {
             Self::Diverged(_) => 3,
-            Self::OutOfMemory(_) => 4,
+            Self::OutOfMemory(_) => Self::NO_MEMORY,
             Self::Configuration(_) => 42,
             Self::Model(_) => 43,
             Self::Data(_) => 44,
@@ -49,7 +54,6 @@ impl Failure {
             Self::Output(_) => 46,
             Self::Port(_) => 47,
             Self::Device(_) => 48,
-            Self::Resume(_) => 49,
             Self::Internal(_) => 70,
             Self::Stopped(_) => 143,
         }
@@ -81,8 +85,7 @@ impl Failure {
     }
 
     fn out_of_memory(said: &str) -> Self {
-        let cure = "no memory left; use a smaller batch_size or max_length, or a machine with more";
-        Self::OutOfMemory(format!("{cure} ({})", first_line(said)))
+        Self::OutOfMemory(format!("{} ({})", Self::MORE_MEMORY, first_line(said)))
     }
 }
 
@@ -95,7 +98,6 @@ impl fmt::Display for Failure {
         | Self::Output(said)
         | Self::Port(said)
         | Self::Device(said)
-        | Self::Resume(said)
         | Self::Diverged(said)
         | Self::OutOfMemory(said)
         | Self::Stopped(said)
@@ -112,15 +114,21 @@ impl From<TchError> for Failure {
     }
 }
 
+/// Whether one of the allocators below says that it has nothing left: C++'s, libtorch's on the host and on the device, those of the
+/// device's libraries, the system's.
 fn is_out_of_memory(said: &str) -> bool {
-    [
+    const SIGNS: [&str; 8] = [
         "out of memory",
         "not enough memory",
         "can't allocate memory",
+        "cannot allocate memory",
         "bad_alloc",
-    ]
-    .iter()
-    .any(|sign| said.contains(sign))
+        "status_alloc_failed",
+        "memoryallocation",
+        "unable to allocate",
+    ];
+    let said = said.to_ascii_lowercase();
+    SIGNS.iter().any(|sign| said.contains(sign))
 }
 
 /// libtorch's messages go on with the addresses of its stack, after a line end that a panic may have written as `\n`.
@@ -145,6 +153,18 @@ mod tests {
             Failure::from_panic("CUDA out of memory. Tried to allocate 2 GiB").code(),
             4
         );
+        for said in [
+            "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
+            "cuDNN error: CUDNN_STATUS_ALLOC_FAILED",
+            "CUDA error: out of memory",
+            "[enforce fail] DefaultCPUAllocator: not enough memory: you tried to allocate 9 bytes.",
+            "std::bad_alloc",
+            "Cannot allocate memory (os error 12)",
+        ] {
+            assert_eq!(Failure::from_panic(said).code(), 4, "{said}");
+        }
+        let other = "CUDA error: CUBLAS_STATUS_NOT_SUPPORTED when calling `cublasGemmEx`";
+        assert_eq!(Failure::from_panic(other).code(), 70);
         let fault = Failure::from_panic("Err value: Torch(\"Expected threads\\nframe #0: 0x9d\\nframe #1\")");
         assert_eq!(fault.code(), 70);
         assert!(fault.to_string().ends_with("Expected threads"), "{fault}");

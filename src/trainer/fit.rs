@@ -11,7 +11,7 @@ use super::log::{clock, say};
 use super::model::Model;
 use super::prepare;
 use super::report::Report;
-use super::resume::{self, Found, Identity, Progress};
+use super::resume::{self, Identity, Progress};
 use super::schedule::Schedule;
 use super::scores::{Evaluation, evaluate};
 use super::task::Document;
@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 /// Steps over which the training loss is averaged.
 const RECENT: usize = 20;
 
-/// Trains and evaluates as `config` says; once `stop` is set, saves the state and ends.
+/// Trains and evaluates as `config` says; once told to stop, saves the state and ends.
 ///
 /// # Errors
 /// Every [`Failure`] but a fault of the output folder, which the caller writes.
@@ -62,6 +62,10 @@ impl<'a> Run<'a> {
             parameters: config.parameters.clone(),
             precision: config.precision.name().into(),
             digest: data.digest.clone(),
+            checkpoint: config
+                .checkpoint_dir
+                .is_some()
+                .then(|| resume::checkpoint(&model)),
         };
         let progress = Progress {
             identity,
@@ -105,20 +109,16 @@ impl<'a> Run<'a> {
         let Some(folder) = &self.config.checkpoint_dir else {
             return Ok(());
         };
-        match resume::load(folder, &mut self.model, &self.progress.identity)? {
-            Found::Nothing => {}
-            Found::Damaged(sentence) => say(sentence),
-            Found::Progress(progress) => {
-                say(format_args!(
-                    "resumed after step {} of {}",
-                    progress.step,
-                    self.schedule.n_steps()
-                ));
-                self.progress = *progress;
-                self.show_progress();
-                if let Some(last) = self.progress.curve.last() {
-                    self.metrics.show(last.step, &last.scores);
-                }
+        if let Some(progress) = resume::load(folder, &mut self.model, &self.progress.identity)? {
+            say(format_args!(
+                "resumed after step {} of {}",
+                progress.step,
+                self.schedule.n_steps()
+            ));
+            self.progress = progress;
+            self.show_progress();
+            if let Some(last) = self.progress.curve.last() {
+                self.metrics.show(last.step, &last.scores);
             }
         }
         Ok(())

@@ -3,7 +3,7 @@
 //! In reading order: what was asked for (`parameters`, `class_weights`, `schedule`, `config`); what is learned (`example`, `task`, `tasks`): GLUE
 //! (`glue`, `glue_file`, `measures`) and SQuAD (`squad`, `squad_file`, `squad_set`, `span_search`, `text_match`); what it is given
 //! (`bert_config`, `word_list`, `tokens`, `batches`, `data`, `checkpoint_files`, `lfs`); the arithmetic (`layout`, `setting`, `weights`, `bert`, `dropout`,
-//! `dispatcher`, `optimizer`, `model`); the run (`prepare`, `curve`, `scores`, `resume`, `fit`); the model that
+//! `dispatcher`, `optimizer`, `model`); the run (`prepare`, `curve`, `scores`, `checksum`, `state_file`, `resume`, `fit`); the model that
 //! it hands over (`kept_model`, `export`, `model_files`, `model_card`, `model_folder`) and that answers later (`finished`, `evaluate`, `inputs`,
 //! `predict`); and what is said about it (`endpoint`, `page_server`, `log`,
 //! `report`, `excerpt`, `failure`). Only this module names `tch`, and it knows nothing of the rest of the crate.
@@ -22,7 +22,6 @@
 //! | 46 | the output: folder not writable, no space left |
 //! | 47 | the metrics port is taken |
 //! | 48 | the device is not there |
-//! | 49 | the state to resume from belongs to another run |
 //! | 70 | a fault of the trainer itself |
 //! | 143 | told to stop by SIGTERM or SIGINT; the state was saved if there is a folder for it |
 
@@ -30,6 +29,7 @@ pub mod batches;
 mod bert;
 pub mod bert_config;
 pub mod checkpoint_files;
+mod checksum;
 mod class_weights;
 pub mod config;
 mod curve;
@@ -73,6 +73,7 @@ mod span_search;
 mod squad;
 mod squad_file;
 mod squad_set;
+mod state_file;
 pub mod task;
 pub mod tasks;
 mod text_match;

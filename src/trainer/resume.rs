@@ -5,20 +5,20 @@
 //! the folder holds one whole state or none.
 
 use super::curve::Point;
+use super::log::say;
 use super::model::Model;
 use super::parameters::Parameters;
+use super::state_file::{self, StateFile};
 use super::{Failure, Result};
-use safetensors::tensor::TensorView;
-use safetensors::{Dtype, SafeTensorError, SafeTensors};
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
 use std::fs::{File, rename};
-use std::path::Path;
-use tch::{Device, Kind, Tensor, no_grad};
+use std::path::{Path, PathBuf};
+use tch::Tensor;
 
 const FILE: &str = "state.safetensors";
-const KEY: &str = "progress";
-const BUFFERS: [&str; 6] = ["master.0", "master.1", "mean.0", "mean.1", "square.0", "square.1"];
+
+/// Where a state is kept that is of no use to this run: the last one of them.
+const OTHER: &str = "state.safetensors.other";
 
 /// What makes two runs the same run: a state is of use to no other.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -29,6 +29,9 @@ pub(super) struct Identity {
     pub(super) precision: String,
     /// A digest of the tokens, the labels and the model's shape.
     pub(super) digest: String,
+    /// A checksum of the checkpoint's weights, which earlier versions did not note. Not needed where nothing is saved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) checkpoint: Option<String>,
 }
 
 /// How far a run has come.
@@ -48,34 +51,14 @@ pub(super) struct Progress {
     pub(super) curve: Vec<Point>,
 }
 
-/// What was found in a folder.
-#[derive(Debug, PartialEq)]
-pub(super) enum Found {
-    /// No state.
-    Nothing,
-    /// A state that cannot be read; the sentence says why.
-    Damaged(String),
-    /// A state, which the model now has.
-    Progress(Box<Progress>),
-}
-
 /// Saves the state of a run in `folder`, which must exist.
 ///
 /// # Errors
 /// It cannot be written; then the state that was there before is untouched.
 pub(super) fn save(folder: &Path, model: &Model, progress: &Progress) -> Result<()> {
-    let (path, aside) = (folder.join(FILE), folder.join(format!(".{FILE}.new")));
+    let (path, aside) = (folder.join(FILE), aside(folder));
     let text = serde_json::to_string(progress).map_err(|fault| Failure::Internal(fault.to_string()))?;
-    let tensors = buffers(model).map(|tensor| tensor.to_device(Device::Cpu));
-    let views = BUFFERS
-        .iter()
-        .zip(&tensors)
-        .map(|(name, tensor)| Ok((*name, bytes_of(tensor)?)));
-    let views: Vec<_> = views.collect::<Result<_>>()?;
-    let metadata = HashMap::from([(KEY.to_owned(), text)]);
-    let written = safetensors::serialize_to_file(views, Some(metadata), &aside).map_err(io_fault);
-    written
-        .and_then(|()| File::open(&aside)?.sync_all())
+    state_file::write(&aside, text, &buffers(model))
         .and_then(|()| rename(&aside, &path))
         .and_then(|()| File::open(folder)?.sync_all())
         .map_err(|fault| {
@@ -85,51 +68,78 @@ pub(super) fn save(folder: &Path, model: &Model, progress: &Progress) -> Result<
         })
 }
 
-/// Gives `model` the state that `folder` holds, if it holds one.
+/// Gives `model` the state that `folder` holds, if it holds one of this run. Another run's is set aside, and what can't be read
+/// is left to the next save; the log says so.
 ///
 /// # Errors
-/// The state belongs to another run than `identity`.
-pub(super) fn load(folder: &Path, model: &mut Model, identity: &Identity) -> Result<Found> {
+/// A state can't be set aside, or can't be read a second time.
+pub(super) fn load(folder: &Path, model: &mut Model, identity: &Identity) -> Result<Option<Progress>> {
     let path = folder.join(FILE);
-    let bytes = match std::fs::read(&path) {
-        Ok(bytes) => bytes,
-        Err(fault) if fault.kind() == std::io::ErrorKind::NotFound => return Ok(Found::Nothing),
-        Err(fault) => return Ok(damaged(&path, &fault.to_string())),
-    };
-    let (progress, tensors) = match read(&bytes) {
-        Ok(state) => state,
-        Err(said) => return Ok(damaged(&path, &said)),
-    };
-    if let Some(difference) = difference(&progress.identity, identity) {
-        return Err(Failure::Resume(format!(
-            "{}: this state belongs to another run ({difference}); empty the folder, or ask for the same run again",
+    // A kill in the middle of a save leaves this.
+    let _ = std::fs::remove_file(aside(folder));
+    let damaged = |said: &str| {
+        say(format_args!(
+            "{}: not a whole state ({said}); starting from the beginning",
             path.display()
-        )));
+        ));
+        Ok(None)
+    };
+    let state = match File::open(&path).map(StateFile::read) {
+        Err(fault) if fault.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Ok(state) => state,
+        Err(fault) => Err(fault),
+    };
+    let mut state = match state {
+        Ok(state) => state,
+        Err(fault) => return damaged(&fault.to_string()),
+    };
+    let progress: Progress = match serde_json::from_str(&state.text) {
+        Ok(progress) => progress,
+        Err(fault) => return damaged(&fault.to_string()),
+    };
+    if progress.identity.checkpoint.is_some() && !state.has_checksum {
+        return damaged("its checksum is missing");
+    }
+    if let Some(difference) = difference(&progress.identity, identity) {
+        return set_aside(folder, &difference).map(|()| None);
     }
     let mut places = buffers(model);
-    if let Some(at) = (0..BUFFERS.len()).find(|at| tensors[*at].size() != places[*at].size()) {
-        return Ok(damaged(&path, &format!("{} has another length", BUFFERS[at])));
+    if places.each_ref().map(|place| place.numel() as i64) != state.sizes() {
+        return damaged("a buffer has another length");
     }
-    no_grad(|| {
-        for (place, tensor) in places.iter_mut().zip(&tensors) {
-            place.copy_(tensor);
-        }
-    });
+    state.copy_to(&mut places).map_err(|fault| {
+        Failure::Internal(format!(
+            "{}: it was whole a moment ago and can't be read any more ({fault}); look after the disk, then start it again",
+            path.display()
+        ))
+    })?;
     model.optimizer.n_updates = progress.step;
     model.weights.refresh();
-    Ok(Found::Progress(Box::new(progress)))
+    Ok(Some(progress))
+}
+
+fn set_aside(folder: &Path, difference: &str) -> Result<()> {
+    let (path, other) = (folder.join(FILE), folder.join(OTHER));
+    rename(&path, &other).map_err(|fault| Failure::write(&path, &fault))?;
+    say(format_args!(
+        "{}: this state belongs to another run ({difference}); it is {OTHER} now, and training starts from the beginning",
+        path.display()
+    ));
+    Ok(())
+}
+
+fn aside(folder: &Path) -> PathBuf {
+    folder.join(format!(".{FILE}.new"))
+}
+
+/// A checksum of what the model has before its first step.
+pub(super) fn checkpoint(model: &Model) -> String {
+    state_file::checksum(&model.weights.master_weights)
 }
 
 /// Removes the state: the report says all there is to say. A folder without a state is as good.
 pub(super) fn forget(folder: &Path) {
     let _ = std::fs::remove_file(folder.join(FILE));
-}
-
-fn damaged(path: &Path, said: &str) -> Found {
-    Found::Damaged(format!(
-        "{}: not a whole state ({said}); starting from the beginning",
-        path.display()
-    ))
 }
 
 fn buffers(model: &Model) -> [Tensor; 6] {
@@ -138,49 +148,20 @@ fn buffers(model: &Model) -> [Tensor; 6] {
     [a, b, c, d, e, f].map(Tensor::shallow_clone)
 }
 
-fn bytes_of(tensor: &Tensor) -> Result<TensorView<'_>> {
-    let n = tensor.numel();
-    // SAFETY: the buffers are contiguous, on the CPU and of 32 bits, and the view does not outlive the tensor.
-    let bytes = unsafe { std::slice::from_raw_parts(tensor.data_ptr().cast::<u8>(), n * size_of::<f32>()) };
-    TensorView::new(Dtype::F32, vec![n], bytes).map_err(|fault| Failure::Internal(fault.to_string()))
-}
-
-fn read(bytes: &[u8]) -> std::result::Result<(Progress, Vec<Tensor>), String> {
-    let text = |fault: SafeTensorError| fault.to_string();
-    let (_, header) = SafeTensors::read_metadata(bytes).map_err(text)?;
-    let progress = header
-        .metadata()
-        .as_ref()
-        .and_then(|entries| entries.get(KEY))
-        .ok_or("no progress in it")?;
-    let progress = serde_json::from_str(progress).map_err(|fault| fault.to_string())?;
-    let file = SafeTensors::deserialize(bytes).map_err(text)?;
-    let mut tensors = Vec::new();
-    for name in BUFFERS {
-        let view = file.tensor(name).map_err(text)?;
-        let tensor = Tensor::f_from_data_size(view.data(), &[view.data().len() as i64 / 4], Kind::Float);
-        let tensor = tensor.map_err(|fault| fault.to_string())?;
-        tensors.push(tensor);
-    }
-    Ok((progress, tensors))
-}
-
-fn io_fault(fault: SafeTensorError) -> std::io::Error {
-    match fault {
-        SafeTensorError::IoError(fault) => fault,
-        other => std::io::Error::other(other.to_string()),
-    }
-}
-
 /// The first thing in which two runs differ.
 fn difference(there: &Identity, here: &Identity) -> Option<String> {
     let flat = |identity: &Identity| {
         let mut value = serde_json::to_value(&identity.parameters).unwrap_or_default();
         value["precision"] = identity.precision.clone().into();
         value["data and model"] = identity.digest.clone().into();
+        value["weights of the checkpoint"] = identity.checkpoint.clone().into();
         value
     };
-    let (there, here) = (flat(there), flat(here));
+    let (mut there, here) = (flat(there), flat(here));
+    // An earlier version did not know.
+    if there["weights of the checkpoint"].is_null() {
+        there["weights of the checkpoint"] = here["weights of the checkpoint"].clone();
+    }
     let keys = here.as_object()?.keys();
     let mut differing = keys.filter(|key| there[*key] != here[*key]);
     differing

@@ -1,0 +1,115 @@
+//! What a trial needs of memory: no more when it goes on than when it begins.
+#![cfg(all(feature = "trainer", target_os = "linux"))]
+
+#[path = "fixtures/trainer/tiny.rs"]
+mod tiny;
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use tiny::Tiny;
+
+unsafe extern "C" {
+    fn wait4(process: i32, status: *mut i32, options: i32, usage: *mut [i64; 18]) -> i32;
+}
+
+/// The status of a process that is left to end, and its highest use of memory in MiB.
+fn wait(process: u32) -> (i32, f64) {
+    const MAX_RSS: usize = 4;
+    let (mut status, mut usage) = (0, [0; 18]);
+    // SAFETY: both places are as large as the kernel's: a number, and `struct rusage`, which is 18 of 64 bits.
+    let ended = unsafe { wait4(process as i32, &mut status, 0, &mut usage) };
+    assert_eq!(ended, process as i32);
+    (status, usage[MAX_RSS] as f64 / 1024.0)
+}
+
+/// Runs until the log says a line with this beginning, or to its end, and gives the status, the memory and the log.
+fn run(command: &mut Command, until: Option<&str>) -> (i32, f64, String) {
+    let mut child = command.stderr(std::process::Stdio::inherit()).spawn().unwrap();
+    let mut log = String::new();
+    for line in BufReader::new(child.stdout.take().unwrap()).lines() {
+        let line = line.unwrap();
+        if until.is_some_and(|beginning| line.starts_with(beginning)) {
+            child.kill().unwrap();
+        }
+        log += &(line + "\n");
+    }
+    let (status, memory) = wait(child.id());
+    (status, memory, log)
+}
+
+/// Its own peak and that of a run that goes on from a state.
+fn check(name: &str, tiny: &Tiny, model: &Path) {
+    let trial = || {
+        let arguments = [
+            "--checkpoint-minutes",
+            "1e-9",
+            "--batch-size",
+            "2",
+            "--epochs",
+            "1",
+        ];
+        let mut command = tiny.command(&arguments);
+        command
+            .arg("--model")
+            .arg(model)
+            .env("TUNING_CHECKPOINT_DIR", "state");
+        command
+    };
+    let (status, undisturbed, _) = run(&mut trial(), None);
+    assert_eq!(status, 0);
+    run(&mut trial(), Some("saved the state after step 2"));
+    let (status, resumed, log) = run(&mut trial(), None);
+    assert!(status == 0 && log.contains("resumed after step"), "{log}");
+    println!("{name}: {undisturbed:.0} MiB undisturbed, {resumed:.0} MiB resumed");
+    assert!(
+        resumed <= 1.1 * undisturbed,
+        "{resumed} MiB against {undisturbed}"
+    );
+}
+
+#[test]
+fn going_on_takes_no_more_than_beginning() {
+    let tiny = Tiny::new("memory");
+    check("tiny", &tiny, Path::new("model"));
+}
+
+fn minilm() -> Option<PathBuf> {
+    let named = std::env::var_os("TUNING_MODEL").map(PathBuf::from);
+    let cached = std::env::home_dir().map(|home| home.join(".cache/tuning-operator/minilm-l6-v2"));
+    named.or(cached).filter(|folder| folder.is_dir())
+}
+
+/// A few short sentences to learn from, and as many words as there are, so that the whole word table is trained.
+#[test]
+fn going_on_with_a_real_checkpoint_takes_no_more_than_beginning() {
+    let Some(model) = minilm() else {
+        println!("left out: there is no checkpoint; make setup fetches it");
+        return;
+    };
+    let tiny = Tiny::new("memory-minilm");
+    let words = std::fs::read_to_string(model.join("vocab.txt")).unwrap();
+    let words: Vec<&str> = words
+        .lines()
+        .filter(|word| word.len() > 3 && word.is_ascii())
+        .collect();
+    let mut dev = "Quality\t#1 ID\t#2 ID\t#1 String\t#2 String\n".to_owned();
+    for (number, part) in words.chunks(100).take(40).enumerate() {
+        let (first, second) = part.split_at(part.len() / 2);
+        dev += &format!(
+            "{}\t1\t2\t{}\t{}\n",
+            number % 2,
+            first.join(" "),
+            second.join(" ")
+        );
+    }
+    tiny.write("data/dev.tsv", &dev);
+    let train: Vec<String> = tiny
+        .read("data/train.tsv")
+        .lines()
+        .take(13)
+        .map(str::to_owned)
+        .collect();
+    tiny.write("data/train.tsv", &(train.join("\n") + "\n"));
+    check("MiniLM", &tiny, &model);
+}
