@@ -7,7 +7,7 @@ use crate::tuning::{Phase, best_models};
 use std::path::PathBuf;
 
 /// What a trial's model may be called in its folder: also one that a trial was killed over.
-const NAMES: [&str; 3] = ["model", ".model.new", ".model.old"];
+const NAMES: [&str; 4] = ["model", ".model.new", ".model.old", ".model.gone"];
 
 /// Models that stay; `None` where trials keep none that the run knows of.
 fn n_kept(trial: &TrialSpec) -> Option<usize> {

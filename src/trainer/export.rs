@@ -50,12 +50,7 @@ impl<'a> Exporter<'a> {
             n_lost: 0,
         };
         if curve.is_empty() {
-            let gone = if folder.exists() {
-                std::fs::remove_dir_all(folder)
-            } else {
-                Ok(())
-            };
-            gone.map_err(|fault| Failure::write(folder, &fault))?;
+            model_folder::discard(folder)?;
         } else if let Some(best) = exporter
             .chosen(curve)
             .filter(|_| exporter.kept == SaveModel::Best)

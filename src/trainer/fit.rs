@@ -14,6 +14,7 @@ use super::report::Report;
 use super::resume::{self, Identity, Progress};
 use super::schedule::Schedule;
 use super::scores::{Evaluation, evaluate};
+use super::stop::Stop;
 use super::task::Document;
 use super::{Failure, Result};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -26,9 +27,10 @@ const RECENT: usize = 20;
 ///
 /// # Errors
 /// Every [`Failure`] but a fault of the output folder, which the caller writes.
-pub(super) fn fit(config: &Config, metrics: &Metrics, stop: &AtomicBool) -> Result<Report> {
-    let mut run = Run::new(config, metrics, stop)?;
+pub(super) fn fit(config: &Config, metrics: &Metrics, stop: &Stop) -> Result<Report> {
+    let mut run = Run::new(config, metrics, &stop.asked)?;
     run.resume()?;
+    stop.leave_to_the_run();
     let sizes = (run.data.train.len(), run.data.n_dev());
     run.exporter = Exporter::new(config, sizes, &run.progress.curve)?;
     run.train()?;

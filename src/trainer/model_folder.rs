@@ -41,12 +41,28 @@ pub(super) fn replace(folder: &Path, fill: impl FnOnce(&Path) -> Result<()>) -> 
 /// # Errors
 /// The folder's neighbours can't be moved or removed.
 pub(super) fn recover(folder: &Path) -> Result<()> {
-    let (new, old) = (beside(folder, "new"), beside(folder, "old"));
+    let [new, old, gone] = ["new", "old", "gone"].map(|what| beside(folder, what));
     let at = |fault: io::Error| Failure::write(folder, &fault);
     if !folder.exists() && old.exists() {
         rename(&old, folder).map_err(at)?;
     }
-    remove(&new).and_then(|()| remove(&old)).map_err(at)
+    remove(&new)
+        .and_then(|()| remove(&old))
+        .and_then(|()| remove(&gone))
+        .map_err(at)
+}
+
+/// Removes the folder, so that nobody ever sees a part of it.
+///
+/// # Errors
+/// It can't be moved or removed.
+pub(super) fn discard(folder: &Path) -> Result<()> {
+    let gone = beside(folder, "gone");
+    let moved = match rename(folder, &gone) {
+        Err(fault) if fault.kind() == io::ErrorKind::NotFound => Ok(()),
+        result => result.and_then(|()| remove(&gone)),
+    };
+    moved.map_err(|fault| Failure::write(folder, &fault))
 }
 
 fn beside(folder: &Path, what: &str) -> PathBuf {

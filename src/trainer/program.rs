@@ -4,6 +4,7 @@ use super::config::{self, Arguments, Config};
 use super::endpoint::Metrics;
 use super::log::{self, say};
 use super::report::{self, Report};
+use super::stop::Stop;
 use super::{Failure, Result, evaluate, export, fit, predict, resume};
 use clap::Parser;
 use clap::error::ErrorKind;
@@ -11,8 +12,7 @@ use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 /// Of what the command line's parser says.
 const MAX_CHARS: usize = 500;
@@ -42,7 +42,7 @@ fn train() -> ExitCode {
         .termination_message
         .clone()
         .or_else(config::default_message);
-    guarded(message.as_deref(), || trial(arguments))
+    guarded(message.as_deref(), || trial(arguments, message.clone()))
 }
 
 /// A command with a word of its own, which has standard output for its answers.
@@ -52,7 +52,7 @@ fn answer<A: Parser>(run: fn(A, &AtomicBool) -> Result<()>) -> ExitCode {
         Err(fault) => said_or_failed(&fault, None),
         Ok(arguments) => guarded(None, || {
             prepare_libraries();
-            run(arguments, &*stop_flag()?)
+            run(arguments, &Stop::watch(last_words(None))?.asked)
         }),
     }
 }
@@ -81,19 +81,19 @@ fn guarded(message: Option<&Path>, run: impl FnOnce() -> Result<()>) -> ExitCode
     }
 }
 
-/// It is set once somebody wants the program to stop.
-fn stop_flag() -> Result<Arc<AtomicBool>> {
-    let stop = Arc::new(AtomicBool::new(false));
-    for signal in [signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT] {
-        signal_hook::flag::register(signal, Arc::clone(&stop))
-            .map_err(|fault| Failure::Internal(format!("signals cannot be caught: {fault}")))?;
+/// What is said when it is told to stop before anything could be lost.
+fn last_words(message: Option<PathBuf>) -> impl FnOnce() -> u8 + Send + 'static {
+    move || {
+        let sentence = "told to stop before the first step; start it again";
+        let failure = Failure::Stopped(sentence.into());
+        fail(&failure, message.as_deref());
+        failure.code()
     }
-    Ok(stop)
 }
 
-fn trial(arguments: Arguments) -> Result<()> {
+fn trial(arguments: Arguments, message: Option<PathBuf>) -> Result<()> {
     prepare_libraries();
-    let stop = stop_flag()?;
+    let stop = Stop::watch(last_words(message))?;
     let env: Vec<(String, String)> = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.to_string_lossy().into_owned())))
         .collect();
