@@ -12,6 +12,7 @@ use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, PoisonError};
 
 /// Of what the command line's parser says.
@@ -52,7 +53,10 @@ fn answer<A: Parser>(run: fn(A, &AtomicBool) -> Result<()>) -> ExitCode {
         Err(fault) => said_or_failed(&fault, None),
         Ok(arguments) => guarded(None, || {
             prepare_libraries();
-            run(arguments, &Stop::watch(last_words(None))?.asked)
+            run(
+                arguments,
+                &Stop::watch(last_words(None, "told to stop; answers that were given stay"))?.asked,
+            )
         }),
     }
 }
@@ -81,10 +85,9 @@ fn guarded(message: Option<&Path>, run: impl FnOnce() -> Result<()>) -> ExitCode
     }
 }
 
-/// What is said when it is told to stop before anything could be lost.
-fn last_words(message: Option<PathBuf>) -> impl FnOnce() -> u8 + Send + 'static {
+/// Says the sentence when it is told to stop while nothing can be lost.
+fn last_words(message: Option<PathBuf>, sentence: &'static str) -> impl FnOnce() -> u8 + Send + 'static {
     move || {
-        let sentence = "told to stop before the first step; start it again";
         let failure = Failure::Stopped(sentence.into());
         fail(&failure, message.as_deref());
         failure.code()
@@ -93,7 +96,10 @@ fn last_words(message: Option<PathBuf>) -> impl FnOnce() -> u8 + Send + 'static 
 
 fn trial(arguments: Arguments, message: Option<PathBuf>) -> Result<()> {
     prepare_libraries();
-    let stop = Stop::watch(last_words(message))?;
+    let stop = Stop::watch(last_words(
+        message,
+        "told to stop before the first step; start it again",
+    ))?;
     let env: Vec<(String, String)> = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.to_string_lossy().into_owned())))
         .collect();
