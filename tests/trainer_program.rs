@@ -140,8 +140,8 @@ fn a_checkpoint_that_cannot_be_used_is_refused() {
         (43, "config.json", |t| {
             std::fs::remove_file(t.dir.join("model/config.json")).unwrap()
         }),
-        (43, "roberta", |t| {
-            t.edit("model/config.json", r#""bert""#, r#""roberta""#)
+        (43, "xlm-roberta", |t| {
+            t.edit("model/config.json", r#""bert""#, r#""xlm-roberta""#)
         }),
         (43, "neither model.safetensors nor", |t| {
             std::fs::remove_file(t.dir.join("model/model.safetensors")).unwrap();

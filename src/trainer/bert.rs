@@ -8,6 +8,7 @@
 use super::batches::Batch;
 use super::bert_config::BertConfig;
 use super::dropout::Dropout;
+use super::family::Family;
 use super::weights::{Dense, HeadLeaves, LayerLeaves, Leaves, Norm};
 use tch::{Kind, Tensor};
 
@@ -32,8 +33,9 @@ pub(super) fn outputs(
     }
     match &leaves.head {
         HeadLeaves::Span(map) => {
-            let x = whole_layer(last, config, batch, &x, masks);
-            let outputs = dense(&x.to_kind(Kind::Float), map).view([batch.n_pairs, batch.length, 2]);
+            let x = whole_layer(last, config, batch, &x, masks.as_deref_mut());
+            let x = masked(x.to_kind(Kind::Float), config.span_dropout, masks);
+            let outputs = dense(&x, map).view([batch.n_pairs, batch.length, 2]);
             outputs.transpose(1, 2).contiguous()
         }
         HeadLeaves::Pooled { pooler, classifier } => {
@@ -59,15 +61,32 @@ fn whole_layer(
     finish(layer, config, x, &attended, masks)
 }
 
-/// Sum of the three embeddings, normalised: [B S, H].
+/// Sum of the embeddings, normalised: [B S, H].
 fn embed(leaves: &Leaves, config: &BertConfig, batch: &Batch, kind: Kind, masks: Masks) -> Tensor {
     let n = batch.n_pairs * batch.length;
-    let words = leaves.words.index_select(0, &batch.words.view([n]));
-    let types = leaves.types.index_select(0, &batch.types.view([n]));
-    let positions = leaves.positions.narrow(0, 0, batch.length).unsqueeze(0);
-    let sum = (words + types).view([batch.n_pairs, batch.length, config.hidden]) + positions;
+    let mut sum = leaves.words.index_select(0, &batch.words.view([n]));
+    if let Some(types) = &leaves.types {
+        sum += match config.family {
+            // RoBERTa never learned of segments: all tokens are of the first.
+            Family::Roberta => types.narrow(0, 0, 1),
+            Family::Bert | Family::DistilBert => types.index_select(0, &batch.types.view([n])),
+        };
+    }
+    let sum = sum.view([batch.n_pairs, batch.length, config.hidden]) + positions(leaves, config, batch);
     let normed = layer_norm(&sum.view([n, config.hidden]), &leaves.norm, config.epsilon).to_kind(kind);
     masked(normed, config.hidden_dropout, masks)
+}
+
+/// Embeddings of the positions: [1, S, H], or [B, S, H] for RoBERTa, where all padding stands at one position before all others.
+fn positions(leaves: &Leaves, config: &BertConfig, batch: &Batch) -> Tensor {
+    if config.family != Family::Roberta {
+        return leaves.positions.narrow(0, 0, batch.length).unsqueeze(0);
+    }
+    let (b, s) = (batch.n_pairs, batch.length);
+    let real = batch.mask.view([b, s]).ge(-1.0).to_kind(Kind::Int64);
+    let places = real.cumsum(1, Kind::Int64) * real + config.padding_position;
+    let rows = leaves.positions.index_select(0, &places.view([b * s]));
+    rows.view([b, s, config.hidden])
 }
 
 /// Queries, keys and values of every token: [B, A, S, D] each.
@@ -127,24 +146,37 @@ fn finish(
 ) -> Tensor {
     let out = dense(attended, &layer.attended);
     let x = layer_norm(
-        &added(x, out, config, masks.as_deref_mut()),
+        &added(x, out, config.attended_dropout(), masks.as_deref_mut()),
         &layer.attended_norm,
         config.epsilon,
     );
     let inner = gelu(&dense(&x, &layer.up), config.tanh_gelu);
     let out = dense(&inner, &layer.down);
-    layer_norm(&added(&x, out, config, masks), &layer.norm, config.epsilon)
+    layer_norm(
+        &added(&x, out, config.hidden_dropout, masks),
+        &layer.norm,
+        config.epsilon,
+    )
 }
 
 /// The pooler and the classifier, in 32 bits: [B, n].
-fn classify(pooler: &Dense, classifier: &Dense, config: &BertConfig, first: &Tensor, masks: Masks) -> Tensor {
-    let pooled = dense(&first.to_kind(Kind::Float), pooler).tanh();
-    let mask = masks.and_then(|masks| masks.mask(config.classifier_dropout, &pooled.size()));
-    let pooled = mask.map_or_else(
-        || pooled.shallow_clone(),
-        |mask| &pooled * mask.to_kind(Kind::Float),
-    );
-    dense(&pooled, classifier)
+fn classify(
+    pooler: &Dense,
+    classifier: &Dense,
+    config: &BertConfig,
+    first: &Tensor,
+    mut masks: Masks,
+) -> Tensor {
+    let mut first = first.to_kind(Kind::Float);
+    if config.family == Family::Roberta {
+        first = masked(first, config.classifier_dropout, masks.as_deref_mut());
+    }
+    let pooled = dense(&first, pooler);
+    let pooled = match config.family {
+        Family::Bert | Family::Roberta => pooled.tanh(),
+        Family::DistilBert => pooled.relu(),
+    };
+    dense(&masked(pooled, config.classifier_dropout, masks), classifier)
 }
 
 fn dense(x: &Tensor, map: &Dense) -> Tensor {
@@ -152,8 +184,8 @@ fn dense(x: &Tensor, map: &Dense) -> Tensor {
 }
 
 /// x + dropout(y), one operation where there is a mask.
-fn added(x: &Tensor, y: Tensor, config: &BertConfig, masks: Masks) -> Tensor {
-    match masks.and_then(|masks| masks.mask(config.hidden_dropout, &y.size())) {
+fn added(x: &Tensor, y: Tensor, p: f64, masks: Masks) -> Tensor {
+    match masks.and_then(|masks| masks.mask(p, &y.size())) {
         Some(mask) => x.addcmul(&y, &mask),
         None => x + y,
     }
@@ -161,7 +193,10 @@ fn added(x: &Tensor, y: Tensor, config: &BertConfig, masks: Masks) -> Tensor {
 
 fn masked(x: Tensor, p: f64, masks: Masks) -> Tensor {
     match masks.and_then(|masks| masks.mask(p, &x.size())) {
-        Some(mask) => x * mask,
+        Some(mask) => {
+            let mask = mask.to_kind(x.kind());
+            x * mask
+        }
         None => x,
     }
 }

@@ -1,9 +1,9 @@
-//! What a BERT is like, as its config.json tells it; other architectures are refused by name.
+//! What a BERT is like, as its config.json tells it; architectures of another family are refused by name.
 
-use super::excerpt::{excerpt, shortened};
+use super::config_json::Raw;
+use super::family::Family;
 use super::lfs::refuse_pointer;
 use super::{Failure, Result};
-use serde::Deserialize;
 use std::path::Path;
 
 /// Everything that config.json decides.
@@ -11,9 +11,9 @@ use std::path::Path;
 pub struct BertConfig {
     /// Tokens in the vocabulary.
     pub n_tokens: i64,
-    /// Longest sequence.
+    /// Rows of the position table.
     pub(super) n_positions: i64,
-    /// Segments: 2 for pairs.
+    /// Segments: 2 for pairs; 0 where there is no table of them.
     pub(super) n_types: i64,
     /// Width of the residual stream.
     pub hidden: i64,
@@ -35,55 +35,12 @@ pub struct BertConfig {
     pub(super) classifier_dropout: f64,
     /// Standard deviation of new weights.
     pub(super) initializer_range: f64,
-}
-
-/// config.json, as far as it matters here.
-#[derive(Deserialize)]
-struct Raw {
-    vocab_size: i64,
-    #[serde(default = "positions")]
-    max_position_embeddings: i64,
-    #[serde(default = "types")]
-    type_vocab_size: i64,
-    hidden_size: i64,
-    intermediate_size: i64,
-    num_attention_heads: i64,
-    num_hidden_layers: usize,
-    #[serde(default = "epsilon")]
-    layer_norm_eps: f64,
-    #[serde(default = "gelu")]
-    hidden_act: String,
-    #[serde(default = "tenth")]
-    hidden_dropout_prob: f64,
-    #[serde(default = "tenth")]
-    attention_probs_dropout_prob: f64,
-    classifier_dropout: Option<f64>,
-    #[serde(default = "range")]
-    initializer_range: f64,
-}
-
-fn positions() -> i64 {
-    512
-}
-
-fn types() -> i64 {
-    2
-}
-
-fn epsilon() -> f64 {
-    1e-12
-}
-
-fn gelu() -> String {
-    "gelu".into()
-}
-
-fn tenth() -> f64 {
-    0.1
-}
-
-fn range() -> f64 {
-    0.02
+    /// Which of BERT's relatives it is.
+    pub(super) family: Family,
+    /// RoBERTa's position of padding; those of tokens follow it.
+    pub(super) padding_position: i64,
+    /// Dropout before a head over each token, in [0, 1).
+    pub(super) span_dropout: f64,
 }
 
 impl BertConfig {
@@ -103,21 +60,7 @@ impl BertConfig {
 
     /// Reads the text of a config.json; the error is a sentence without the file's name.
     pub fn parse(text: &str) -> std::result::Result<Self, String> {
-        let value: serde_json::Value = serde_json::from_str(text).map_err(|fault| {
-            format!(
-                "it is not JSON ({}); fetch it again",
-                shortened(&fault.to_string())
-            )
-        })?;
-        if let Some(name) = other_architecture(&value) {
-            return Err(format!(
-                "its architecture is {}, and bert-trainer knows BERT alone; use a BERT",
-                shortened(&name)
-            ));
-        }
-        let raw: Raw = serde_json::from_value(value)
-            .map_err(|fault| format!("{}; complete it", shortened(&fault.to_string())))?;
-        raw.check()?;
+        let (family, raw) = Raw::parse(text)?;
         Ok(Self {
             n_tokens: raw.vocab_size,
             n_positions: raw.max_position_embeddings,
@@ -132,6 +75,9 @@ impl BertConfig {
             attention_dropout: raw.attention_probs_dropout_prob,
             classifier_dropout: raw.classifier_dropout.unwrap_or(raw.hidden_dropout_prob),
             initializer_range: raw.initializer_range,
+            family,
+            padding_position: raw.pad_token_id.unwrap_or(1),
+            span_dropout: raw.span_dropout,
         })
     }
 
@@ -140,12 +86,13 @@ impl BertConfig {
     /// # Errors
     /// There are fewer.
     pub(super) fn check_length(&self, max_length: u32) -> Result<()> {
-        if i64::from(max_length) <= self.n_positions {
+        if i64::from(max_length) <= self.longest() {
             return Ok(());
         }
         Err(Failure::Configuration(format!(
-            "max_length is {max_length}, but the checkpoint has max_position_embeddings {}; choose at most that",
-            self.n_positions
+            "max_length is {max_length}, but the checkpoint has max_position_embeddings {}; choose at most {}",
+            self.n_positions,
+            self.longest()
         )))
     }
 
@@ -156,6 +103,9 @@ impl BertConfig {
             self.attention_dropout,
             self.classifier_dropout,
         ) = (p, p, p);
+        if self.family == Family::DistilBert {
+            self.span_dropout = p;
+        }
         self
     }
 
@@ -163,68 +113,32 @@ impl BertConfig {
     pub(super) fn head(&self) -> i64 {
         self.hidden / self.n_heads
     }
-}
 
-impl Raw {
-    fn check(&self) -> std::result::Result<(), String> {
-        let sizes = [
-            ("vocab_size", self.vocab_size),
-            ("max_position_embeddings", self.max_position_embeddings),
-            ("type_vocab_size", self.type_vocab_size),
-            ("hidden_size", self.hidden_size),
-            ("intermediate_size", self.intermediate_size),
-            ("num_attention_heads", self.num_attention_heads),
-            ("num_hidden_layers", self.num_hidden_layers as i64),
-        ];
-        for (key, size) in sizes {
-            if !(1..=1 << 24).contains(&size) {
-                return Err(format!("{key} is {size}; it must be above 0 and below 16777217"));
-            }
-        }
-        if self.type_vocab_size < 2 {
-            return Err(
-                "type_vocab_size is 1, so it cannot tell two sentences apart; use another BERT".into(),
-            );
-        }
-        if self.hidden_size % self.num_attention_heads != 0 {
-            return Err(format!(
-                "hidden_size {} is not a multiple of num_attention_heads {}; correct one",
-                self.hidden_size, self.num_attention_heads
-            ));
-        }
-        if !["gelu", "gelu_new", "gelu_pytorch_tanh"].contains(&self.hidden_act.as_str()) {
-            return Err(format!(
-                "hidden_act is {}; only gelu and gelu_new are known",
-                excerpt(&self.hidden_act)
-            ));
-        }
-        let dropouts = [
-            ("hidden_dropout_prob", self.hidden_dropout_prob),
-            ("attention_probs_dropout_prob", self.attention_probs_dropout_prob),
-            ("classifier_dropout", self.classifier_dropout.unwrap_or(0.0)),
-        ];
-        match dropouts.iter().find(|(_, p)| !(0.0..1.0).contains(p)) {
-            Some((key, p)) => Err(format!("{key} is {p}; it must be at least 0 and below 1")),
-            None => Ok(()),
+    /// Tokens of the longest sequence.
+    pub(super) fn longest(&self) -> i64 {
+        match self.family {
+            Family::Roberta => self.n_positions - self.padding_position - 1,
+            Family::Bert | Family::DistilBert => self.n_positions,
         }
     }
-}
 
-/// The name of what is not a BERT with absolute positions.
-fn other_architecture(config: &serde_json::Value) -> Option<String> {
-    let text = |key: &str| config.get(key).and_then(|value| value.as_str());
-    if let Some(model_type) = text("model_type").filter(|name| *name != "bert") {
-        return Some(model_type.to_owned());
+    /// Dropout of the attention's output, which DistilBERT does without.
+    pub(super) fn attended_dropout(&self) -> f64 {
+        match self.family {
+            Family::DistilBert => 0.0,
+            Family::Bert | Family::Roberta => self.hidden_dropout,
+        }
     }
-    let architectures = config.get("architectures").and_then(|value| value.as_array());
-    let first = architectures
-        .and_then(|list| list.first())
-        .and_then(|name| name.as_str());
-    if let Some(name) = first.filter(|name| !name.starts_with("Bert")) {
-        return Some(name.to_owned());
+
+    /// Everything in it as a text, by which a state on disk is known again. States are older than the type's name and than
+    /// families: a BERT must have the text that it had then.
+    pub(super) fn text(&self) -> String {
+        let text = format!("{self:?}").replacen("BertConfig", "Shape", 1);
+        match text.split_once(", family: Bert,") {
+            Some((before, _)) => format!("{before} }}"),
+            None => text,
+        }
     }
-    let positions = text("position_embedding_type").filter(|kind| *kind != "absolute")?;
-    Some(format!("BERT with {positions} positions"))
 }
 
 #[cfg(test)]

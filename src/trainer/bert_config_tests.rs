@@ -25,8 +25,8 @@ fn another_architecture_is_named() {
     for (old, new, part) in [
         (
             r#""model_type": "bert""#,
-            r#""model_type": "roberta""#,
-            "architecture is roberta",
+            r#""model_type": "xlm-roberta""#,
+            "architecture is xlm-roberta",
         ),
         (
             r#""model_type": "bert""#,
@@ -52,6 +52,70 @@ fn another_architecture_is_named() {
     ] {
         let said = BertConfig::parse(&SMALL.replace(old, new)).unwrap_err();
         assert!(said.contains(part), "{said}");
+    }
+}
+
+#[test]
+fn distilbert_has_its_own_keys_and_no_segments() {
+    let text = r#"{"model_type": "distilbert", "vocab_size": 50, "dim": 32, "hidden_dim": 64, "n_heads": 4, "n_layers": 2,
+        "max_position_embeddings": 40, "sinusoidal_pos_embds": true, "tie_weights_": true, "seq_classif_dropout": 0.3}"#;
+    let config = BertConfig::parse(text).unwrap();
+    assert_eq!(
+        (
+            config.family,
+            config.hidden,
+            config.inner,
+            config.n_types,
+            config.longest()
+        ),
+        (Family::DistilBert, 32, 64, 0, 40)
+    );
+    assert_eq!(
+        (
+            config.hidden_dropout,
+            config.attended_dropout(),
+            config.classifier_dropout,
+            config.span_dropout
+        ),
+        (0.1, 0.0, 0.3, 0.1)
+    );
+    for (old, new, part) in [
+        (r#""dim": 32,"#, "", "`dim`"),
+        (
+            r#""n_heads": 4"#,
+            r#""n_heads": 5"#,
+            "dim 32 is not a multiple of n_heads 5",
+        ),
+        (r#""n_layers": 2"#, r#""n_layers": 0"#, "n_layers is 0"),
+    ] {
+        let said = BertConfig::parse(&text.replace(old, new)).unwrap_err();
+        assert!(said.contains(part), "{said}");
+    }
+}
+
+#[test]
+fn robertas_positions_begin_after_the_paddings() {
+    let text = SMALL.replace("\"bert\"", "\"roberta\"").replace(
+        r#""hidden_size""#,
+        r#""max_position_embeddings": 514, "type_vocab_size": 1, "hidden_size""#,
+    );
+    let config = BertConfig::parse(&text).unwrap();
+    assert_eq!(
+        (
+            config.family,
+            config.n_types,
+            config.longest(),
+            config.padding_position
+        ),
+        (Family::Roberta, 1, 512, 1)
+    );
+    for id in ["-1", "513", "99999999999"] {
+        let text = text.replace(
+            "\"hidden_size\"",
+            &format!("\"pad_token_id\": {id}, \"hidden_size\""),
+        );
+        let said = BertConfig::parse(&text).unwrap_err();
+        assert!(said.contains("pad_token_id"), "{said}");
     }
 }
 

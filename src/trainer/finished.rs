@@ -9,7 +9,7 @@ use super::model_files::Trained;
 use super::setting::{Recipe, Setting};
 use super::task::Task;
 use super::tokens::Tokens;
-use super::{Failure, Result, device, tasks};
+use super::{Failure, Result, checkpoint_check, device, new_head, tasks};
 use clap::Args;
 use std::path::PathBuf;
 use tch::Device;
@@ -111,8 +111,9 @@ impl Finished {
             seed: 0,
         };
         let file = CheckpointFile::read(&self.folder)?;
+        checkpoint_check::check(&file, &self.config)?;
         let model = Model::load(&file, self.config.clone(), &setting)?;
-        match model.weights.new_part(&file)? {
+        match new_head::missing(&file, &self.config, &model.weights.layout) {
             None => Ok(model),
             Some(name) => Err(Failure::Model(format!(
                 "{}: the tensor {name} is missing, so this model has not learned {}; fine-tune it first, or name with --task what \

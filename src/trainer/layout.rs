@@ -15,6 +15,8 @@ pub(super) const ROW: i64 = 1024;
 
 /// The word table.
 pub(super) const WORDS: &str = "bert.embeddings.word_embeddings.weight";
+/// The position table.
+pub(super) const POSITIONS: &str = "bert.embeddings.position_embeddings.weight";
 /// The dense map between the encoder's first token and a classifier.
 pub(super) const POOLER: &str = "bert.pooler.dense";
 /// The classifier.
@@ -34,7 +36,7 @@ pub(super) enum Group {
 /// One tensor of the checkpoint in its buffer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Slot {
-    /// Its name in a Hugging Face checkpoint, with the prefix `bert.` unless it belongs to the head.
+    /// Its name in a checkpoint of BERT, with the prefix `bert.` unless it belongs to the head.
     pub name: String,
     /// Its buffer.
     pub(super) group: Group,
@@ -79,11 +81,12 @@ impl Layout {
         }
         layout.working = layout.sizes;
         let embedding = |name: &str| format!("bert.embeddings.{name}");
-        for (name, rows) in [
+        let tables = [
             ("word_embeddings", n_words),
             ("position_embeddings", config.n_positions),
             ("token_type_embeddings", config.n_types),
-        ] {
+        ];
+        for (name, rows) in tables.into_iter().filter(|(_, rows)| *rows > 0) {
             layout.push(Group::Decayed, embedding(&format!("{name}.weight")), &[rows, h]);
         }
         for part in ["weight", "bias"] {
@@ -127,7 +130,7 @@ impl Layout {
 }
 
 /// The dense maps of a layer in the buffers' order, with their widths out and in.
-fn dense_parts(h: i64, inner: i64) -> [(&'static str, i64, i64); 6] {
+pub(super) fn dense_parts(h: i64, inner: i64) -> [(&'static str, i64, i64); 6] {
     [
         ("attention.self.query", h, h),
         ("attention.self.key", h, h),

@@ -2,7 +2,9 @@
 //!
 //! In reading order: what was asked for (`parameters`, `class_weights`, `schedule`, `config`); what is learned (`example`, `task`, `tasks`): GLUE
 //! (`glue`, `glue_file`, `measures`) and SQuAD (`squad`, `squad_file`, `squad_set`, `span_search`, `text_match`); what it is given
-//! (`family`, `bert_config`, `word_list`, `tokens`, `batches`, `data`, `checkpoint_files`, `lfs`); the arithmetic (`layout`, `setting`, `weights`, `bert`, `dropout`,
+//! (`family`, `bert_config` with `config_json`, `word_list`, `byte_pairs`, `tokens`, `batches`, `data`, `checkpoint_check`, `checkpoint_files` with
+//! `safetensors_file`, `torch_file`, `torch_zip`, `pickle`, `pickle_objects` and `stored_tensor`, `lfs`); the arithmetic (`layout`, `setting`,
+//! `new_head`, `weights`, `bert`, `dropout`,
 //! `dispatcher`, `optimizer`, `model`); the run (`prepare`, `curve`, `scores`, `checksum`, `state_file`, `resume`, `stop`, `fit`); the model that
 //! it hands over (`kept_model`, `export`, `model_files`, `model_card`, `model_folder`) and that answers later (`finished`, `evaluate`, `inputs`,
 //! `predict`); and what is said about it (`endpoint`, `page_server`, `log`,
@@ -28,10 +30,13 @@
 pub mod batches;
 mod bert;
 pub mod bert_config;
+mod byte_pairs;
+mod checkpoint_check;
 pub mod checkpoint_files;
 mod checksum;
 mod class_weights;
 pub mod config;
+mod config_json;
 mod curve;
 mod data;
 pub mod device;
@@ -43,6 +48,7 @@ pub mod example;
 mod excerpt;
 mod export;
 mod failure;
+mod family;
 mod finished;
 mod fit;
 mod glue;
@@ -57,15 +63,19 @@ pub mod model;
 mod model_card;
 mod model_files;
 mod model_folder;
+mod new_head;
 mod optimizer;
 mod page_server;
 mod parameters;
+mod pickle;
+mod pickle_objects;
 mod predict;
 mod prepare;
 mod program;
 pub mod random;
 mod report;
 mod resume;
+mod safetensors_file;
 pub mod schedule;
 mod scores;
 pub mod setting;
@@ -75,10 +85,13 @@ mod squad_file;
 mod squad_set;
 mod state_file;
 mod stop;
+mod stored_tensor;
 pub mod task;
 pub mod tasks;
 mod text_match;
 pub mod tokens;
+mod torch_file;
+mod torch_zip;
 pub mod weights;
 mod word_list;
 

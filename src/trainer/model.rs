@@ -9,7 +9,7 @@ use super::dropout::Dropout;
 use super::layout::{Slot, WORDS};
 use super::optimizer::Optimizer;
 use super::setting::Setting;
-use super::task::{Criterion, Head, Task};
+use super::task::{Criterion, Task};
 use super::weights::Weights;
 use tch::{Device, Kind, Reduction, Tensor, no_grad};
 
@@ -76,17 +76,17 @@ impl Model {
     /// # Errors
     /// They are missing or have another shape.
     pub(super) fn keep_words(&mut self, file: &CheckpointFile, rows: &[i64]) -> Result<()> {
-        let table = file.get(WORDS, &[self.config.n_tokens, self.config.hidden])?;
+        let table = file.get(
+            &self.config.family.name_in(WORDS),
+            &[self.config.n_tokens, self.config.hidden],
+        )?;
         self.words = Some((table, Tensor::from_slice(rows)));
         Ok(())
     }
 
     /// Name of transformers' class for it.
     pub(super) fn architecture(&self) -> &'static str {
-        match self.task.head() {
-            Head::Pooled(_) => "BertForSequenceClassification",
-            Head::Span => "BertForQuestionAnswering",
-        }
+        self.config.family.architecture(self.task.head())
     }
 
     /// Every parameter in 32 bits by its name in a checkpoint, with all words: of one that the data does not have, weight decay leaves
@@ -103,7 +103,11 @@ impl Model {
                 _ => own,
             }
         };
-        no_grad(|| slots.map(|slot| (slot.name.clone(), parameter(slot))).collect())
+        no_grad(|| {
+            slots
+                .map(|slot| (self.config.family.name_in(&slot.name), parameter(slot)))
+                .collect()
+        })
     }
 
     /// One update with the learning rate `rate` on all the batches, which are computed one after the other; `number` counts steps

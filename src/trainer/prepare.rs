@@ -2,6 +2,7 @@
 
 use super::Result;
 use super::bert_config::BertConfig;
+use super::checkpoint_check;
 use super::checkpoint_files::CheckpointFile;
 use super::config::Config;
 use super::data::Data;
@@ -20,6 +21,9 @@ pub(super) fn load(config: &Config) -> Result<(Data, Model)> {
         bert_config = bert_config.with_dropout(p);
     }
     bert_config.check_length(parameters.max_length())?;
+    // Before the data, since what is asked for in memory goes by config.json.
+    let file = CheckpointFile::read(&config.model)?;
+    checkpoint_check::check(&file, &bert_config)?;
     let data = Data::read(config, &bert_config)?;
     let n_classes = config.task.n_classes().unwrap_or(0);
     let class_weights = parameters.class_weights.as_ref();
@@ -37,10 +41,9 @@ pub(super) fn load(config: &Config) -> Result<(Data, Model)> {
         },
         seed: parameters.seed,
     };
-    let checkpoint = CheckpointFile::read(&config.model)?;
-    let mut model = Model::load(&checkpoint, bert_config, &setting)?;
+    let mut model = Model::load(&file, bert_config, &setting)?;
     if config.model_dir.is_some() {
-        model.keep_words(&checkpoint, data.words.kept())?;
+        model.keep_words(&file, data.words.kept())?;
     }
     Ok((data, model))
 }

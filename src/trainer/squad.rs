@@ -10,7 +10,7 @@ use super::log::say;
 use super::squad_file::{self, Paragraph, Question};
 use super::squad_set::{DOCUMENTS, Passage, SquadSet};
 use super::task::{Criterion, DevSet, Head, QuestionSet, Task};
-use super::tokens::{N_SPECIAL, Part, Tokens, Window};
+use super::tokens::{Part, Tokens, Window};
 use super::{Failure, Result};
 use std::ops::Range;
 use std::path::Path;
@@ -22,8 +22,8 @@ const MAX_QUESTION_TOKENS: usize = 64;
 /// Tokens that two neighbouring windows have in common.
 const OVERLAP: usize = 128;
 
-/// Tokens with which an example holds the longest question and some of a text.
-const MIN_LENGTH: usize = MAX_QUESTION_TOKENS + N_SPECIAL + 33;
+/// Tokens with which an example holds the longest question, the special tokens and some of a text.
+const MIN_LENGTH: usize = MAX_QUESTION_TOKENS + 36;
 
 /// The task.
 #[derive(Debug)]
@@ -177,7 +177,7 @@ fn read(path: &Path) -> Result<Vec<Paragraph>> {
 /// The windows of a context beside a question. Where little room is left, neighbours have three quarters of it in common.
 fn windows(question: &str, context: &Part, tokens: &Tokens) -> Result<Vec<Window>> {
     let question = tokens.part(question)?.first(MAX_QUESTION_TOKENS);
-    let room = tokens.max_length() - N_SPECIAL - question.len();
+    let room = tokens.max_length() - tokens.n_special() - question.len();
     tokens.windows(question, context.clone(), OVERLAP.min(room * 3 / 4))
 }
 

@@ -1,25 +1,36 @@
-//! From texts to token ids: `[CLS] first [SEP]`, and `second [SEP]` where there is one.
+//! From texts to token ids: BERT's `[CLS] first [SEP]`, and `second [SEP]` where there is one; RoBERTa's `<s> first </s>`, and
+//! `</s> second </s>`.
 
+use super::byte_pairs;
 use super::example::{Example, Label};
 use super::excerpt::excerpt;
 use super::lfs::refuse_pointer;
 use super::word_list::{self, unreadable};
 use super::{Failure, Result};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use tokenizers::{
-    Encoding, Tokenizer, TruncationDirection, TruncationParams, TruncationStrategy, truncate_encodings,
+    Encoding, PostProcessor, PostProcessorWrapper, Tokenizer, TruncationDirection, TruncationParams,
+    TruncationStrategy, truncate_encodings,
 };
 
-/// Tokens that an example has beside those of its texts, where there are two: `[CLS]` and `[SEP]` twice.
-pub(super) const N_SPECIAL: usize = 3;
+/// Special tokens beyond which no pair of texts has more: BERT's three and RoBERTa's four are.
+const MAX_SPECIAL: usize = 8;
+
+/// What the token is called that fills up shorter examples.
+const PADDING: [&str; 2] = ["[PAD]", "<pad>"];
 
 /// A tokenizer that cuts examples off at a given length.
 pub struct Tokens {
     tokenizer: Tokenizer,
     /// The same, which cuts nothing off.
     whole: Tokenizer,
+    /// The same, which adds no special tokens and leaves blanks at the places of words: both is done where parts are joined, and a
+    /// blank that is taken off twice is a letter.
+    pieces: Tokenizer,
     n_tokens: i64,
     max_length: usize,
+    /// Tokens that a pair of texts has beside their own.
+    n_special: usize,
     source: String,
 }
 
@@ -44,9 +55,9 @@ impl Part {
 /// A stretch of a long second text beside the whole of a first one.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Window {
-    /// Token ids: `[CLS] first [SEP] second [SEP]`.
+    /// Token ids, the special ones among them.
     pub(super) ids: Vec<u32>,
-    /// 1 for tokens of the second text and the `[SEP]` after it, 0 for the others.
+    /// Of BERT 1 for tokens of the second text and the `[SEP]` after it, 0 for the others; of RoBERTa 0.
     pub(super) types: Vec<u8>,
     /// The first token of the second text.
     pub(super) begin: usize,
@@ -55,27 +66,19 @@ pub(super) struct Window {
 }
 
 impl Tokens {
-    /// Reads tokenizer.json, or else vocab.txt, from the checkpoint folder. `n_tokens` is the size of the embedding table,
+    /// Reads tokenizer.json, or else vocab.txt, or else vocab.json and merges.txt, from the checkpoint folder. `n_tokens` is the size of the embedding table,
     /// `max_length` the number of tokens after which a pair is cut off.
     ///
     /// # Errors
-    /// Neither file is there, or the one that is there cannot be understood.
+    /// None of them is there, or the one that is there cannot be understood.
     pub fn read(folder: &Path, n_tokens: i64, max_length: usize) -> Result<Self> {
-        let (whole, words) = (folder.join("tokenizer.json"), folder.join("vocab.txt"));
-        refuse_pointer(&whole, Failure::Vocabulary)?;
-        refuse_pointer(&words, Failure::Vocabulary)?;
-        let (mut tokenizer, path) = if whole.is_file() {
-            (
-                Tokenizer::from_file(&whole).map_err(|fault| unreadable(&whole, &fault.to_string()))?,
-                whole,
-            )
-        } else if words.is_file() {
-            (word_list::read(&words, folder)?, words)
-        } else {
-            let sentence =
-                "neither tokenizer.json nor vocab.txt is there; add one of them to the checkpoint folder";
-            return Err(Failure::Vocabulary(format!("{}: {sentence}", folder.display())));
-        };
+        let (mut tokenizer, path) = find(folder)?;
+        let processor = tokenizer.get_post_processor();
+        let n_special = processor.map_or(0, |processor| processor.added_tokens(true));
+        if n_special > MAX_SPECIAL.min(max_length) {
+            let said = format!("it adds {n_special} tokens to a pair of texts");
+            return Err(unreadable(&path, &said));
+        }
         let truncation = TruncationParams {
             max_length,
             ..TruncationParams::default()
@@ -84,14 +87,23 @@ impl Tokens {
         tokenizer.with_padding(None);
         tokenizer.with_truncation(None).map_err(refuse)?;
         let whole = tokenizer.clone();
+        let mut pieces = tokenizer.clone();
+        pieces.with_post_processor(None::<PostProcessorWrapper>);
         tokenizer.with_truncation(Some(truncation)).map_err(refuse)?;
         Ok(Self {
             tokenizer,
             whole,
+            pieces,
             n_tokens,
             max_length,
+            n_special,
             source: path.display().to_string(),
         })
+    }
+
+    /// Tokens that a pair of texts has beside their own.
+    pub(super) fn n_special(&self) -> usize {
+        self.n_special
     }
 
     /// Tokens after which an example is cut off.
@@ -101,7 +113,8 @@ impl Tokens {
 
     /// The id of the token that fills up shorter examples of a batch.
     pub(super) fn padding(&self) -> u32 {
-        let padding = self.whole.token_to_id("[PAD]").unwrap_or(0);
+        let padding = PADDING.iter().find_map(|name| self.whole.token_to_id(name));
+        let padding = padding.unwrap_or(0);
         if i64::from(padding) < self.n_tokens {
             padding
         } else {
@@ -140,7 +153,7 @@ impl Tokens {
     /// # Errors
     /// The tokenizer can't read it.
     pub(super) fn part(&self, text: &str) -> Result<Part> {
-        let encoding = self.whole.encode(text, false);
+        let encoding = self.pieces.encode(text, false);
         encoding.map(Part).map_err(|fault| self.unreadable(&fault))
     }
 
@@ -153,7 +166,7 @@ impl Tokens {
     pub(super) fn windows(&self, first: Part, mut second: Part, overlap: usize) -> Result<Vec<Window>> {
         second.0.set_type_ids(vec![1; second.0.len()]);
         let cut = TruncationParams {
-            max_length: self.max_length - N_SPECIAL,
+            max_length: self.max_length - self.n_special,
             strategy: TruncationStrategy::OnlySecond,
             stride: overlap,
             direction: TruncationDirection::Right,
@@ -170,10 +183,10 @@ impl Tokens {
 
     fn window(&self, encoding: &Encoding) -> Result<Window> {
         self.check(encoding)?;
-        let is_second = |place: &usize| {
-            encoding.get_type_ids()[*place] > 0 && encoding.get_special_tokens_mask()[*place] == 0
-        };
-        let second: Vec<usize> = (0..encoding.len()).filter(is_second).collect();
+        let sequences = encoding.get_sequence_ids();
+        let second: Vec<usize> = (0..encoding.len())
+            .filter(|place| sequences[*place] == Some(1))
+            .collect();
         Ok(Window {
             ids: encoding.get_ids().to_vec(),
             types: types(encoding),
@@ -205,6 +218,28 @@ impl Tokens {
     }
 }
 
+/// The tokenizer of a checkpoint and the file that it is from.
+fn find(folder: &Path) -> Result<(Tokenizer, PathBuf)> {
+    let file = |name: &str| -> Result<Option<PathBuf>> {
+        let path = folder.join(name);
+        refuse_pointer(&path, Failure::Vocabulary)?;
+        Ok(Some(path).filter(|path| path.is_file()))
+    };
+    if let Some(path) = file("tokenizer.json")? {
+        let read = Tokenizer::from_file(&path).map_err(|fault| unreadable(&path, &fault.to_string()));
+        return Ok((read?, path));
+    }
+    if let Some(path) = file("vocab.txt")? {
+        return Ok((word_list::read(&path, folder)?, path));
+    }
+    if let (Some(path), Some(merges)) = (file("vocab.json")?, file("merges.txt")?) {
+        return Ok((byte_pairs::read(&path, &merges, folder)?, path));
+    }
+    let sentence = "neither tokenizer.json nor vocab.txt nor vocab.json with merges.txt is there; add one of them to the checkpoint \
+                    folder";
+    Err(Failure::Vocabulary(format!("{}: {sentence}", folder.display())))
+}
+
 fn types(encoding: &Encoding) -> Vec<u8> {
     encoding
         .get_type_ids()
@@ -212,3 +247,7 @@ fn types(encoding: &Encoding) -> Vec<u8> {
         .map(|id| u8::from(*id > 0))
         .collect()
 }
+
+#[cfg(test)]
+#[path = "tokens_tests.rs"]
+mod tests;

@@ -3,13 +3,14 @@
 //! A **leaf** is a tensor that the model computes with and that autograd gives a gradient for: a view into the working
 //! copy for the encoder's matrices and biases, a view into the master weights for everything else.
 
+use super::Result;
 use super::bert_config::BertConfig;
 use super::checkpoint_files::CheckpointFile;
-use super::layout::{CLASSIFIER, Group, Layout, POOLER, ROW, SPAN, Slot, WORDS, layer_name};
-use super::random::{Purpose, Stream};
+use super::family::Family;
+use super::layout::{CLASSIFIER, Layout, POOLER, POSITIONS, ROW, SPAN, Slot, WORDS, layer_name};
+use super::new_head;
 use super::setting::Setting;
 use super::task::Head;
-use super::{Failure, Result};
 use tch::{Kind, Tensor, no_grad};
 
 /// A dense map: `weight` `[out, in]`, `bias` `[out]`.
@@ -54,8 +55,8 @@ pub(super) struct Leaves {
     pub(super) words: Tensor,
     /// Position table, [positions, H].
     pub(super) positions: Tensor,
-    /// Segment table, [types, H].
-    pub(super) types: Tensor,
+    /// Segment table, [types, H], if there is one.
+    pub(super) types: Option<Tensor>,
     /// After the embeddings.
     pub(super) norm: Norm,
     /// The layers.
@@ -91,8 +92,8 @@ pub struct Weights {
     working: Option<[Tensor; 2]>,
     /// The leaves in the order in which autograd is asked for them, and where their gradients go.
     asked: Vec<(Tensor, Tensor)>,
-    /// The gradient of the word row that is only padding.
-    padding: Option<Tensor>,
+    /// Gradients of rows that are only padding: of the words', and of RoBERTa's positions.
+    padding: Vec<Tensor>,
     /// The same leaves by what they are for.
     pub(super) leaves: Leaves,
 }
@@ -109,36 +110,22 @@ impl Weights {
         let buffers = layout
             .sizes
             .map(|size| Tensor::zeros([size], (Kind::Float, device)));
+        let replaced = new_head::replaced(file, config, setting);
         for (slot, number) in layout.slots.iter().zip(0..) {
+            let name = config.family.name_in(&slot.name);
+            let is_new = new_head::is_head(slot)
+                && (file.shape(&name).is_none() || replaced.is_some_and(|head| slot.name.starts_with(head)));
             let tensor = if slot.name == WORDS {
-                let table = file.get(&slot.name, &[config.n_tokens, config.hidden])?;
+                let table = file.get(&name, &[config.n_tokens, config.hidden])?;
                 table.index_select(0, &Tensor::from_slice(words))
-            } else if is_head(slot) {
-                let drawn = || new_tensor(slot, config.initializer_range, setting.seed, number);
-                file.find(&slot.name, &slot.shape)?.unwrap_or_else(drawn)
+            } else if is_new {
+                new_head::tensor(slot, config.initializer_range, setting.seed, number)
             } else {
-                file.get(&slot.name, &slot.shape)?
+                file.get(&name, &slot.shape)?
             };
-            if tensor.isfinite().all().int64_value(&[]) == 0 {
-                let sentence = format!(
-                    "the tensor {} holds numbers that are not finite; fetch it again",
-                    slot.name
-                );
-                return Err(Failure::Model(sentence));
-            }
             view(&buffers, slot).copy_(&tensor);
         }
         Ok(Self::new(layout, buffers, config, setting))
-    }
-
-    /// Name of a parameter of the head that `file` does not have, if there is one: it was drawn, and has learned nothing.
-    pub(super) fn new_part(&self, file: &CheckpointFile) -> Result<Option<&str>> {
-        for slot in self.layout.slots.iter().filter(|slot| is_head(slot)) {
-            if file.find(&slot.name, &slot.shape)?.is_none() {
-                return Ok(Some(&slot.name));
-            }
-        }
-        Ok(None)
     }
 
     fn new(layout: Layout, master_weights: [Tensor; 2], config: &BertConfig, setting: &Setting) -> Self {
@@ -162,12 +149,7 @@ impl Weights {
             };
             maker.leaves(config, setting.task.head())
         };
-        let padding = setting.words.padding().map(|row| {
-            let words = layout
-                .find(WORDS)
-                .unwrap_or_else(|| unreachable!("every BERT has words"));
-            view(&gradients, words).select(0, row)
-        });
+        let padding = padding_gradients(&layout, &gradients, config, setting);
         Self {
             layout,
             master_weights,
@@ -191,8 +173,8 @@ impl Weights {
                     place.copy_(gradient);
                 }
             }
-            if let Some(padding) = &mut self.padding {
-                let _ = padding.zero_();
+            for row in &mut self.padding {
+                let _ = row.zero_();
             }
         });
     }
@@ -234,24 +216,22 @@ fn view(buffers: &[Tensor; 2], slot: &Slot) -> Tensor {
         .view(slot.shape.as_slice())
 }
 
-fn is_head(slot: &Slot) -> bool {
-    [CLASSIFIER, POOLER, SPAN]
-        .iter()
-        .any(|name| slot.name.starts_with(name))
-}
-
-/// Hugging Face's initialisation of what is new: matrices from a normal distribution, biases zero.
-fn new_tensor(slot: &Slot, deviation: f64, seed: u64, number: u64) -> Tensor {
-    let mut stream = Stream::new(seed, Purpose::Head, number);
-    let deviation = if slot.group == Group::Decayed {
-        deviation
-    } else {
-        0.0
+/// The rows that transformers makes Embedding's padding_idx, if what stands in them reaches the loss.
+fn padding_gradients(
+    layout: &Layout,
+    gradients: &[Tensor; 2],
+    config: &BertConfig,
+    setting: &Setting,
+) -> Vec<Tensor> {
+    let row = |name: &str, row: i64| {
+        let slot = layout
+            .find(name)
+            .unwrap_or_else(|| unreachable!("every BERT has {name}"));
+        view(gradients, slot).select(0, row)
     };
-    let values: Vec<f32> = (0..slot.numel())
-        .map(|_| (deviation * stream.gaussian()) as f32)
-        .collect();
-    Tensor::from_slice(&values).view(slot.shape.as_slice())
+    let words = setting.words.padding().map(|padding| row(WORDS, padding));
+    let positions = (config.family == Family::Roberta).then(|| row(POSITIONS, config.padding_position));
+    words.into_iter().chain(positions).collect()
 }
 
 /// Makes leaves and notes where each one's gradient goes.
@@ -268,8 +248,8 @@ impl LeafMaker<'_> {
         let embeddings = |name: &str| format!("bert.embeddings.{name}.weight");
         Leaves {
             words: self.leaf(WORDS, 1),
-            positions: self.leaf(&embeddings("position_embeddings"), 1),
-            types: self.leaf(&embeddings("token_type_embeddings"), 1),
+            positions: self.leaf(POSITIONS, 1),
+            types: (config.n_types > 0).then(|| self.leaf(&embeddings("token_type_embeddings"), 1)),
             norm: self.norm("bert.embeddings.LayerNorm"),
             layers: (0..config.n_layers).map(|layer| self.layer(layer)).collect(),
             head: match head {

@@ -1,6 +1,6 @@
 //! BERT's own tokenizer over `vocab.txt`, a list of word pieces, for checkpoints without tokenizer.json: as transformers makes it.
 
-use super::excerpt::shortened;
+use super::excerpt::one_line;
 use super::{Failure, Result};
 use serde::Deserialize;
 use std::path::Path;
@@ -87,6 +87,6 @@ pub(super) fn unreadable(path: &Path, said: &str) -> Failure {
     Failure::Vocabulary(format!(
         "{}: it is no tokenizer that BERT could use ({}); fetch it again",
         path.display(),
-        shortened(said)
+        one_line(said)
     ))
 }
