@@ -78,8 +78,9 @@ bench-operator: ## the operator under load: 1,000 TuningJobs at once, then 200 t
 		TUNING_OPERATOR=$$(scripts/target-dir)/release/tuning-operator \
 			$(CARGO) bench --locked --profile test $(OPERATOR) --bench operator -- $$load || exit 1; done
 
-bench-trainer: build ## the trainer beside Hugging Face transformers, in the same run
+bench-trainer: build ## the trainer beside Hugging Face transformers, in the same run; and whether they load its models
 	@scripts/with-libtorch python3 benches/trainer/compare.py
+	@scripts/with-libtorch python3 benches/trainer/loads.py
 
 bench-squad: build ## how well the trainer reads, beside Hugging Face transformers on SQuAD 1.1; DATA=folder
 	@DATA="$(DATA)" scripts/with-libtorch python3 benches/trainer/squad.py

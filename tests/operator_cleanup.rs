@@ -1,18 +1,20 @@
 //! Checkpoints on a volume: no job finds those of another, and they go when they are no longer needed.
 #![cfg(feature = "operator")]
 
+#[path = "common/claims.rs"]
+mod claims;
 #[path = "common/cluster.rs"]
 mod cluster;
 #[path = "common/collector.rs"]
 mod collector;
 
-use cluster::{Operator, Play, Space, block_on, f1, manifest, until, within};
+use claims::{arguments, cleanup_of, folder, on_a_volume, sub_path, trial_pods, uid};
+use cluster::{Operator, Play, Space, block_on, f1, until, within};
 use collector::collector_knows_trials;
-use k8s_openapi::api::batch::v1::Job;
-use k8s_openapi::api::core::v1::{Namespace, Pod};
+use k8s_openapi::api::core::v1::Namespace;
 use kube::ResourceExt;
 use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams};
-use serde_json::{Value, json};
+use serde_json::json;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -23,61 +25,6 @@ const FINALIZER: &str = "tuning-operator.io/checkpoints";
 
 fn well(_: &str, learning_rate: f64, _: usize) -> Play {
     Play::reports(f1(learning_rate))
-}
-
-/// A job whose trials leave checkpoints on a claim.
-fn on_a_volume(name: &str, trials: u32, retain: &str) -> Value {
-    let mut manifest = manifest(name, trials, 1);
-    let claim = json!([{"name": "work", "persistentVolumeClaim": {"claimName": "work"}}]);
-    manifest["spec"]["trial"]["volumes"] = claim;
-    manifest["spec"]["trial"]["checkpointVolume"] = json!("work");
-    manifest["spec"]["retain"] = json!(retain);
-    manifest
-}
-
-/// The folder of the volume that a trial's pod sees.
-fn sub_path(pod: &Pod) -> String {
-    let mounts = pod.spec.as_ref().unwrap().containers[0].volume_mounts.as_ref();
-    let mount = mounts
-        .unwrap()
-        .iter()
-        .find(|m| m.mount_path == "/var/tuning/checkpoint");
-    mount.unwrap().sub_path.clone().unwrap()
-}
-
-async fn trial_pods(space: &Space) -> Vec<Pod> {
-    let pods = space
-        .pods()
-        .list(&ListParams::default().labels(TRIAL))
-        .await
-        .unwrap();
-    pods.items
-}
-
-async fn uid(space: &Space, job: &str) -> String {
-    space.jobs().get(job).await.unwrap().uid().unwrap()
-}
-
-/// The folder of a trial in that of its job.
-async fn folder(space: &Space, trial: &str) -> String {
-    let uid = space.trials().get(trial).await.unwrap().uid().unwrap();
-    format!("{trial}-{uid}")
-}
-
-async fn cleanup_of(space: &Space, job: &str) -> Option<Job> {
-    space
-        .kube_jobs()
-        .get_opt(&format!("{job}-cleanup"))
-        .await
-        .unwrap()
-}
-
-fn arguments(cleanup: &Job) -> Vec<String> {
-    let template = &cleanup.spec.as_ref().unwrap().template;
-    template.spec.as_ref().unwrap().containers[0]
-        .args
-        .clone()
-        .unwrap()
 }
 
 async fn delete(space: &Space, job: &str, params: DeleteParams) {

@@ -1,3 +1,5 @@
+//! The page under many clients, silent and slow ones among them.
+
 use super::*;
 use std::io::{Read, Write};
 use std::net::{IpAddr, TcpStream};

@@ -1,3 +1,5 @@
+//! States on disk, whole and damaged ones.
+
 use super::*;
 use proptest::prelude::*;
 use std::path::PathBuf;
