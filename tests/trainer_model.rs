@@ -284,3 +284,25 @@ fn it_answers_line_by_line_and_what_can_not_be_read_stops_no_other() {
     );
     assert_eq!(help.0, Some(46), "{}", help.1);
 }
+
+#[test]
+fn no_model_is_written_where_another_trial_has_a_better_one() {
+    let tiny = Tiny::new("model-bar");
+    let by_loss = [&WILD[..], &["--objective", "loss"]].concat();
+    let report = trained(&tiny, &by_loss);
+    let loss = report["loss"].to_string();
+    std::fs::remove_dir_all(tiny.dir.join("out/model")).unwrap();
+    let mut beside = trained(&tiny, &[&by_loss[..], &["--model-above", &loss]].concat());
+    assert!(!tiny.dir.join("out/model").exists(), "it is as good, not better");
+    assert!(beside.get("model").is_none());
+    // Its value is what it would be with its model.
+    beside["model"] = report["model"].clone();
+    assert_eq!(beside, report);
+    let collapsed = report["collapsed"] == true;
+    trained(&tiny, &[&by_loss[..], &["--model-above", "99"]].concat());
+    assert_eq!(
+        tiny.dir.join("out/model").exists(),
+        !collapsed,
+        "what collapsed is never better"
+    );
+}

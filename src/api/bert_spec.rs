@@ -90,8 +90,9 @@ pub struct BertSpec {
     /// kept on `checkpointVolume`; without it they last as long as the pod.
     #[serde(default)]
     pub save_model: SaveModel,
-    /// Trials whose models stay: those with the best values. On one machine the others go as soon as they are left behind, on a
-    /// cluster when the job has ended; `retain: All` keeps them all there.
+    /// Trials whose models stay: those with the best values. A trial writes its model only where it is better than theirs. On one
+    /// machine the others go as soon as they are left behind, on a cluster when the job has ended; `retain: All` keeps the model
+    /// of every trial there.
     #[serde(default = "one")]
     #[schemars(range(min = 1, max = 1000))]
     pub keep_models: u32,

@@ -4,7 +4,7 @@
 //! one JSON object.
 #![deny(clippy::disallowed_methods)]
 
-use crate::api::{self, Assignment, BertSpec, SagemakerSpec};
+use crate::api::{self, Assignment, BertSpec, SagemakerSpec, SaveModel};
 use crate::metrics::TrialReport;
 use crate::optimizer::Goal;
 use crate::tuning::{COLLAPSED, CurvePoint, FinalReport, Job, Trial};
@@ -43,6 +43,7 @@ pub struct Parameters {
     job: String,
     /// Metric and goal of the job.
     objective: [String; 2],
+    bar: Option<f64>,
 }
 
 impl Parameters {
@@ -67,6 +68,7 @@ impl Parameters {
             replicate: trial.why.replicate,
             job: job.name.clone(),
             objective: [job.objective.metric.clone(), goal.to_owned()],
+            bar: None,
         }
     }
 
@@ -85,6 +87,12 @@ impl Parameters {
         self.texts.iter().map(named).chain([replicate, job])
     }
 
+    /// The same for a fine-tuner whose model has to beat this value to be kept.
+    pub fn with_bar(mut self, bar: Option<f64>) -> Self {
+        self.bar = bar;
+        self
+    }
+
     /// The arguments of the built-in fine-tuner; `path` says where a folder of the manifest is for the trial. A replicate has
     /// a seed of its own.
     pub fn bert_arguments(&self, bert: &BertSpec, path: impl Fn(&str) -> String) -> Vec<String> {
@@ -93,6 +101,8 @@ impl Parameters {
         let mut arguments = bert_arguments(&BertSpec { seed, ..bert.clone() }, path);
         let objective = ["--objective", metric, "--goal", goal];
         arguments.extend(objective.map(str::to_owned));
+        let bar = self.bar.filter(|_| bert.save_model != SaveModel::None);
+        arguments.extend(bar.map(|bar| format!("--model-above={bar}")));
         arguments
     }
 
@@ -238,6 +248,7 @@ mod tests {
             replicate: 0,
             job: String::new(),
             objective: Default::default(),
+            bar: None,
         };
         assert_eq!(
             parameters.fill("--lr=$(params.lr) $(date) $(params.x"),
@@ -254,6 +265,7 @@ mod tests {
             replicate,
             job: "mrpc".into(),
             objective: ["loss".into(), "minimize".into()],
+            bar: None,
         };
         let told: Vec<_> = parameters(2).env().collect();
         let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
@@ -263,11 +275,13 @@ mod tests {
                 .unwrap();
         let arguments = |replicate| {
             parameters(replicate)
+                .with_bar((replicate > 0).then_some(-0.5))
                 .bert_arguments(&bert, str::to_owned)
                 .join(" ")
         };
         assert!(arguments(0).contains("--seed 7 ") && arguments(2).contains("--seed 9 "));
         assert!(arguments(0).ends_with("--objective loss --goal minimize"));
+        assert!(arguments(1).ends_with("--goal minimize --model-above=-0.5"));
     }
 
     #[test]
@@ -318,6 +332,7 @@ mod tests {
             replicate: 0,
             job: String::new(),
             objective: Default::default(),
+            bar: None,
         };
         let spec: SagemakerSpec = serde_json::from_value(serde_json::json!({
             "image": "i", "hyperparameters": {"epochs": "3", "note": "lr $(params.lr)"},

@@ -4,7 +4,7 @@ use super::command::{Place, launch};
 use super::logs::{LogNews, follow};
 use super::news::{AttemptNews, News, Teller};
 use super::thinning::Thinning;
-use super::{Session, process, run_dir, scrape};
+use super::{Session, models, process, run_dir, scrape};
 use crate::api::MetricsSpec;
 use crate::contract::final_report;
 use crate::metrics::{CurveRecorder, LogValue, Point, TrialReading, TrialReport};
@@ -72,6 +72,7 @@ pub(super) fn begin(
         base: &session.base,
         trainer,
         threads,
+        bar: models::bar(&session.ledger),
         metrics_port: port,
     };
     let resource = checked.spec.strategy.as_ref().and_then(|s| s.resource());

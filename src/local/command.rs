@@ -22,7 +22,7 @@ pub(super) struct Launch {
 }
 
 /// What a launch depends on beside the trial.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct Place<'a> {
     /// The trial's own folder.
     pub trial_dir: &'a Path,
@@ -32,6 +32,8 @@ pub(super) struct Place<'a> {
     pub trainer: &'a Path,
     /// Threads that a trial may use.
     pub threads: usize,
+    /// What a model has to beat to be kept; `None`: any is.
+    pub bar: Option<f64>,
     /// Port on which the trial's metrics are expected; `None`: nobody asks.
     pub metrics_port: Option<u16>,
 }
@@ -44,7 +46,7 @@ pub(super) fn launch(
     trial: &Trial,
     place: &Place,
 ) -> Launch {
-    let parameters = Parameters::of(job, trial, resource_name);
+    let parameters = Parameters::of(job, trial, resource_name).with_bar(place.bar);
     let fill = |text: &String| parameters.fill(text);
     let mut argv: Vec<String> = match (&spec.bert, &spec.command, &spec.container) {
         (Some(bert), ..) => bert_command(bert, &parameters, place),

@@ -25,6 +25,7 @@ fn launched(trial: serde_json::Value) -> Launch {
         base: Path::new("/jobs"),
         trainer: Path::new("/bin/bert-trainer"),
         threads: 2,
+        bar: None,
         metrics_port: Some(20_000),
     };
     launch(&checked.job, None, &checked.spec.trial, &trial, &place)

@@ -3,7 +3,7 @@
 use super::RunDir;
 use super::ledger::Ledger;
 use crate::api::TrialSpec;
-use crate::tuning::{Phase, best_models};
+use crate::tuning::{Phase, bar_for_models, best_models};
 use std::path::PathBuf;
 
 /// What a trial's model may be called in its folder: also one that a trial was killed over.
@@ -12,6 +12,11 @@ const NAMES: [&str; 4] = ["model", ".model.new", ".model.old", ".model.gone"];
 /// Models that stay; `None` where trials keep none that the run knows of.
 fn n_kept(trial: &TrialSpec) -> Option<usize> {
     trial.bert.as_ref().map(|bert| bert.keep_models as usize)
+}
+
+/// What a new trial's model has to beat to be one that stays.
+pub(super) fn bar(ledger: &Ledger) -> Option<f64> {
+    bar_for_models(&ledger.snapshot, n_kept(&ledger.checked.spec.trial)?)
 }
 
 /// Removes the models of trials that have ended and whose values are not among the best any more. A trial that may run again keeps

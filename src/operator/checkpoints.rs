@@ -15,8 +15,8 @@ use super::context::Context;
 use super::error::Error;
 use super::pass::Pass;
 use super::stores::Owner;
-use crate::api::{self, SaveModel, TrialSpec};
-use crate::tuning::best_models;
+use crate::api::{self, Retain, SaveModel, TrialSpec};
+use crate::tuning::{bar_for_models, best_models};
 use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
 use kube::api::DynamicObject;
@@ -105,19 +105,30 @@ impl Pass<'_> {
         Ok(None)
     }
 
+    /// How many models stay, where trials keep any.
+    fn n_models(&self) -> Option<usize> {
+        let bert = self.checked.spec.trial.bert.as_ref()?;
+        (bert.save_model != SaveModel::None).then_some(bert.keep_models as usize)
+    }
+
     /// The trials whose models stay.
     fn models(&self) -> Vec<u32> {
-        let bert = self.checked.spec.trial.bert.as_ref();
-        let bert = bert.filter(|bert| bert.save_model != SaveModel::None);
-        bert.map_or_else(Vec::new, |bert| {
-            best_models(&self.snapshot(Timestamp::now()), bert.keep_models as usize)
-        })
+        let n = self.n_models();
+        n.map_or_else(Vec::new, |n| best_models(&self.snapshot(Timestamp::now()), n))
+    }
+
+    /// What the model of a new trial has to beat to be one that stays.
+    pub fn bar(&self) -> Option<f64> {
+        let n = self
+            .n_models()
+            .filter(|_| self.checked.spec.retain != Some(Retain::All))?;
+        bar_for_models(&self.snapshot(Timestamp::now()), n)
     }
 
     /// Where the model of a trial is on the volume that keeps it.
     pub fn model_of(&self, trial: &str) -> Option<String> {
-        let bert = self.checked.spec.trial.bert.as_ref()?;
-        cleanup::volume(&self.checked.spec.trial).filter(|_| bert.save_model != SaveModel::None)?;
+        self.n_models()?;
+        cleanup::volume(&self.checked.spec.trial)?;
         let record = self.records.iter().find(|r| r.name() == trial)?;
         let number = checkpoint_folder::number(&record.status);
         let folder = checkpoint_folder::sub_path(&self.checked.job.name, &record.object, number);

@@ -60,6 +60,7 @@ async fn create(pass: &mut Pass<'_>, record: &Record) -> Result<(), Error> {
         &pass.checked.job,
         &live,
         &trial,
+        pass.bar(),
     );
     match pass.ctx.cluster.create_kube_job(&job).await {
         Ok(Created::New(_)) => Ok(()),

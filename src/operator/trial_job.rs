@@ -25,19 +25,20 @@ const GRACE_SECONDS: i64 = 60;
 /// The user of the trainer's image.
 pub const TRAINER_USER: i64 = 65532;
 
-/// The Job of this attempt.
+/// The Job of this attempt. `bar` is what a model has to beat to be kept.
 pub fn trial_job(
     settings: &Settings,
     spec: &TuningJobSpec,
     job: &Job,
     record: &Record,
     trial: &Trial,
+    bar: Option<f64>,
 ) -> KubeJob {
     let name = record.name();
     let number = checkpoint_folder::number(&record.status);
     let checkpoint = checkpoint_folder::sub_path(&job.name, &record.object, number);
     let resource = spec.strategy.as_ref().and_then(|s| s.resource());
-    let parameters = Parameters::of(job, trial, resource);
+    let parameters = Parameters::of(job, trial, resource).with_bar(bar);
     let mut labels = BTreeMap::from([
         (
             "app.kubernetes.io/managed-by".to_owned(),

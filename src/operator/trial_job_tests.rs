@@ -23,7 +23,14 @@ fn made(trial: Value) -> KubeJob {
     });
     let record = Record::parse(&serde_json::from_value(object).unwrap()).unwrap();
     let trial = record.trial(&checked.job.space).unwrap();
-    trial_job(&Settings::default(), &checked.spec, &checked.job, &record, &trial)
+    trial_job(
+        &Settings::default(),
+        &checked.spec,
+        &checked.job,
+        &record,
+        &trial,
+        None,
+    )
 }
 
 fn pod_of(job: &KubeJob) -> PodSpec {

@@ -58,7 +58,7 @@ pub(super) fn suggest(request: &Request, min_resource: u32, max_resource: u32, e
     let mut evaluated = Evaluated::of(request);
     let mut proposals: Vec<Proposal> = Vec::new();
     for (i, rung) in rungs.iter().enumerate() {
-        // Brackets do not wait for each other; a rung waits for the one before it.
+        // A rung waits for the one before it, and whatever comes after waits with it.
         let points = if rung.is_first {
             let missing = rung.size.saturating_sub(filled[i].len());
             let n = missing.min(request.n - proposals.len());

@@ -89,6 +89,9 @@ pub(super) struct Arguments {
     /// Folder for that model, in transformers' layout; of another run it is replaced [default: model in the output folder]
     #[arg(long, value_name = "DIR", env = "TUNING_MODEL_DIR")]
     pub(super) model_dir: Option<PathBuf>,
+    /// Keep the model only where the objective is better than this: another trial has a better one else
+    #[arg(long, value_name = "VALUE", allow_negative_numbers = true)]
+    pub(super) model_above: Option<f64>,
     /// What the best evaluation is the best of [default: what the task is ranked by]
     #[arg(long, value_name = "METRIC")]
     pub(super) objective: Option<String>,
@@ -189,6 +192,8 @@ pub(super) struct Config {
     pub(super) save_model: SaveModel,
     /// Folder for the model, where one is kept.
     pub(super) model_dir: Option<PathBuf>,
+    /// Values up to which no model is kept.
+    pub(super) model_above: Option<f64>,
     /// By what evaluations are compared.
     pub(super) objective: Objective,
     /// Name of the job, for the model's card.
@@ -262,6 +267,7 @@ impl Config {
         Ok(Self {
             task,
             save_model: arguments.save_model,
+            model_above: arguments.model_above,
             model_dir: model_dir.filter(|_| arguments.save_model != SaveModel::None),
             objective: Objective::new(arguments.objective, arguments.goal, task)?,
             job: arguments.job,

@@ -4,7 +4,7 @@ use super::batches::Words;
 use super::curve::Scores;
 use super::example::Example;
 use super::finished::{Finished, FinishedArguments};
-use super::report::{prepare_folder, write_whole};
+use super::report::{prepare_folder, write_documents, write_whole};
 use super::scores::{Evaluation, evaluate};
 use super::task::Head;
 use super::{Failure, Result, config};
@@ -69,9 +69,7 @@ pub(super) fn run(arguments: EvaluateArguments, stop: &AtomicBool) -> Result<()>
     }
     let text = serde_json::to_string(&all).unwrap_or_default() + "\n";
     if let Some(folder) = &arguments.output_dir {
-        for document in &documents {
-            write_whole(&folder.join(document.name), &document.text)?;
-        }
+        write_documents(folder, &documents)?;
         write_whole(&folder.join("report.json"), &text)?;
     }
     // Whoever closed this pipe does not want to know.

@@ -78,8 +78,16 @@ impl<'a> Exporter<'a> {
         }
     }
 
-    /// Whether the model of the curve's last evaluation is to be written, which is the run's last one or not.
-    pub(super) fn is_due(&self, curve: &[Point], is_last: bool) -> bool {
+    /// Whether no other trial has a better model.
+    fn is_wanted(&self, point: &Point) -> bool {
+        let objective = &self.config.objective;
+        self.config
+            .model_above
+            .is_none_or(|bar| objective.is_above(point, bar))
+    }
+
+    /// Whether the curve's last evaluation, which is the run's last one or not, is the one that the trial is judged by so far.
+    pub(super) fn is_chosen(&self, curve: &[Point], is_last: bool) -> bool {
         let step = |point: Option<&Point>| point.map(|point| point.step);
         match self.kept {
             SaveModel::Best => step(self.chosen(curve)) == step(curve.last()),
@@ -88,31 +96,18 @@ impl<'a> Exporter<'a> {
         }
     }
 
-    /// What the report says of the model, and the scores that it has.
-    pub(super) fn kept(&self, curve: &[Point]) -> Option<(KeptModel, Point)> {
+    /// The evaluation that the trial is judged by, and its model, where that is kept.
+    pub(super) fn kept(&self, curve: &[Point]) -> Option<(Point, Option<KeptModel>)> {
         let point = self.chosen(curve)?;
-        let kept = KeptModel {
+        let kept = self.is_wanted(point).then(|| KeptModel {
             evaluation: self.kept.word(),
             step: point.step,
             folder: self.folder.to_owned(),
-        };
-        Some((kept, point.clone()))
+        });
+        Some((point.clone(), kept))
     }
 
-    /// The texts of these names of the evaluation that the model is of.
-    ///
-    /// # Errors
-    /// One was written and can't be read.
-    pub(super) fn documents(&self, names: &[&'static str]) -> Result<Vec<Document>> {
-        let read = |name: &&'static str| {
-            let path = self.folder.join(name);
-            let text = std::fs::read_to_string(&path).map_err(|fault| Failure::write(&path, &fault))?;
-            Ok(Document { name, text })
-        };
-        names.iter().map(read).collect()
-    }
-
-    /// Writes the model of the curve's last evaluation; `decay` is what weight decay has left of the words that the data does not have.
+    /// Writes the model of the curve's last evaluation, if no other trial has a better one; `decay` is what weight decay has left of the words that the data does not have.
     ///
     /// # Errors
     /// The folder can't be written, or the tokenizer's files are gone.
@@ -123,7 +118,9 @@ impl<'a> Exporter<'a> {
         curve: &[Point],
         documents: &[Document],
     ) -> Result<()> {
-        let Some(point) = curve.last() else { return Ok(()) };
+        let Some(point) = curve.last().filter(|point| self.is_wanted(point)) else {
+            return Ok(());
+        };
         let config = self.config;
         let trained = Trained {
             task: config.task.name().to_owned(),
@@ -142,9 +139,7 @@ impl<'a> Exporter<'a> {
             let text = config_json(&checkpoint, model.architecture(), config.task, &trained);
             report::write_whole(&folder.join("config.json"), &text)?;
             report::write_whole(&folder.join("README.md"), &self.card(curve, &trained).text())?;
-            for document in documents {
-                report::write_whole(&folder.join(document.name), &document.text)?;
-            }
+            report::write_documents(folder, documents)?;
             write_tensors(&folder.join("model.safetensors"), &model.parameters(decay))
         })?;
         say(format_args!(

@@ -10,7 +10,7 @@ use super::export::Exporter;
 use super::log::{clock, say};
 use super::model::Model;
 use super::prepare;
-use super::report::Report;
+use super::report::{self, Report};
 use super::resume::{self, Identity, Progress};
 use super::schedule::Schedule;
 use super::scores::{Evaluation, evaluate};
@@ -235,17 +235,21 @@ impl<'a> Run<'a> {
         self.keep_model()
     }
 
-    /// Keeps the model if it is the one that is wanted so far.
+    /// Keeps the model and the documents of the evaluation that the trial is judged by so far.
     fn keep_model(&self) -> Result<()> {
         let (step, curve) = (self.progress.step, &self.progress.curve);
         let exporter = self.exporter.as_ref();
-        let Some(exporter) = exporter.filter(|e| e.is_due(curve, step == self.schedule.n_steps())) else {
+        let Some(exporter) = exporter.filter(|e| e.is_chosen(curve, step == self.schedule.n_steps())) else {
             return Ok(());
         };
+        let documents = self.texts();
+        if let Some(folder) = &self.config.output_dir {
+            report::write_documents(folder, &documents)?;
+        }
         let decay = self
             .schedule
             .left_by_decay(self.config.parameters.weight_decay, step);
-        exporter.write(&self.model, decay, curve, &self.texts())
+        exporter.write(&self.model, decay, curve, &documents)
     }
 
     /// What people want to read of the last evaluation.
@@ -331,10 +335,12 @@ impl<'a> Run<'a> {
         let last = self.progress.curve.last().cloned();
         let mut last = last.unwrap_or_else(|| unreachable!("the last step is evaluated"));
         let exporter = self.exporter.as_ref();
-        let (model, kept) = exporter.and_then(|e| e.kept(&self.progress.curve)).unzip();
-        if let Some(point) = kept {
-            last.scores = point.scores;
-        }
+        let model = exporter
+            .and_then(|e| e.kept(&self.progress.curve))
+            .and_then(|(point, model)| {
+                last.scores = point.scores;
+                model
+            });
         Ok(Report {
             last,
             model,
@@ -351,9 +357,10 @@ impl<'a> Run<'a> {
         if self.config.output_dir.is_none() {
             return Ok(Vec::new());
         }
+        // Of another evaluation they are there already.
         let exporter = self.exporter.as_ref();
-        if let Some(exporter) = exporter.filter(|e| e.kept(&self.progress.curve).is_some()) {
-            return exporter.documents(self.config.task.documents());
+        if exporter.is_some_and(|e| e.kept(&self.progress.curve).is_some()) {
+            return Ok(Vec::new());
         }
         if self.outputs.is_empty() && self.scores()?.is_none() {
             return Err(self.stopped());

@@ -85,6 +85,15 @@ impl Objective {
         })
     }
 
+    /// Whether the model of an evaluation is worth keeping beside one of this value.
+    pub(super) fn is_above(&self, point: &Point, bar: f64) -> bool {
+        let bar = match self.goal {
+            Goal::Maximize => bar,
+            Goal::Minimize => -bar,
+        };
+        self.rank(point) > (true, bar)
+    }
+
     fn rank(&self, point: &Point) -> (bool, f64) {
         let value = point.scores.named().find(|(name, _)| *name == self.metric);
         let value = value.map_or(f64::NEG_INFINITY, |(_, value)| match self.goal {
@@ -152,6 +161,13 @@ mod tests {
         let alone = objective(None, None).unwrap();
         assert_eq!(alone.best(&curve[..1]), Some(0));
         assert_eq!(alone.best(&[]), None);
+        let above = |at: usize, bar| alone.is_above(&curve[at], bar);
+        assert!(
+            above(2, 0.84) && !above(2, 0.85) && !above(0, 0.5),
+            "one that collapsed is above nothing"
+        );
+        let loss = objective(Some("loss"), None).unwrap();
+        assert!(loss.is_above(&curve[3], 0.5) && !loss.is_above(&curve[2], 0.5));
     }
 
     #[test]

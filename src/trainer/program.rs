@@ -123,9 +123,7 @@ fn trial(arguments: Arguments, message: Option<PathBuf>) -> Result<()> {
 fn publish(config: &Config, report: &Report) -> Result<()> {
     say(format_args!("report: {}", report.to_json()));
     if let Some(folder) = &config.output_dir {
-        for document in &report.documents {
-            report::write_whole(&folder.join(document.name), &document.text)?;
-        }
+        report::write_documents(folder, &report.documents)?;
         report::write_whole(&folder.join("report.json"), &(report.to_json() + "\n"))?;
     }
     if let Some(path) = &config.termination_message {

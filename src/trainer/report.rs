@@ -71,6 +71,17 @@ impl Report {
     }
 }
 
+/// Writes what people want to read beside the report.
+///
+/// # Errors
+/// It cannot be written.
+pub(super) fn write_documents(folder: &Path, documents: &[Document]) -> Result<()> {
+    for document in documents {
+        write_whole(&folder.join(document.name), &document.text)?;
+    }
+    Ok(())
+}
+
 /// Writes `text` to `path` so that a reader sees the old file or the new one, never a part.
 ///
 /// # Errors

@@ -8,7 +8,7 @@ use super::inputs::{Asked, Input};
 use super::lfs::refuse_pointer;
 use super::log::say;
 use super::squad_file::{self, Paragraph, Question};
-use super::squad_set::{DOCUMENTS, Passage, SquadSet};
+use super::squad_set::{Passage, SquadSet};
 use super::task::{Criterion, DevSet, Head, QuestionSet, Task};
 use super::tokens::{Part, Tokens, Window};
 use super::{Failure, Result};
@@ -51,10 +51,6 @@ impl Task for Squad {
 
     fn dev_files(&self) -> &'static [(&'static str, &'static str)] {
         &[("dev-v1.1.json", "")]
-    }
-
-    fn documents(&self) -> &'static [&'static str] {
-        &DOCUMENTS
     }
 
     fn metrics(&self) -> Vec<&'static str> {

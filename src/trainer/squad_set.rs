@@ -9,9 +9,6 @@ use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-/// Files of the answers, and of the best answers with their probabilities.
-pub(super) const DOCUMENTS: [&str; 2] = ["predictions.json", "nbest.json"];
-
 /// Questions, each with one or more windows.
 #[derive(Default)]
 pub(super) struct SquadSet {
@@ -174,8 +171,8 @@ impl DevSet for SquadSet {
             text: text.unwrap_or_default() + "\n",
         };
         vec![
-            document(DOCUMENTS[0], serde_json::to_string_pretty(&predictions)),
-            document(DOCUMENTS[1], serde_json::to_string_pretty(&n_best)),
+            document("predictions.json", serde_json::to_string_pretty(&predictions)),
+            document("nbest.json", serde_json::to_string_pretty(&n_best)),
         ]
     }
 }

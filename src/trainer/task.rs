@@ -25,11 +25,6 @@ pub trait Task: Sync + std::fmt::Debug {
     /// Files of the data folder to evaluate on, each with what its metrics' names end in. Those of the first one end in nothing.
     fn dev_files(&self) -> &'static [(&'static str, &'static str)];
 
-    /// Names of the files that people want to read of an evaluation.
-    fn documents(&self) -> &'static [&'static str] {
-        &[]
-    }
-
     /// Names of what it measures on the first file, the one that it is ranked by first.
     fn metrics(&self) -> Vec<&'static str>;
 

@@ -7,6 +7,16 @@ use std::cmp::Ordering;
 /// The trials with the best `n` values so far, the best first: models of others that have ended are of no use, since a value that
 /// has been left behind by so many never comes back. Ranked as the best observation is.
 pub fn best_models(snapshot: &Snapshot, n: usize) -> Vec<u32> {
+    ranked(snapshot).iter().take(n).map(|best| best.index).collect()
+}
+
+/// What a new trial has to beat for its model to be one of the best `n`; `None`: any is.
+pub fn bar_for_models(snapshot: &Snapshot, n: usize) -> Option<f64> {
+    let last = *ranked(snapshot).get(n.checked_sub(1)?)?;
+    (!last.is_collapsed).then_some(last.value)
+}
+
+fn ranked(snapshot: &Snapshot) -> Vec<Best> {
     let objective = &snapshot.job.objective;
     let mut ranked: Vec<Best> = snapshot.trials.iter().filter_map(observed).collect();
     // It is stable, so of equals the first stays.
@@ -15,7 +25,7 @@ pub fn best_models(snapshot: &Snapshot, n: usize) -> Vec<u32> {
         (_, true) => Ordering::Greater,
         _ => Ordering::Equal,
     });
-    ranked.iter().take(n).map(|best| best.index).collect()
+    ranked
 }
 
 #[cfg(test)]
@@ -38,6 +48,12 @@ mod tests {
         assert_eq!(numbers(&snapshot, 2), expected[..2]);
         let best = status(&snapshot, crate::tuning::fixtures::at(0)).best;
         assert_eq!(best.map(|best| best.index), Some(expected[0]));
+        let bars = [1, 4, 5, 6].map(|n| bar_for_models(&snapshot, n));
+        assert_eq!(
+            bars,
+            [Some(0.9), Some(0.7), None, None],
+            "whatever is no collapse beats one"
+        );
         snapshot.job.objective.goal = Goal::Minimize;
         assert_eq!(numbers(&snapshot, 1), [first + 2]);
     }

@@ -34,7 +34,7 @@ pub use curve::CurvePoint;
 pub use decide::{decide, decide_with};
 pub use failure::Exit;
 pub use job::{Budget, Job, MedianStop, Objective, Retry, ValueRule};
-pub use kept_models::best_models;
+pub use kept_models::{bar_for_models, best_models};
 pub use lifecycle::Transition;
 pub use plan::{Action, Plan, StopReason};
 pub use propose::{Advice, Question, advise, history, propose, recommend, with_request};
