@@ -6,6 +6,7 @@ use super::bert_config::BertConfig;
 use super::config::Config;
 use super::example::{Example, Label};
 use super::log::say;
+use super::set_summary::summary;
 use super::task::{DevSet, Head, Task};
 use super::tokens::Tokens;
 use std::collections::BTreeSet;
@@ -35,6 +36,14 @@ impl Data {
         let dev = task.dev_files().iter();
         let dev = dev.map(|(file, _)| task.dev_set(&config.data.join(file), &tokens));
         let dev: Vec<Box<dyn DevSet>> = dev.collect::<Result<_>>()?;
+        say(format_args!(
+            "{}: {}",
+            task.train_file(),
+            summary(&train, max_length)
+        ));
+        for (set, (file, _)) in dev.iter().zip(task.dev_files()) {
+            say(format_args!("{file}: {}", summary(set.examples(), max_length)));
+        }
         say_of_classes(&train, &dev, task);
         let sets: Vec<&[Example]> = std::iter::once(train.as_slice())
             .chain(dev.iter().map(|set| set.examples()))

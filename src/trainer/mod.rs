@@ -2,7 +2,7 @@
 //!
 //! In reading order: what was asked for (`parameters`, `class_weights`, `schedule`, `config`); what is learned (`example`, `task`, `tasks`): GLUE
 //! (`glue`, `glue_file`, `measures`) and SQuAD (`squad`, `squad_file`, `squad_set`, `span_search`, `text_match`); what it is given
-//! (`family`, `bert_config` with `config_json`, `word_list`, `byte_pairs`, `tokens`, `batches`, `data`, `checkpoint_check`, `checkpoint_files` with
+//! (`family`, `bert_config` with `config_json`, `word_list`, `byte_pairs`, `tokens`, `batches`, `set_summary`, `data`, `checkpoint_check`, `checkpoint_files` with
 //! `safetensors_file`, `torch_file`, `torch_zip`, `pickle`, `pickle_objects` and `stored_tensor`, `lfs`); the arithmetic (`layout`, `setting`,
 //! `new_head`, `weights`, `bert`, `dropout`,
 //! `dispatcher`, `optimizer`, `model`); the run (`prepare`, `curve`, `scores`, `checksum`, `state_file`, `resume`, `stop`, `fit`); the model that
@@ -78,6 +78,7 @@ mod resume;
 mod safetensors_file;
 pub mod schedule;
 mod scores;
+mod set_summary;
 pub mod setting;
 mod span_search;
 mod squad;
