@@ -1,4 +1,4 @@
-//! What a trial needs of memory: no more when it goes on than when it begins.
+//! What a trial needs of memory: no more when it goes on than when it begins, and where there is too little it says so.
 #![cfg(all(feature = "trainer", target_os = "linux"))]
 
 #[path = "fixtures/trainer/tiny.rs"]
@@ -6,7 +6,7 @@ mod tiny;
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output};
 use tiny::Tiny;
 
 unsafe extern "C" {
@@ -112,4 +112,63 @@ fn going_on_with_a_real_checkpoint_takes_no_more_than_beginning() {
         .collect();
     tiny.write("data/train.tsv", &(train.join("\n") + "\n"));
     check("MiniLM", &tiny, &model);
+}
+
+/// Under `limit` KiB of address space.
+fn limited(tiny: &Tiny, limit: u64, arguments: &[&str]) -> Output {
+    let trial = tiny.command(arguments);
+    let mut command = Command::new("sh");
+    command
+        .arg("-c")
+        .arg(format!("ulimit -v {limit}; exec \"$@\""))
+        .arg("sh")
+        .arg(trial.get_program())
+        .args(trial.get_args())
+        .current_dir(&tiny.dir);
+    for (name, value) in trial.get_envs() {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    command.output().unwrap()
+}
+
+/// With less than this not even the help comes: libtorch's libraries need it before the program begins.
+fn begins(tiny: &Tiny, limit: u64) -> bool {
+    limited(tiny, limit, &["--help"]).status.success()
+}
+
+#[test]
+fn with_too_little_memory_it_says_so_whatever_lacks_it() {
+    let tiny = Tiny::new("limits");
+    let least = (15..80).map(|n| n * 20_000).find(|limit| begins(&tiny, *limit));
+    let least = least.expect("there is a limit under which the program begins");
+    // Much for the first allocations of Rust, then of the thread pool, of libtorch, and at last enough for all.
+    let mut ends = [0, 0];
+    for (limit, threads) in (0..18).map(|n| (least + n * 8_000, if n % 3 == 2 { "4" } else { "1" })) {
+        let output = limited(&tiny, limit, &["--epochs", "1", "--threads", threads]);
+        let said = String::from_utf8_lossy(&output.stderr);
+        println!(
+            "{limit} KiB, {threads} threads: {:?} {}",
+            output.status.code(),
+            said.trim_end()
+        );
+        match output.status.code() {
+            Some(0) => ends[0] += 1,
+            Some(4) => {
+                ends[1] += 1;
+                assert!(
+                    said.starts_with("bert-trainer: no ") && said.lines().count() == 1,
+                    "{said}"
+                );
+                assert_eq!(
+                    said.trim_end(),
+                    format!("bert-trainer: {}", tiny.read("out/message").trim_end())
+                );
+            }
+            other => panic!("{limit} KiB: {other:?}: {said}"),
+        }
+    }
+    assert!(ends[1] > 0, "no limit was too small");
 }

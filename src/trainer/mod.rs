@@ -8,7 +8,7 @@
 //! `dispatcher`, `optimizer`, `model`); the run (`prepare`, `curve`, `scores`, `checksum`, `state_file`, `resume`, `stop`, `fit`); the model that
 //! it hands over (`kept_model`, `export`, `model_files`, `model_card`, `model_folder`) and that answers later (`finished`, `evaluate`, `inputs`,
 //! `predict`); and what is said about it (`endpoint`, `page_server`, `log`,
-//! `report`, `excerpt`, `failure`). Only this module names `tch`, and it knows nothing of the rest of the crate.
+//! `report`, `excerpt`, `failure`, `allocator`, `threads`). Only this module names `tch`, and it knows nothing of the rest of the crate.
 //!
 //! The program ends with one of these codes:
 //!
@@ -27,6 +27,7 @@
 //! | 70 | a fault of the trainer itself |
 //! | 143 | told to stop by SIGTERM or SIGINT; the state was saved if there is a folder for it |
 
+mod allocator;
 pub mod batches;
 mod bert;
 pub mod bert_config;
@@ -90,11 +91,13 @@ mod stored_tensor;
 pub mod task;
 pub mod tasks;
 mod text_match;
+mod threads;
 pub mod tokens;
 mod torch_file;
 mod torch_zip;
 pub mod weights;
 mod word_list;
 
+pub use allocator::Allocator;
 pub use failure::{Failure, Result};
 pub use program::main;

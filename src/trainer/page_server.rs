@@ -3,7 +3,7 @@
 //! No client waits for another: each has a few seconds for all that it wants, and where too many come the oldest gives way, so
 //! that whoever asks now is answered, however many are silent.
 
-use super::{Failure, Result};
+use super::{Failure, Result, threads};
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue};
@@ -47,21 +47,18 @@ pub(super) fn serve(port: u16, page: impl Fn() -> Vec<u8> + Send + Sync + 'stati
              metrics"
         ))
     })?;
-    let no_thread = |fault: std::io::Error| {
-        Failure::OutOfMemory(format!("no thread could be started ({fault}); allow more"))
-    };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_io()
         .enable_time()
         .build()
-        .map_err(no_thread)?;
+        .map_err(threads::none)?;
     let listener = {
         let _context = runtime.enter();
-        tokio::net::TcpListener::from_std(listener).map_err(no_thread)?
+        tokio::net::TcpListener::from_std(listener).map_err(threads::none)?
     };
     let thread = std::thread::Builder::new().name("metrics".into());
     let thread = thread.spawn(move || runtime.block_on(accept(listener, Arc::new(page))));
-    thread.map(drop).map_err(no_thread)
+    thread.map(drop).map_err(threads::none)
 }
 
 /// On every address of the machine: where there is no IPv6, of IPv4.

@@ -5,7 +5,7 @@ use super::endpoint::Metrics;
 use super::log::{self, say};
 use super::report::{self, Report};
 use super::stop::Stop;
-use super::{Failure, Result, evaluate, export, fit, predict, resume};
+use super::{Failure, Result, allocator, evaluate, export, fit, predict, resume, threads};
 use clap::Parser;
 use clap::error::ErrorKind;
 use std::io::Write;
@@ -43,6 +43,7 @@ fn train() -> ExitCode {
         .termination_message
         .clone()
         .or_else(config::default_message);
+    message.iter().cloned().for_each(allocator::tell);
     guarded(message.as_deref(), || trial(arguments, message.clone()))
 }
 
@@ -104,7 +105,7 @@ fn trial(arguments: Arguments, message: Option<PathBuf>) -> Result<()> {
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.to_string_lossy().into_owned())))
         .collect();
     let config = Config::new(arguments, &env)?;
-    tch::set_num_threads(config.threads as i32);
+    threads::start(config.threads)?;
     for folder in config.output_dir.iter().chain(&config.checkpoint_dir) {
         report::prepare_folder(folder)?;
     }

@@ -3,7 +3,7 @@
 //! Before the first step nothing can be lost, so the program ends at once, whatever library it is waiting for. From then on the
 //! run looks between its steps, and saves.
 
-use super::{Failure, Result};
+use super::{Failure, Result, threads};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::low_level::{exit, pipe};
 use std::io::Read;
@@ -24,25 +24,22 @@ impl Stop {
     /// Listens from now on; `last_words` is what is said before the first step, and gives the exit code.
     ///
     /// # Errors
-    /// Signals can't be caught.
+    /// Signals can't be caught, or there is no thread for them.
     pub(super) fn watch(last_words: impl FnOnce() -> u8 + Send + 'static) -> Result<Arc<Self>> {
         let stop = Arc::new(Self::default());
         let watcher = Arc::clone(&stop);
-        let start = || {
-            let (mut signals, sender) = UnixStream::pair()?;
-            for signal in [SIGTERM, SIGINT] {
-                pipe::register(signal, sender.try_clone()?)?;
+        let mut signals =
+            signals().map_err(|fault| Failure::Internal(format!("signals cannot be caught: {fault}")))?;
+        let listen = move || {
+            let heard = signals.read_exact(&mut [0]);
+            watcher.asked.store(heard.is_ok(), Ordering::SeqCst);
+            if heard.is_ok() && !watcher.is_training.load(Ordering::SeqCst) {
+                // Without the handlers that libraries left for the end: their threads are still at work.
+                exit(last_words().into());
             }
-            std::thread::Builder::new().name("signals".into()).spawn(move || {
-                let heard = signals.read_exact(&mut [0]);
-                watcher.asked.store(heard.is_ok(), Ordering::SeqCst);
-                if heard.is_ok() && !watcher.is_training.load(Ordering::SeqCst) {
-                    // Without the handlers that libraries left for the end: their threads are still at work.
-                    exit(last_words().into());
-                }
-            })
         };
-        start().map_err(|fault| Failure::Internal(format!("signals cannot be caught: {fault}")))?;
+        let thread = std::thread::Builder::new().name("signals".into());
+        thread.spawn(listen).map_err(threads::none)?;
         Ok(stop)
     }
 
@@ -50,4 +47,13 @@ impl Stop {
     pub(super) fn leave_to_the_run(&self) {
         self.is_training.store(true, Ordering::SeqCst);
     }
+}
+
+/// A byte comes out of this with each signal.
+fn signals() -> std::io::Result<UnixStream> {
+    let (signals, sender) = UnixStream::pair()?;
+    for signal in [SIGTERM, SIGINT] {
+        pipe::register(signal, sender.try_clone()?)?;
+    }
+    Ok(signals)
 }
