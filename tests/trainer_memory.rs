@@ -24,6 +24,10 @@ fn wait(process: u32) -> (i32, f64) {
 }
 
 /// Runs until the log says a line with this beginning, or to its end, and gives the status, the memory and the log.
+#[expect(
+    clippy::zombie_processes,
+    reason = "wait4 waits for it, and says what it took"
+)]
 fn run(command: &mut Command, until: Option<&str>) -> (i32, f64, String) {
     let mut child = command.stderr(std::process::Stdio::inherit()).spawn().unwrap();
     let mut log = String::new();
@@ -142,11 +146,11 @@ fn begins(tiny: &Tiny, limit: u64) -> bool {
 #[test]
 fn with_too_little_memory_it_says_so_whatever_lacks_it() {
     let tiny = Tiny::new("limits");
-    let least = (15..80).map(|n| n * 20_000).find(|limit| begins(&tiny, *limit));
+    let least = (75..400).map(|n| n * 4_000).find(|limit| begins(&tiny, *limit));
     let least = least.expect("there is a limit under which the program begins");
     // Much for the first allocations of Rust, then of the thread pool, of libtorch, and at last enough for all.
     let mut ends = [0, 0];
-    for (limit, threads) in (0..18).map(|n| (least + n * 8_000, if n % 3 == 2 { "4" } else { "1" })) {
+    for (limit, threads) in (0..18).map(|n| (least + n * 3_000, if n % 3 == 2 { "4" } else { "1" })) {
         let output = limited(&tiny, limit, &["--epochs", "1", "--threads", threads]);
         let said = String::from_utf8_lossy(&output.stderr);
         println!(

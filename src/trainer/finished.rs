@@ -9,7 +9,7 @@ use super::model_files::Trained;
 use super::setting::{Recipe, Setting};
 use super::task::Task;
 use super::tokens::Tokens;
-use super::{Failure, Result, checkpoint_check, device, new_head, tasks};
+use super::{Failure, Result, checkpoint_check, device, new_head, tasks, threads};
 use clap::Args;
 use std::path::PathBuf;
 use tch::Device;
@@ -80,7 +80,7 @@ impl Finished {
         config.check_length(length)?;
         task.check_max_length(length)
             .map_err(|said| Failure::Configuration(format!("--max-length is {length}; {said}")))?;
-        tch::set_num_threads(arguments.threads as i32);
+        threads::start(arguments.threads)?;
         let device = device::choose(&arguments.device)?;
         let asked = if arguments.precision == "fp32" {
             Precision::Fp32
