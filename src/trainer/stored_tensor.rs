@@ -46,7 +46,10 @@ impl Part {
                 self.len
             ));
         }
-        let mut bytes = vec![0; n as usize];
+        let mut bytes = Vec::new();
+        let room = bytes.try_reserve_exact(n as usize);
+        room.map_err(|_| format!("there is no memory for {n} bytes of it"))?;
+        bytes.resize(n as usize, 0);
         let read = self.file.read_exact_at(&mut bytes, begin);
         read.map_err(|fault| fault.to_string())?;
         Ok(bytes)
