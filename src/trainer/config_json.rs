@@ -135,29 +135,8 @@ impl Raw {
     }
 
     fn check(&self, family: Family) -> Result<(), String> {
-        let key = |name: &'static str| match family {
-            Family::Bert | Family::Roberta => name,
-            Family::DistilBert => distils(name),
-        };
-        let mut sizes = vec![
-            ("vocab_size", self.vocab_size),
-            ("max_position_embeddings", self.max_position_embeddings),
-            ("hidden_size", self.hidden_size),
-            ("intermediate_size", self.intermediate_size),
-            ("num_attention_heads", self.num_attention_heads),
-            ("num_hidden_layers", self.num_hidden_layers as i64),
-        ];
-        if family != Family::DistilBert {
-            sizes.push(("type_vocab_size", self.type_vocab_size));
-        }
-        for (name, size) in sizes {
-            if !(1..=1 << 24).contains(&size) {
-                return Err(format!(
-                    "{} is {size}; it must be above 0 and below 16777217",
-                    key(name)
-                ));
-            }
-        }
+        self.check_sizes(family)?;
+        let key = |name| key_in(family, name);
         if family == Family::Bert && self.type_vocab_size < 2 {
             return Err(
                 "type_vocab_size is 1, so it cannot tell two sentences apart; use another BERT".into(),
@@ -196,10 +175,34 @@ impl Raw {
             None => Ok(()),
         }
     }
+
+    fn check_sizes(&self, family: Family) -> Result<(), String> {
+        let mut sizes = vec![
+            ("vocab_size", self.vocab_size),
+            ("max_position_embeddings", self.max_position_embeddings),
+            ("hidden_size", self.hidden_size),
+            ("intermediate_size", self.intermediate_size),
+            ("num_attention_heads", self.num_attention_heads),
+            ("num_hidden_layers", self.num_hidden_layers as i64),
+        ];
+        if family != Family::DistilBert {
+            sizes.push(("type_vocab_size", self.type_vocab_size));
+        }
+        match sizes.iter().find(|(_, size)| !(1..=1 << 24).contains(size)) {
+            Some((name, size)) => {
+                let name = key_in(family, name);
+                Err(format!("{name} is {size}; it must be above 0 and below 16777217"))
+            }
+            None => Ok(()),
+        }
+    }
 }
 
-/// What DistilBERT calls a key of BERT's.
-fn distils(name: &'static str) -> &'static str {
+/// What a family calls a key of BERT's.
+fn key_in(family: Family, name: &'static str) -> &'static str {
+    if family != Family::DistilBert {
+        return name;
+    }
     match name {
         "hidden_size" => "dim",
         "intermediate_size" => "hidden_dim",
