@@ -10,11 +10,25 @@ use k8s_openapi::api::core::v1::Event;
 use kube::ResourceExt;
 use kube::api::{Api, EvictParams, ListParams};
 use node::{
-    bert, ended, go_on_from, in_log, numbers, pages, running_pod, said, server_knows, shell, shows, trial,
-    until_asked, with_volume, work_volume,
+    bert, ended, folder, go_on_from, in_log, numbers, pages, running_pod, said, server_knows, shell, shows,
+    trial, until_asked, with_volume, work_volume,
 };
-use serde_json::json;
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
 use tuning_operator::api::{TrialFailure, TrialPhase, ValueSource};
+
+/// Models in the trials' folders below `checkpoints`.
+fn models(checkpoints: &Path) -> Vec<PathBuf> {
+    let below = |folder: &Path| -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        entries.map(|entry| entry.path()).collect()
+    };
+    let trials = below(checkpoints).into_iter().flat_map(|job| below(&job));
+    trials
+        .map(|trial| trial.join("model"))
+        .filter(|model| model.exists())
+        .collect()
+}
 
 #[test]
 fn a_learning_rate_is_tuned_by_the_real_trainer() {
@@ -37,6 +51,21 @@ fn a_learning_rate_is_tuned_by_the_real_trainer() {
         let status = space.jobs().get("mrpc").await.unwrap().status.unwrap();
         let recommended = status.recommended.unwrap();
         assert!((0.7..1.0).contains(&recommended.mean));
+        // Of six models the best stays, where the status says; the others' folders go when the job has ended.
+        let place = folder(&space);
+        let best = place.join(status.best.unwrap().model.unwrap());
+        until("one model is left", async || {
+            models(&place.join("checkpoints")) == [best.clone()]
+        })
+        .await;
+        let size = |name: &str| std::fs::metadata(best.join(name)).unwrap().len();
+        assert!(size("model.safetensors") > 4 * 22_000_000 && size("tokenizer.json") > 0);
+        let config: Value =
+            serde_json::from_slice(&std::fs::read(best.join("config.json")).unwrap()).unwrap();
+        assert_eq!(
+            config["id2label"],
+            json!({"0": "not_equivalent", "1": "equivalent"})
+        );
         // Each trial that ends frees its graphics card a moment after the next one is made: nobody is called for that.
         let events: Api<Event> = Api::namespaced(space.client.clone(), &space.name);
         let said = events.list(&ListParams::default()).await.unwrap();

@@ -80,7 +80,7 @@ fn a_report_that_does_not_fit_ends_the_trial_and_its_state_stays() {
     // The curve alone is longer than that.
     let mut command = trial(&tiny);
     command
-        .args(["--epochs", "5"])
+        .args(["--epochs", "5", "--save-model", "none"])
         .env("TUNING_TERMINATION_MESSAGE", message);
     assert_full(&command.output().unwrap(), "report.json");
     assert!(tiny.read(message).contains("there is no space left"));
@@ -90,4 +90,44 @@ fn a_report_that_does_not_fit_ends_the_trial_and_its_state_stays() {
         "a part of a report is left"
     );
     assert!(tiny.dir.join("state/state.safetensors").exists());
+}
+
+#[test]
+fn a_model_that_does_not_fit_ends_the_trial_and_the_one_before_stays() {
+    let tiny = Tiny::new("disk-model");
+    assert!(tiny.run(&[]).status.success());
+    let model = tiny.dir.join("out/model");
+    let files = std::fs::read_dir(&model).unwrap();
+    let kib = files
+        .map(|file| file.unwrap().metadata().unwrap().len() / 1024 + 4)
+        .sum::<u64>();
+    let Some(disk) = Disk::new(&tiny, "kept", kib * 3 / 2) else {
+        return;
+    };
+    // Each evaluation is better than one that did not count.
+    let flags = [
+        "--model-dir",
+        "kept/model",
+        "--save-model",
+        "last",
+        "--epochs",
+        "1",
+    ];
+    assert!(tiny.run(&flags).status.success());
+    let first = std::fs::read(disk.0.join("model/model.safetensors")).unwrap();
+    std::fs::write(disk.0.join("ballast"), vec![0; (kib / 4 * 1024) as usize]).unwrap();
+    let full = tiny.run(
+        &[
+            &flags[..],
+            &["--save-model", "best", "--eval-every", "1", "--objective", "loss"],
+        ]
+        .concat(),
+    );
+    assert_full(&full, "model");
+    let kept = disk.0.join("model/model.safetensors");
+    assert!(
+        !kept.exists() || std::fs::read(kept).unwrap() != first,
+        "a run of its own begins without it"
+    );
+    assert!(!disk.0.join(".model.new").exists(), "a part of a model is left");
 }

@@ -79,6 +79,19 @@ fn the_folder_has_what_transformers_looks_for() {
         assert!(card.contains(part), "{part} is not in\n{card}");
     }
     assert_eq!(report["model"]["folder"], "out/model");
+    let mode = |name: &str| {
+        tiny.dir
+            .join("out/model")
+            .join(name)
+            .metadata()
+            .unwrap()
+            .permissions()
+    };
+    assert_eq!(
+        mode("model.safetensors"),
+        mode("config.json"),
+        "who may read the one may read the other"
+    );
     assert_eq!(report["model"]["evaluation"], "best");
     let entries = std::fs::read_dir(tiny.dir.join("out")).unwrap();
     let mut names: Vec<String> = entries

@@ -71,11 +71,11 @@ fn while_it_reads_its_data_it_stops_at_once_and_a_state_stays_as_it_was() {
     }
 }
 
-/// A checkpoint that comes as slowly as over a bad network: nobody writes into the pipe that stands for it.
+/// Data that comes as slowly as over a bad network: nobody writes into the pipe that stands for it.
 #[test]
-fn while_it_waits_for_its_checkpoint_it_stops_at_once() {
+fn while_it_waits_for_a_file_it_stops_at_once() {
     let tiny = Tiny::new("stop-loading");
-    let path = tiny.dir.join("model/model.safetensors");
+    let path = tiny.dir.join("data/dev.tsv");
     std::fs::remove_file(&path).unwrap();
     assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
     let (output, took) = stopped(&tiny, "-TERM");

@@ -140,7 +140,12 @@ impl<'a> Exporter<'a> {
             report::write_whole(&folder.join("config.json"), &text)?;
             report::write_whole(&folder.join("README.md"), &self.card(curve, &trained).text())?;
             report::write_documents(folder, documents)?;
-            write_tensors(&folder.join("model.safetensors"), &model.parameters(decay))
+            let (weights, card) = (folder.join("model.safetensors"), folder.join("README.md"));
+            write_tensors(&weights, &model.parameters(decay))?;
+            // Whoever may read the rest may read the weights: the library makes a file for its owner alone.
+            let readable = std::fs::metadata(card)
+                .and_then(|card| std::fs::set_permissions(&weights, card.permissions()));
+            readable.map_err(|fault| Failure::write(&weights, &fault))
         })?;
         say(format_args!(
             "kept the model of step {} in {}",

@@ -62,7 +62,7 @@ pub fn bert(name: &str, trials: u32, parallel: u32) -> Value {
 }
 
 /// The folder of this machine that is the namespace's volume.
-fn folder(space: &Space) -> PathBuf {
+pub fn folder(space: &Space) -> PathBuf {
     let volume = std::env::var_os("TUNING_CLUSTER_VOLUME").expect("run this by make e2e");
     Path::new(&volume).join(&space.name)
 }
