@@ -66,6 +66,60 @@ fn whatever_torch_writes_for_a_state_dict_is_read() {
     }
 }
 
+/// The same zip with every size and place in the fields of 64 bits, as a file beyond 4 GB has them.
+fn in_64_bits(zip: &[u8]) -> Vec<u8> {
+    let number = |at: usize, n: usize| {
+        zip[at..at + n]
+            .iter()
+            .rev()
+            .fold(0, |sum, byte| sum << 8 | u64::from(*byte))
+    };
+    let end = zip.len() - 22;
+    let (n, begin) = (number(end + 10, 2), number(end + 16, 4) as usize);
+    let (mut directory, mut at) = (Vec::new(), begin);
+    for _ in 0..n {
+        let mut header = zip[at..at + 46].to_vec();
+        header[20..28].fill(0xff);
+        header[42..46].fill(0xff);
+        header[30..32].copy_from_slice(&28_u16.to_le_bytes());
+        header[32..34].fill(0);
+        let [name, extra, comment] = [28, 30, 32].map(|field| number(at + field, 2) as usize);
+        directory.extend(header);
+        directory.extend(&zip[at + 46..at + 46 + name]);
+        directory.extend([1, 0, 24, 0]);
+        for field in [24, 20, 42] {
+            directory.extend(number(at + field, 4).to_le_bytes());
+        }
+        at += 46 + name + extra + comment;
+    }
+    let mut whole = [&zip[..begin], &directory].concat();
+    let end = whole.len() as u64;
+    whole.extend(b"PK\x06\x06\x2c\0\0\0\0\0\0\0\x2d\0\x2d\0\0\0\0\0\0\0\0\0");
+    for number in [n, n, directory.len() as u64, begin as u64] {
+        whole.extend(number.to_le_bytes());
+    }
+    whole.extend(b"PK\x06\x07\0\0\0\0");
+    whole.extend(end.to_le_bytes());
+    whole.extend(b"\x01\0\0\0PK\x05\x06\0\0\0\0");
+    whole.extend([0xff; 12]);
+    whole.extend([0, 0]);
+    whole
+}
+
+#[test]
+fn a_zip_of_more_than_four_gigabytes_has_other_fields() {
+    let scratch = folder_with("large", "pytorch_model.bin", "ordered.bin");
+    let path = scratch.0.join("pytorch_model.bin");
+    let zip = std::fs::read(&path).unwrap();
+    std::fs::write(&path, in_64_bits(&zip)).unwrap();
+    let read = CheckpointFile::read(&scratch.0).unwrap();
+    for (name, expected) in expected() {
+        let tensor = read.get(&name, &expected.shape).unwrap();
+        let values = Vec::<f64>::try_from(tensor.flatten(0, -1).to_kind(Kind::Double)).unwrap();
+        assert_eq!(values, expected.values, "{name}");
+    }
+}
+
 #[test]
 fn whatever_else_is_pickled_is_refused_by_name() {
     for (file, part) in [
