@@ -21,6 +21,8 @@ fn trial(tiny: &Tiny, precision: &str) -> Command {
         "1e-9",
         "--eval-every",
         "7",
+        "--objective",
+        "loss",
         "--precision",
         precision,
     ];
@@ -32,12 +34,14 @@ fn trial(tiny: &Tiny, precision: &str) -> Command {
     command
 }
 
-/// What a trial leaves: its report, what its state says of its progress, and the bytes of weights and moments.
+/// What a trial leaves: its report, what its state says of its progress, and the bytes of weights and moments and of the model of
+/// its best evaluation.
 #[derive(PartialEq)]
 struct End {
     report: Value,
     progress: Value,
     buffers: Vec<u8>,
+    model: Vec<u8>,
 }
 
 fn state(tiny: &Tiny) -> PathBuf {
@@ -63,6 +67,7 @@ fn finish(tiny: &Tiny, precision: &str) -> (End, String) {
         report: tiny.report(),
         progress,
         buffers: buffers.to_vec(),
+        model: std::fs::read(tiny.dir.join("out/model/model.safetensors")).unwrap(),
     };
     std::fs::remove_file(state(tiny)).unwrap();
     std::fs::remove_file(tiny.dir.join("out/report.json")).unwrap();

@@ -16,7 +16,8 @@ pub struct BertSpec {
     pub image: Option<String>,
     /// What is learned.
     pub task: Task,
-    /// Folder of the checkpoint, in Hugging Face's layout: config.json, vocab.txt or tokenizer.json, model.safetensors.
+    /// Folder of the checkpoint of a BERT, RoBERTa or DistilBERT, in Hugging Face's layout: config.json, the tokenizer's files,
+    /// model.safetensors or pytorch_model.bin.
     #[schemars(length(min = 1, max = 1024))]
     pub model: String,
     /// Folder of the data: train.tsv and dev.tsv of GLUE's task, or train-v1.1.json and dev-v1.1.json of squad.

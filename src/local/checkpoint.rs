@@ -27,8 +27,13 @@ fn n_positions(config: &Path) -> Option<u32> {
     let file = is_file.then(|| File::open(config).ok())??;
     file.take(MAX_BYTES).read_to_string(&mut text).ok()?;
     let config: serde_json::Value = serde_json::from_str(&text).ok()?;
-    let n = u32::try_from(config["max_position_embeddings"].as_u64()?).ok()?;
-    (n > 0).then_some(n)
+    // RoBERTa's positions begin after that of its padding.
+    let before = match config["model_type"].as_str() {
+        Some("roberta") => config["pad_token_id"].as_u64().unwrap_or(1).checked_add(1)?,
+        _ => 0,
+    };
+    let n = config["max_position_embeddings"].as_u64()?.checked_sub(before)?;
+    u32::try_from(n).ok().filter(|n| *n > 0)
 }
 
 #[cfg(test)]
@@ -42,6 +47,19 @@ mod tests {
         let config = folder.join("config.json");
         for (text, expected) in [
             (r#"{"max_position_embeddings": 512}"#, Some(512)),
+            (
+                r#"{"model_type": "distilbert", "max_position_embeddings": 512}"#,
+                Some(512),
+            ),
+            (
+                r#"{"model_type": "roberta", "max_position_embeddings": 514}"#,
+                Some(512),
+            ),
+            (
+                r#"{"model_type": "roberta", "max_position_embeddings": 514, "pad_token_id": 0}"#,
+                Some(513),
+            ),
+            (r#"{"model_type": "roberta", "max_position_embeddings": 2}"#, None),
             (r#"{"max_position_embeddings": "512"}"#, None),
             (r#"{"max_position_embeddings": 0}"#, None),
             (r#"{"max_position_embeddings": -1}"#, None),

@@ -22,7 +22,7 @@ One JSON object on standard output; everything else is said on standard error.";
 
 /// Measures a fine-tuned model on the task's dev files.
 #[derive(Clone, Debug, Parser)]
-#[command(name = "bert-trainer evaluate", version, after_help = EXAMPLES, max_term_width = 110)]
+#[command(name = "bert-trainer evaluate", bin_name = "bert-trainer evaluate", version, after_help = EXAMPLES, max_term_width = 110)]
 pub(super) struct EvaluateArguments {
     #[command(flatten)]
     finished: FinishedArguments,

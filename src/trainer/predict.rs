@@ -29,7 +29,7 @@ code is 44.";
 
 /// Answers texts with a fine-tuned model.
 #[derive(Clone, Debug, Parser)]
-#[command(name = "bert-trainer predict", version, after_help = EXAMPLES, max_term_width = 110)]
+#[command(name = "bert-trainer predict", bin_name = "bert-trainer predict", version, after_help = EXAMPLES, max_term_width = 110)]
 pub(super) struct PredictArguments {
     #[command(flatten)]
     finished: FinishedArguments,
