@@ -14,7 +14,7 @@ use super::{Failure, Result};
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensorError};
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use tch::{Device, Tensor};
 
 /// Keeps the model of the best evaluation so far, or of the last one.
@@ -195,7 +195,7 @@ fn is_empty(folder: &Path) -> bool {
     std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none())
 }
 
-fn write_tensors(path: &PathBuf, tensors: &[(String, Tensor)]) -> Result<()> {
+fn write_tensors(path: &Path, tensors: &[(String, Tensor)]) -> Result<()> {
     let on_cpu: Vec<(&str, Tensor)> = tensors
         .iter()
         .map(|(name, tensor)| (name.as_str(), tensor.to_device(Device::Cpu).contiguous()))

@@ -103,7 +103,8 @@ mod tests {
 
         fn put(&self, text: &str) -> Result<()> {
             replace(&self.folder(), |new| {
-                Ok(fs::write(new.join("config.json"), text).unwrap())
+                fs::write(new.join("config.json"), text).unwrap();
+                Ok(())
             })
         }
 

@@ -13,6 +13,9 @@ use std::io::{BufRead, BufReader, BufWriter, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
+/// The bytes of a line, or in a sentence why it is none.
+type Line = std::result::Result<Vec<u8>, String>;
+
 /// Lines that are answered together.
 const CHUNK: usize = 256;
 
@@ -96,7 +99,7 @@ struct Answering<'a> {
 
 impl Answering<'_> {
     /// The answers to these lines, a line each.
-    fn answer(&mut self, lines: Vec<std::result::Result<Vec<u8>, String>>) -> Result<String> {
+    fn answer(&mut self, lines: Vec<Line>) -> Result<String> {
         let asked = self.finished.task.asked();
         let parsed: Vec<std::result::Result<Input, String>> = lines
             .into_iter()
@@ -159,7 +162,7 @@ fn unreadable(path: &Path, fault: &std::io::Error) -> Failure {
 }
 
 /// The next lines, without their ends.
-fn chunk(input: &mut dyn BufRead, path: &Path) -> Result<Option<Vec<std::result::Result<Vec<u8>, String>>>> {
+fn chunk(input: &mut dyn BufRead, path: &Path) -> Result<Option<Vec<Line>>> {
     let mut lines = Vec::new();
     while lines.len() < CHUNK {
         let mut line = Vec::new();
