@@ -9,6 +9,7 @@ TORCH := env -u MAKEFLAGS scripts/with-libtorch cargo
 TRAINER := --no-default-features --features trainer
 OPERATOR := --no-default-features --features operator
 # Those that take longest first.
+TRAINER_TESTS := $(basename $(notdir $(wildcard tests/trainer_*.rs)))
 OPERATOR_TESTS := operator_crash operator_cluster operator_waiting operator_spec operator_cleanup operator_leftovers operator_endings \
 	operator_lease operator_scraping crds troubleshooting
 
@@ -48,7 +49,7 @@ test-operator: ## the operator on a real API server
 	@$(STAGE) "tests: operator" env -u MAKEFLAGS scripts/test-programs 3 $(OPERATOR_TESTS) -- --locked $(OPERATOR)
 
 test-trainer: setup ## the trainer
-	@$(STAGE) "tests: trainer" $(TORCH) test --locked $(TRAINER)
+	@$(STAGE) "tests: trainer" $(TORCH) test --locked $(TRAINER) --lib $(addprefix --test ,$(TRAINER_TESTS))
 
 images: setup ## both images, with docker or buildah
 	@scripts/images

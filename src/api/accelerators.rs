@@ -6,7 +6,7 @@
 //! eight GPUs look like forty. So known families count, and who asks for none of them is told so.
 
 use super::fault::Fault;
-use super::{Quantity, Resources};
+use super::{BertSpec, Device, Quantity, Resources};
 
 /// How words in the names of accelerators begin.
 const FAMILIES: [&str; 12] = [
@@ -21,6 +21,48 @@ pub(super) fn count(resources: Option<&Resources>) -> u32 {
     let limits = resources.into_iter().flat_map(|r| &r.limits);
     let counted = limits.filter(|(name, _)| is_accelerator(name));
     counted.map(|(_, quantity)| whole(quantity)).sum()
+}
+
+/// Words in the names of other makers' accelerators, which do not speak CUDA.
+const OTHER_MAKERS: [&str; 12] = [
+    "amd",
+    "intel",
+    "tpu",
+    "neuron",
+    "gaudi",
+    "habana",
+    "ascend",
+    "huawei",
+    "mlu",
+    "cambricon",
+    "dcu",
+    "qaic",
+];
+
+/// Whether a trial holds an accelerator on which the built-in fine-tuner computes: NVIDIA's, under whatever name it is shared out.
+pub fn speaks_cuda(resources: Option<&Resources>) -> bool {
+    let limits = resources.into_iter().flat_map(|r| &r.limits);
+    let held = limits.filter(|(name, quantity)| is_accelerator(name) && whole(quantity) > 0);
+    held.map(|(name, _)| name.to_lowercase())
+        .any(|name| !OTHER_MAKERS.iter().any(|maker| name.contains(maker)))
+}
+
+/// The built-in fine-tuner would leave another maker's accelerator idle.
+pub(super) fn check_use(bert: &BertSpec, resources: Option<&Resources>, faults: &mut Vec<Fault>) {
+    let limits = resources.into_iter().flat_map(|r| &r.limits);
+    let mut held = limits.filter(|(name, quantity)| is_accelerator(name) && whole(quantity) > 0);
+    let Some((name, _)) = held
+        .next()
+        .filter(|_| bert.device != Device::Cpu && !speaks_cuda(resources))
+    else {
+        return;
+    };
+    let message = "the built-in fine-tuner computes on NVIDIA GPUs and CPUs, and would leave this one idle: ask for nvidia.com/gpu, \
+                   or say bert.device: cpu";
+    faults.push(Fault::new(
+        format!("spec.trial.resources.limits[{name:?}]"),
+        message,
+    ));
 }
 
 /// GPU-hours can't be counted where a trial holds no accelerator.

@@ -93,3 +93,49 @@ fn gpu_hours_without_a_gpu_are_refused_with_the_cure() {
         assert_eq!(faults(limits), Vec::<String>::new());
     }
 }
+
+#[test]
+fn the_fine_tuner_computes_on_nvidias_under_every_name_and_leaves_no_other_idle() {
+    let refused = |limits: Value, device: &str| {
+        let bert = json!({"task": "mrpc", "model": "m", "data": "d", "device": device});
+        let resources = serde_json::from_value(json!({"limits": limits})).unwrap();
+        let mut faults = Vec::new();
+        check_use(
+            &serde_json::from_value(bert).unwrap(),
+            Some(&resources),
+            &mut faults,
+        );
+        (
+            speaks_cuda(Some(&resources)),
+            faults.first().map(|fault| fault.path.clone()),
+        )
+    };
+    for name in [
+        "nvidia.com/gpu",
+        "nvidia.com/mig-1g.5gb",
+        "nvidia.com/gpu.shared",
+        "volcano.sh/vgpu-number",
+        "tencent.com/vgpu",
+    ] {
+        assert_eq!(refused(json!({name: 1}), "auto"), (true, None), "{name}");
+        assert_eq!(refused(json!({name: 0}), "auto"), (false, None), "{name}");
+    }
+    for name in [
+        "amd.com/gpu",
+        "gpu.intel.com/xe",
+        "google.com/tpu",
+        "aws.amazon.com/neuron",
+        "habana.ai/gaudi",
+        "huawei.com/Ascend910",
+    ] {
+        let path = format!("spec.trial.resources.limits[{name:?}]");
+        assert_eq!(
+            refused(json!({name: 1}), "auto"),
+            (false, Some(path.clone())),
+            "{name}"
+        );
+        assert_eq!(refused(json!({name: 1}), "cuda"), (false, Some(path)), "{name}");
+        assert_eq!(refused(json!({name: 1}), "cpu"), (false, None), "{name}");
+    }
+    assert_eq!(refused(json!({"cpu": 4, "rdma/hca": 1}), "auto"), (false, None));
+}

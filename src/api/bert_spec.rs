@@ -38,6 +38,10 @@ pub struct BertSpec {
     /// Arithmetic of the matrix products.
     #[serde(default)]
     pub precision: Precision,
+    /// Where to compute. On a cluster `auto` is `cuda` where `resources` ask for a GPU: without one that works the trial is not run
+    /// on a CPU, but tried on another node. On one machine it is a GPU if there is one.
+    #[serde(default)]
+    pub device: Device,
     /// Learning rate, where it is not a parameter: above 0, at most 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 1))]
@@ -154,6 +158,30 @@ impl Precision {
             Self::Auto => "auto",
             Self::Bf16 => "bf16",
             Self::Fp32 => "fp32",
+        }
+    }
+}
+
+/// Where to compute.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Device {
+    /// A GPU where there is one or where one is asked for, else the CPU.
+    #[default]
+    Auto,
+    /// The CPU.
+    Cpu,
+    /// An NVIDIA GPU, and nothing else.
+    Cuda,
+}
+
+impl Device {
+    /// As manifests and `bert-trainer --device` have it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Cpu => "cpu",
+            Self::Cuda => "cuda",
         }
     }
 }

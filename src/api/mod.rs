@@ -35,8 +35,9 @@ mod trial_texts;
 mod volume_check;
 mod yaml;
 
+pub use accelerators::speaks_cuda;
 pub use bert_lengths::beyond_positions;
-pub use bert_spec::{BertSpec, Precision, SaveModel, Scheduler};
+pub use bert_spec::{BertSpec, Device, Precision, SaveModel, Scheduler};
 pub use change::{CHANGES, Change, refused_changes};
 pub use check::{Checked, check, parse, recall};
 pub use condition::{Condition, ConditionStatus};

@@ -43,6 +43,7 @@ pub(super) fn check_trial(
         .unwrap_or_default();
     if let Some(bert) = &trial.bert {
         check_bert(bert, space, strategy, &metric, faults);
+        accelerators::check_use(bert, trial.resources.as_ref(), faults);
     }
 }
 

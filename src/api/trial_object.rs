@@ -81,6 +81,10 @@ pub struct TrialStatus {
     /// Where the value was read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source: Option<ValueSource>,
+    /// Where it was computed, such as `cuda:0 NVIDIA H100`, where its report says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 256))]
+    pub device: Option<String>,
     /// The last value of every metric that its current or last pod has said.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 100))]

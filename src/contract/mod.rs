@@ -141,6 +141,7 @@ pub fn final_report(report: TrialReport, objective: &str) -> FinalReport {
         curve: report.curve_of(objective).into_iter().map(point).collect(),
         collapsed: collapsed.map(|(step, _)| step).collect(),
         step: report.step,
+        device: report.text("device"),
         metrics: report.metrics,
     }
 }
@@ -157,6 +158,7 @@ fn bert_arguments(bert: &BertSpec, path: impl Fn(&str) -> String) -> Vec<String>
         ("batch-size", Some(bert.batch_size.to_string())),
         ("max-length", given(bert.max_length)),
         ("precision", Some(bert.precision.word().into())),
+        ("device", Some(bert.device.word().into())),
         ("seed", Some(bert.seed.to_string())),
         ("eval-every", Some(bert.eval_every.to_string())),
         ("save-model", Some(bert.save_model.word().into())),
@@ -294,7 +296,7 @@ mod tests {
             let bert: BertSpec = serde_json::from_value(bert).unwrap();
             bert_arguments(&bert, |path| format!("/{path}")).join(" ")
         };
-        let least = "--task squad --model /m --data /d --epochs 3 --batch-size 32 --precision auto --seed 1 --eval-every 0 --save-model best";
+        let least = "--task squad --model /m --data /d --epochs 3 --batch-size 32 --precision auto --device auto --seed 1 --eval-every 0 --save-model best";
         assert_eq!(arguments(serde_json::json!({})), least);
         for (key, value, flag) in [
             ("learningRate", serde_json::json!(5e-5), "--learning-rate 0.00005"),

@@ -78,6 +78,11 @@ impl TrialReport {
         })
     }
 
+    /// The text under this name, if there is one, of at most 58 characters.
+    pub fn text(&self, name: &str) -> Option<String> {
+        serde_json::from_str(self.others.get(name)?).ok()
+    }
+
     /// Steps and values of one metric, by ascending step.
     pub fn curve_of(&self, metric: &str) -> Vec<(u64, f64)> {
         self.curve

@@ -93,3 +93,15 @@ fn what_is_missing_is_explained() {
     assert_eq!(why(r#"{"loss": 1, "F1": 0.5}"#).unwrap(), "it has F1, loss");
     assert_eq!(why("{}").unwrap(), "it has no number");
 }
+
+#[test]
+fn a_text_is_no_metric_and_is_found_by_its_name() {
+    let report = TrialReport::parse(r#"{"f1": 0.5, "device": "cuda:0 \"H100\"", "note": ["x"]}"#).unwrap();
+    assert_eq!(report.text("device").as_deref(), Some("cuda:0 \"H100\""));
+    assert_eq!(
+        (report.text("note"), report.text("f1"), report.text("none")),
+        (None, None, None)
+    );
+    let long = format!(r#"{{"device": "{}"}}"#, "x".repeat(100));
+    assert_eq!(TrialReport::parse(&long).unwrap().text("device"), None);
+}

@@ -3,7 +3,7 @@
 use super::observe::Observed;
 use super::record::Record;
 use crate::api::{TrialStatus, ValueSource};
-use crate::tuning::{AttemptState, Job, Phase, lifecycle};
+use crate::tuning::{AttemptState, Job, Phase, lifecycle, sentence};
 use jiff::Timestamp;
 
 /// Most nodes that a trial's next pod stays away from, as the CRD's schema has it.
@@ -56,6 +56,11 @@ pub fn change(
         }
         _ => {}
     }
+    let device = reported
+        .report
+        .as_ref()
+        .and_then(|report| report.device.as_deref());
+    status.device = device.map(sentence).or(status.device);
     if trial.n_lost > before.n_lost {
         let known = &mut status.avoid_nodes;
         let node = pod.and_then(|p| p.node.clone());

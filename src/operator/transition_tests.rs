@@ -82,6 +82,7 @@ fn an_end_is_written_with_its_pod_its_source_and_its_gpu_seconds() {
     );
     let report = Some(FinalReport {
         metrics: [("f1".to_owned(), 0.9)].into(),
+        device: Some("cuda:0 NVIDIA H100".into()),
         ..FinalReport::default()
     });
     let told = after(
@@ -92,6 +93,7 @@ fn an_end_is_written_with_its_pod_its_source_and_its_gpu_seconds() {
         (told.status.value, told.status.source),
         (Some(0.9), Some(ValueSource::TerminationMessage))
     );
+    assert_eq!(told.status.device.as_deref(), Some("cuda:0 NVIDIA H100"));
 }
 
 #[test]

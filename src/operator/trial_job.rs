@@ -6,7 +6,7 @@ use super::record::Record;
 use super::settings::Settings;
 use super::trial_volumes::{self, CONTRACT_DIR, Folders};
 use super::{ATTEMPT_ANNOTATION, CONTAINER, JOB_LABEL, PARAMETERS_ANNOTATION, TRIAL_LABEL};
-use crate::api::{MetricsSpec, Quantity, Resources, TrialSpec, TuningJobSpec};
+use crate::api::{BertSpec, Device, MetricsSpec, Quantity, Resources, TrialSpec, TuningJobSpec, speaks_cuda};
 use crate::contract::{Parameters, sagemaker_files, variables};
 use crate::tuning::{Job, Trial};
 use k8s_openapi::api::batch::v1::{
@@ -175,7 +175,7 @@ fn container(
             let mut argv = vec!["bert-trainer".to_owned()];
             argv.extend(
                 parameters
-                    .bert_arguments(bert, str::to_owned)
+                    .bert_arguments(&on_its_device(bert, trial.resources.as_ref()), str::to_owned)
                     .iter()
                     .map(|a| escaped(a)),
             );
@@ -223,6 +223,18 @@ fn container(
 /// Kubernetes expands `$(NAME)` in commands and values: what we mean literally gets a second `$`.
 fn escaped(text: &str) -> String {
     text.replace("$(", "$$(")
+}
+
+/// A GPU that is paid for is used, or the attempt ends and goes to another node: never in silence on a CPU.
+fn on_its_device(bert: &BertSpec, resources: Option<&Resources>) -> BertSpec {
+    let device = match bert.device {
+        Device::Auto if speaks_cuda(resources) => Device::Cuda,
+        said => said,
+    };
+    BertSpec {
+        device,
+        ..bert.clone()
+    }
 }
 
 /// The port of the trial's own endpoint, if its metrics are read there.
@@ -278,9 +290,9 @@ fn environment(spec: &TuningJobSpec, name: &str, parameters: &Parameters) -> Vec
     env
 }
 
-/// Whole processors that a trial may count on: its limit, or else what it is promised.
+/// Whole processors that a trial may count on: what it is promised, or else its limit, which is promised where nothing is said.
 fn threads(resources: Option<&Resources>) -> u32 {
-    let cpu = resources.and_then(|r| r.limits.get("cpu").or(r.requests.get("cpu")));
+    let cpu = resources.and_then(|r| r.requests.get("cpu").or(r.limits.get("cpu")));
     let cores = match cpu {
         Some(Quantity::Number(n)) => *n as f64,
         Some(Quantity::Text(text)) => match text.strip_suffix('m') {

@@ -95,11 +95,38 @@ fn python_says_each_line_at_once_unless_the_manifest_wants_otherwise() {
 }
 
 #[test]
+fn a_gpu_that_is_asked_for_is_used_unless_the_manifest_wants_otherwise() {
+    let device = |bert: Value, limits: Value| {
+        let mut trial =
+            json!({"bert": {"task": "mrpc", "model": "m", "data": "d"}, "resources": {"limits": limits}});
+        trial["bert"]
+            .as_object_mut()
+            .unwrap()
+            .extend(bert.as_object().unwrap().clone());
+        let command = pod_of(&made(trial)).containers[0].command.clone().unwrap();
+        let at = command.iter().position(|word| word == "--device").unwrap();
+        command[at + 1].clone()
+    };
+    let gpu = json!({"nvidia.com/gpu": 1});
+    for (bert, limits, expected) in [
+        (json!({}), json!({}), "auto"),
+        (json!({}), gpu.clone(), "cuda"),
+        (json!({}), json!({"nvidia.com/mig-1g.10gb": 1}), "cuda"),
+        (json!({"device": "auto"}), gpu.clone(), "cuda"),
+        (json!({"device": "cpu"}), gpu, "cpu"),
+        (json!({"device": "cuda"}), json!({}), "cuda"),
+    ] {
+        assert_eq!(device(bert.clone(), limits.clone()), expected, "{bert} {limits}");
+    }
+}
+
+#[test]
 fn threads_are_the_whole_processors_that_a_trial_may_count_on() {
     let cases = [
         (json!({}), "1"),
         (json!({"requests": {"cpu": "500m"}}), "1"),
-        (json!({"requests": {"cpu": "2"}, "limits": {"cpu": "3500m"}}), "3"),
+        (json!({"requests": {"cpu": "2"}, "limits": {"cpu": "3500m"}}), "2"),
+        (json!({"limits": {"cpu": "3500m"}}), "3"),
         (json!({"requests": {"cpu": 2}}), "2"),
         (json!({"requests": {"cpu": "2.9"}}), "2"),
     ];

@@ -117,6 +117,8 @@ pub struct FinalReport {
     pub collapsed: Vec<u64>,
     /// Training steps done.
     pub step: Option<u64>,
+    /// Where it was computed, such as `cuda:0 NVIDIA H100`, where the program says.
+    pub device: Option<String>,
 }
 
 impl AttemptState {
