@@ -1,8 +1,9 @@
 //! What one trial is to do: the command line as it is typed, and the same checked, so that nothing later asks again whether a
 //! value makes sense.
 
-use super::device;
+use super::device::{self, Place};
 use super::kept_model::{Goal, Objective, SaveModel};
+use super::log::say;
 use super::parameters::Parameters;
 use super::task::Task;
 use super::tasks;
@@ -11,7 +12,7 @@ use clap::Parser;
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use tch::{Device, Kind};
+use tch::Kind;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -142,14 +143,23 @@ impl Precision {
         }
     }
 
-    /// What this becomes on `device`: a processor without bfloat16 instructions emulates each product, a hundred times
-    /// slower than in 32 bits, so there bf16 becomes fp32, which is also the more exact.
-    pub(super) fn on(self, device: Device) -> Self {
-        if self == Self::Bf16 && device == Device::Cpu && !device::multiplies_bf16() {
-            Self::Fp32
-        } else {
-            self
+    /// What `auto`, `bf16` or `fp32` comes to at `place`: a processor without bfloat16 instructions emulates each product, a hundred
+    /// times slower than in 32 bits, so there bf16 becomes fp32, which is also the more exact. Of a GPU it is said, since whoever
+    /// pays for one expects otherwise.
+    pub(super) fn at(place: &Place, asked: &str) -> Self {
+        if asked == "fp32" {
+            return Self::Fp32;
         }
+        if place.multiplies_bf16 {
+            return Self::Bf16;
+        }
+        if place.is_card() {
+            let label = place.label();
+            say(format_args!(
+                "{label} has no instructions for bf16 (cards have them from compute capability 8.0 on): fp32"
+            ));
+        }
+        Self::Fp32
     }
 
     /// As it is written on the command line.
@@ -177,7 +187,7 @@ pub(super) struct Config {
     /// Arithmetic of the matrix products, as the device can do it.
     pub(super) precision: Precision,
     /// Where to compute.
-    pub(super) device: Device,
+    pub(super) place: Place,
     /// Threads to compute with, at least 1.
     pub(super) threads: u32,
     /// Steps between lines of progress; `None`: none.
@@ -235,12 +245,7 @@ impl Config {
     /// # Errors
     /// A parameter, device or folder that cannot be used.
     pub(super) fn new(arguments: Arguments, env: &[(String, String)]) -> Result<Self> {
-        let device = device::choose(&arguments.device)?;
-        let asked = if arguments.precision == "fp32" {
-            Precision::Fp32
-        } else {
-            Precision::Bf16
-        };
+        let place = device::choose(&arguments.device)?;
         let saves = match arguments.checkpoint_minutes {
             None => Saves::Seldom,
             Some(0.0) => Saves::WhenStopped,
@@ -277,8 +282,8 @@ impl Config {
             parameters: arguments
                 .parameters
                 .overridden(arguments.parameters_file.as_deref(), env, task)?,
-            precision: asked.on(device),
-            device,
+            precision: Precision::at(&place, &arguments.precision),
+            place,
             threads: arguments.threads,
             log_every: (arguments.log_every > 0).then_some(arguments.log_every),
             saves,

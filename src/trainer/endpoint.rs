@@ -2,13 +2,14 @@
 
 use super::curve::Scores;
 use super::{Failure, Result, page_server};
-use prometheus::{Encoder, Gauge, GaugeVec, IntGauge, Opts, Registry, TextEncoder};
+use prometheus::{Encoder, Gauge, GaugeVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder};
 
 /// The metrics of a trial.
 #[derive(Clone, Debug)]
 pub(super) struct Metrics {
     registry: Registry,
     metric: GaugeVec,
+    device: IntGaugeVec,
     /// Steps done.
     pub(super) step: IntGauge,
     metric_step: IntGauge,
@@ -38,6 +39,11 @@ impl Metrics {
             &["name"],
         )?;
         registry.register(Box::new(metric.clone()))?;
+        let device = IntGaugeVec::new(
+            Opts::new("tuning_device", "Where the trial computes"),
+            &["device"],
+        )?;
+        registry.register(Box::new(device.clone()))?;
         let whole = |name: &str, help: &str| -> prometheus::Result<IntGauge> {
             let gauge = IntGauge::new(name, help)?;
             registry.register(Box::new(gauge.clone()))?;
@@ -57,7 +63,13 @@ impl Metrics {
             train_loss: real("tuning_train_loss", "Mean training loss of the last twenty steps")?,
             registry,
             metric,
+            device,
         })
+    }
+
+    /// Shows where the trial computes.
+    pub(super) fn show_device(&self, label: &str) {
+        self.device.with_label_values(&[label]).set(1);
     }
 
     /// Shows the scores of an evaluation after `step` training steps.
@@ -108,10 +120,12 @@ mod tests {
             },
         );
         metrics.step.set(12);
+        metrics.show_device("cuda:0 NVIDIA H200");
         let page = String::from_utf8(metrics.page()).unwrap();
         for line in [
             "tuning_metric{name=\"f1\"} 0.875",
             "tuning_metric{name=\"majority_f1\"} 0.8125",
+            "tuning_device{device=\"cuda:0 NVIDIA H200\"} 1",
             "tuning_step 12",
             "tuning_metric_step 8",
             "tuning_total_steps 0",

@@ -81,19 +81,14 @@ impl Finished {
         task.check_max_length(length)
             .map_err(|said| Failure::Configuration(format!("--max-length is {length}; {said}")))?;
         threads::start(arguments.threads)?;
-        let device = device::choose(&arguments.device)?;
-        let asked = if arguments.precision == "fp32" {
-            Precision::Fp32
-        } else {
-            Precision::Bf16
-        };
+        let place = device::choose(&arguments.device)?;
         Ok(Self {
             tokens: Tokens::read(&folder, config.n_tokens, length as usize)?,
             folder,
             task,
             config,
-            precision: asked.on(device),
-            device,
+            precision: Precision::at(&place, &arguments.precision),
+            device: place.device,
         })
     }
 

@@ -97,14 +97,14 @@ impl<'a> Run<'a> {
     /// Says what is about to happen, and takes up what a stopped run left behind.
     fn resume(&mut self) -> Result<()> {
         say(format_args!(
-            "{}: {}: {} training examples, {} to evaluate on, {} steps; {}, {:?}, {} thread(s); {}",
+            "{}: {}: {} training examples, {} to evaluate on, {} steps; {}, {}, {} thread(s); {}",
             self.config.trial,
             self.config.task.name(),
             self.data.train.len(),
             self.data.n_dev(),
             self.schedule.n_steps(),
             self.progress.identity.precision,
-            self.config.device,
+            self.config.place.label(),
             self.config.threads,
             serde_json::to_string(&self.config.parameters).unwrap_or_default()
         ));
@@ -347,6 +347,7 @@ impl<'a> Run<'a> {
             train_loss: self.train_loss(),
             samples_per_second: self.samples_per_second(),
             curve: self.progress.curve.clone(),
+            device: self.config.place.label(),
             documents: self.documents()?,
         })
     }

@@ -32,7 +32,7 @@ pub(super) fn load(config: &Config) -> Result<(Data, Model)> {
         task: config.task,
         words: &data.words,
         precision: config.precision,
-        device: config.device,
+        device: config.place.device,
         recipe: Recipe {
             weight_decay: parameters.weight_decay,
             max_grad_norm: parameters.max_grad_norm,

@@ -113,6 +113,7 @@ fn trial(arguments: Arguments, message: Option<PathBuf>) -> Result<()> {
         export::prepare(folder)?;
     }
     let metrics = Metrics::new()?;
+    metrics.show_device(&config.place.label());
     if let Some(port) = config.metrics_port {
         metrics.serve(port)?;
     }

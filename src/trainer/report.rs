@@ -35,6 +35,8 @@ pub(super) struct Report {
     pub(super) train_loss: f64,
     /// Pairs trained on per second of training, evaluations left out.
     pub(super) samples_per_second: f64,
+    /// Where it ran.
+    pub(super) device: String,
     /// Every evaluation.
     pub(super) curve: Vec<Point>,
     /// What stands in files of its own.
@@ -144,6 +146,7 @@ mod tests {
             model: None,
             train_loss: 0.3,
             samples_per_second: 40.5,
+            device: "cpu".into(),
             curve,
             documents: Vec::new(),
         }
@@ -157,6 +160,7 @@ mod tests {
             (&value["step"], &value["epoch"], &value["collapsed"]),
             (&345.into(), &3.into(), &false.into())
         );
+        assert_eq!(value["device"], "cpu");
         assert_eq!(value["curve"][0]["step"], 5);
         assert_eq!(value["curve"].as_array().map(Vec::len), Some(69));
     }
