@@ -124,7 +124,7 @@ fn usable(driver: &Driver, index: usize) -> std::result::Result<&Card, String> {
     })?;
     let card = cards.get(index).ok_or_else(|| match cards.len() {
         0 => not_ready(NO_DEVICE),
-        n => format!("there are {n} GPUs, numbered from 0; choose another"),
+        n => format!("the driver has {n} GPU(s), numbered from 0; choose another"),
     })?;
     if card.capability < LEAST_CAPABILITY {
         let (major, minor) = card.capability;
@@ -178,7 +178,7 @@ fn seen(libtorch: &Libtorch, index: usize) -> std::result::Result<(), String> {
             "libtorch does not notice its part for GPUs, which was loaded; this is a fault of the trainer, please report it".into(),
         ),
         Libtorch::Open { n_cards, .. } if index >= *n_cards => Err(format!(
-            "the driver is in order, and libtorch sees {n_cards} GPUs; what it said on standard error tells why"
+            "the driver is in order, and libtorch sees {n_cards} GPU(s); what it said on standard error tells why"
         )),
         Libtorch::Open { .. } => Ok(()),
     }
@@ -267,7 +267,11 @@ mod tests {
                 .contains("(cuDeviceGet gives 999)")
         );
         let two = driver(0, 13_010, vec![card(7, 5), card(9, 0)]);
-        assert!(usable(&two, 2).unwrap_err().starts_with("there are 2 GPUs"));
+        assert!(
+            usable(&two, 2)
+                .unwrap_err()
+                .starts_with("the driver has 2 GPU(s)")
+        );
         assert_eq!(usable(&two, 1), Ok(&card(9, 0)));
     }
 
@@ -281,7 +285,7 @@ mod tests {
                 .contains("(libcusparse.so.12: cannot open")
         );
         assert!(seen(&open(false, 1), 0).unwrap_err().contains("does not notice"));
-        assert!(seen(&open(true, 0), 0).unwrap_err().contains("sees 0 GPUs"));
+        assert!(seen(&open(true, 0), 0).unwrap_err().contains("sees 0 GPU(s)"));
         assert_eq!(seen(&open(true, 2), 1), Ok(()));
     }
 
