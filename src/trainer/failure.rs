@@ -39,8 +39,7 @@ impl Failure {
     pub(super) const NO_MEMORY: u8 = 4;
 
     /// What helps against it.
-    pub(super) const MORE_MEMORY: &str =
-        "no memory left; use a smaller batch_size or max_length, or a machine with more";
+    pub(super) const MORE_MEMORY: &str = "no memory left; use a smaller batch_size with more gradient_accumulation_steps, a smaller max_length, or a machine with more";
 
     /// The exit code of the program, as the table in the module's head lists them.
     pub(super) fn code(&self) -> u8 {
@@ -116,14 +115,16 @@ impl From<TchError> for Failure {
 
 /// Whether one of the allocators below says that it has nothing left: C++'s, libtorch's on the host and on the device, those of the
 /// device's libraries, the system's.
-fn is_out_of_memory(said: &str) -> bool {
-    const SIGNS: [&str; 8] = [
+pub(super) fn is_out_of_memory(said: &str) -> bool {
+    const SIGNS: [&str; 10] = [
         "out of memory",
         "not enough memory",
         "can't allocate memory",
         "cannot allocate memory",
         "bad_alloc",
         "status_alloc_failed",
+        "allocation_failed",
+        "cublas_status_not_initialized",
         "memoryallocation",
         "unable to allocate",
     ];
@@ -132,7 +133,7 @@ fn is_out_of_memory(said: &str) -> bool {
 }
 
 /// libtorch's messages go on with the addresses of its stack, after a line end that a panic may have written as `\n`.
-fn first_line(said: &str) -> &str {
+pub(super) fn first_line(said: &str) -> &str {
     let line = said
         .split('\n')
         .flat_map(|line| line.split("\\n"))
@@ -156,6 +157,8 @@ mod tests {
         for said in [
             "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
             "cuDNN error: CUDNN_STATUS_ALLOC_FAILED",
+            "cuDNN error: CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED",
+            "CUDA error: CUBLAS_STATUS_NOT_INITIALIZED when calling `cublasCreate(handle)`",
             "CUDA error: out of memory",
             "[enforce fail] DefaultCPUAllocator: not enough memory: you tried to allocate 9 bytes.",
             "std::bad_alloc",

@@ -1,6 +1,6 @@
 //! The run: steps, evaluations and saves, from the first or from where a stopped run left off.
 
-use super::batches::{self, Batch};
+use super::batches;
 use super::config::Config;
 use super::curve::{Point, Scores};
 use super::data::Data;
@@ -16,6 +16,7 @@ use super::schedule::Schedule;
 use super::scores::{Evaluation, evaluate};
 use super::stop::Stop;
 use super::task::Document;
+use super::update::update;
 use super::{Failure, Result};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -159,14 +160,15 @@ impl<'a> Run<'a> {
     fn step(&mut self, places: &[usize]) -> Result<()> {
         let begun = Instant::now();
         let examples: Vec<&Example> = places.iter().map(|place| &self.data.train[*place]).collect();
-        let parts = examples.chunks(self.config.parameters.batch_size as usize);
-        let (kind, device) = (self.model.kind(), self.model.device());
-        let batches: Vec<Batch> = parts
-            .map(|part| Batch::new(part, &self.data.words, kind, device))
-            .collect();
         let number = self.progress.step;
         let rate = self.schedule.rate(number);
-        let step = self.model.train(&batches, rate, number);
+        let step = update(
+            self.config,
+            &self.data,
+            &mut self.model,
+            &examples,
+            (rate, number),
+        )?;
         if !step.loss.is_finite() || !step.gradient_norm.is_finite() {
             let what = if step.loss.is_finite() { "gradient" } else { "loss" };
             return Err(Failure::Diverged(format!(

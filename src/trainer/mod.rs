@@ -5,7 +5,7 @@
 //! (`family`, `bert_config` with `config_json`, `word_list`, `byte_pairs`, `tokens`, `batches`, `set_summary`, `data`, `checkpoint_check`, `checkpoint_files` with
 //! `safetensors_file`, `torch_file`, `torch_zip`, `pickle`, `pickle_objects` and `stored_tensor`, `lfs`); the arithmetic (`layout`, `setting`,
 //! `new_head`, `weights`, `bert`, `dropout`,
-//! `dispatcher`, `optimizer`, `model`); the run (`prepare`, `curve`, `scores`, `checksum`, `state_file`, `resume`, `stop`, `fit`); the model that
+//! `dispatcher`, `optimizer`, `model`); the run (`prepare`, `curve`, `scores`, `checksum`, `state_file`, `resume`, `stop`, `update`, `fit`); the model that
 //! it hands over (`kept_model`, `export`, `model_files`, `model_card`, `model_folder`) and that answers later (`finished`, `evaluate`, `inputs`,
 //! `predict`); and what is said about it (`endpoint`, `page_server`, `log`,
 //! `report`, `excerpt`, `failure`, `allocator`, `threads`). Only this module names `tch`, and it knows nothing of the rest of the crate.
@@ -23,7 +23,7 @@
 //! | 45 | the vocabulary: unreadable, or a token beyond the embedding table |
 //! | 46 | the output: folder not writable, no space left |
 //! | 47 | the metrics port is taken |
-//! | 48 | the device is not there |
+//! | 48 | the device is not there or can't be used |
 //! | 70 | a fault of the trainer itself |
 //! | 143 | told to stop by SIGTERM or SIGINT; the state was saved if there is a folder for it |
 
@@ -96,6 +96,7 @@ mod threads;
 pub mod tokens;
 mod torch_file;
 mod torch_zip;
+mod update;
 pub mod weights;
 mod word_list;
 

@@ -11,7 +11,7 @@ use super::optimizer::Optimizer;
 use super::setting::Setting;
 use super::task::{Criterion, Task};
 use super::weights::Weights;
-use tch::{Device, Kind, Reduction, Tensor, no_grad};
+use tch::{Device, Kind, Reduction, Tensor, no_grad, with_grad};
 
 /// What a step says of itself.
 #[derive(Debug)]
@@ -117,16 +117,7 @@ impl Model {
         let n_examples: i64 = batches.iter().map(|batch| batch.n_pairs).sum();
         let (mut sum, mut logits) = (0.0, Tensor::new());
         for (batch, place) in batches.iter().zip(0..) {
-            let outputs = bert::outputs(
-                &self.weights.leaves,
-                &self.config,
-                batch,
-                self.kind,
-                Some(&mut dropout),
-            );
-            let mut loss = self
-                .task
-                .loss(&outputs, &batch.labels, &self.criterion, Reduction::Mean);
+            let (outputs, mut loss) = self.forward(batch, &mut dropout);
             if batches.len() > 1 {
                 loss *= batch.n_pairs as f64 / n_examples as f64;
             }
@@ -140,6 +131,28 @@ impl Model {
             gradient_norm,
             logits,
         }
+    }
+
+    /// Computes a gradient and changes no weight, to see whether there is memory for it. It comes after a fault, which may have left
+    /// libtorch without gradients.
+    pub(super) fn try_out(&mut self, batch: &Batch, number: u64) {
+        with_grad(|| {
+            let mut dropout = Dropout::new(self.seed, number, self.kind, self.device);
+            let (_, loss) = self.forward(batch, &mut dropout);
+            self.weights.differentiate(&loss, false);
+            // A GPU has computed only once it is asked.
+            loss.double_value(&[]);
+        });
+    }
+
+    /// The outputs of the head, and the mean loss.
+    fn forward(&self, batch: &Batch, dropout: &mut Dropout) -> (Tensor, Tensor) {
+        let leaves = &self.weights.leaves;
+        let outputs = bert::outputs(leaves, &self.config, batch, self.kind, Some(dropout));
+        let loss = self
+            .task
+            .loss(&outputs, &batch.labels, &self.criterion, Reduction::Mean);
+        (outputs, loss)
     }
 
     /// The outputs of the head for a batch without dropout, as the task's head gives them.
