@@ -178,6 +178,17 @@ fn every_parameters_gradient_has_the_right_length() {
     rounding::check_gradients(&model.weights, |name| expected[name] * clipped, GRADIENT);
 }
 
+#[test]
+fn a_batch_that_is_only_tried_out_changes_nothing() {
+    let golden = golden();
+    let (mut model, words) = model(&golden, Precision::Fp32);
+    let first = golden.steps[0].batch.batch(&words, Kind::Float);
+    // A fault under way leaves libtorch without gradients.
+    tch::no_grad(|| model.try_out(&first, 0));
+    let worst = follow(&golden, &mut model, &words, GRADIENT, &mut Carried::default());
+    assert!(worst < LOSS, "loss off by {worst:e}");
+}
+
 fn parameters_after(golden: &Golden, mut model: Model, words: &Words) {
     let mut carried = Carried::default();
     follow(golden, &mut model, words, GRADIENT, &mut carried);

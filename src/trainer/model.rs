@@ -135,7 +135,7 @@ impl Model {
 
     /// Computes a gradient and changes no weight, to see whether there is memory for it. It comes after a fault, which may have left
     /// libtorch without gradients.
-    pub(super) fn try_out(&mut self, batch: &Batch, number: u64) {
+    pub fn try_out(&mut self, batch: &Batch, number: u64) {
         with_grad(|| {
             let mut dropout = Dropout::new(self.seed, number, self.kind, self.device);
             let (_, loss) = self.forward(batch, &mut dropout);
