@@ -337,6 +337,7 @@ fn metrics_are_served_while_it_runs() {
         "tuning_metric{name=\"f1\"} ",
         "tuning_total_steps 12000",
         "tuning_step ",
+        "tuning_device{device=\"cpu\"} 1",
         "tuning_epoch ",
     ] {
         assert!(page.contains(part), "{part} is not in {page}");

@@ -1,7 +1,7 @@
 //! One trial: fine-tunes BERT on a task and says how well it went.
 //!
-//! In reading order: what was asked for (`parameters`, `class_weights`, `schedule`, `config`) and where (`device`, `cuda_driver`); what is learned (`example`, `task`, `tasks`): GLUE
-//! (`glue`, `glue_file`, `measures`) and SQuAD (`squad`, `squad_file`, `squad_set`, `span_search`, `text_match`); what it is given
+//! In reading order: what was asked for (`parameters`, `class_weights`, `schedule`, `config`) and where (`device`, `cuda_driver`);
+//! what is learned (`example`, `task`, `tasks`): GLUE (`glue`, `glue_file`, `measures`) and SQuAD (`squad`, `squad_file`, `squad_set`, `span_search`, `text_match`); what it is given
 //! (`family`, `bert_config` with `config_json`, `word_list`, `byte_pairs`, `tokens`, `batches`, `set_summary`, `data`, `checkpoint_check`, `checkpoint_files` with
 //! `safetensors_file`, `torch_file`, `torch_zip`, `pickle`, `pickle_objects` and `stored_tensor`, `lfs`); the arithmetic (`layout`, `setting`,
 //! `new_head`, `weights`, `bert`, `dropout`,
