@@ -60,11 +60,19 @@ fn check(name: &str, tiny: &Tiny, model: &Path) {
             .env("TUNING_CHECKPOINT_DIR", "state");
         command
     };
-    let (status, undisturbed, _) = run(&mut trial(), None);
-    assert_eq!(status, 0);
-    run(&mut trial(), Some("saved the state after step 2"));
-    let (status, resumed, log) = run(&mut trial(), None);
-    assert!(status == 0 && log.contains("resumed after step"), "{log}");
+    // What the allocator keeps differs by a fifth from run to run: the least of a few is what a run needs.
+    let least = |one: &dyn Fn() -> f64| (0..4).map(|_| one()).fold(f64::INFINITY, f64::min);
+    let undisturbed = least(&|| {
+        let (status, memory, _) = run(&mut trial(), None);
+        assert_eq!(status, 0);
+        memory
+    });
+    let resumed = least(&|| {
+        run(&mut trial(), Some("saved the state after step 2"));
+        let (status, memory, log) = run(&mut trial(), None);
+        assert!(status == 0 && log.contains("resumed after step"), "{log}");
+        memory
+    });
     println!("{name}: {undisturbed:.0} MiB undisturbed, {resumed:.0} MiB resumed");
     assert!(
         resumed <= 1.1 * undisturbed,
