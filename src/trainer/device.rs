@@ -1,5 +1,5 @@
 //! Where to compute: the CPU, or a GPU whose libraries are loaded only when it is asked for; and where a GPU can't be had, why not and
-//! what helps. [`cuda_driver`](super::cuda_driver) finds out; here is decided.
+//! what helps. `cuda_driver` finds out; here is decided.
 
 use super::cuda_driver::{Card, Driver, Libtorch};
 use super::excerpt::{excerpt, one_line};
