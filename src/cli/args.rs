@@ -86,6 +86,10 @@ pub(super) struct RunArgs {
     /// The fine-tuner [default: bert-trainer beside this program, else in PATH]
     #[arg(long, value_name = "FILE", env = "TUNING_TRAINER")]
     pub trainer: Option<PathBuf>,
+    /// GPUs to share out, by number or UUID with commas between: as many to each trial as spec.trial.resources asks for, and
+    /// trials wait for them; one to each where it asks for none, and more trials than GPUs share them
+    #[arg(long, value_name = "LIST")]
+    pub gpus: Option<String>,
     /// A sentence on where the data comes from, for the report
     #[arg(long, value_name = "TEXT", env = "TUNING_DATA_SOURCE", hide = true)]
     pub data_source: Option<String>,

@@ -7,7 +7,7 @@ use super::manifest::{self, Given};
 use super::present;
 use super::signals::Interrupts;
 use crate::api::{Checked, Fault};
-use crate::local::{self, Outcome, RunDir, RunObserver, Session};
+use crate::local::{self, Gpus, Outcome, RunDir, RunObserver, Session};
 use crate::tuning::Ended;
 use crate::view;
 use jiff::Timestamp;
@@ -59,12 +59,19 @@ pub(super) fn run(args: &RunArgs) -> Result<ExitCode, String> {
         Some(_) => find_trainer(args.trainer.as_deref())?,
         None => PathBuf::new(),
     };
+    let per_trial = checked.job.gpus_per_trial;
+    let gpus = args
+        .gpus
+        .as_ref()
+        .map(|list| Gpus::parse(list, per_trial))
+        .transpose()?;
     let mut notes = notes(&checked);
     for note in &notes {
         eprintln!("note: {note}");
     }
     notes.extend(args.data_source.as_ref().map(|source| format!("data: {source}")));
-    let session = local::open(checked, dir, base, trainer, notes).map_err(|e| e.to_string())?;
+    let mut session = local::open(checked, dir, base, trainer, notes).map_err(|e| e.to_string())?;
+    session.gpus = gpus.unwrap_or_default();
     // One thread: a child dies with the thread that started it, so that must be the one that lives longest.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

@@ -40,10 +40,11 @@ pub(super) struct Attempt {
     unread: Option<String>,
 }
 
-/// Starts an attempt. The error is a sentence: the program could not be started at all.
+/// Starts an attempt on these GPUs, as CUDA names them; none where it may look for itself. The error is a sentence: the program could not be started at all.
 pub(super) fn begin(
     session: &Session,
     trial: &Trial,
+    gpus: &str,
     client: reqwest::Client,
     news: Sender<News>,
 ) -> Result<Attempt, String> {
@@ -73,6 +74,7 @@ pub(super) fn begin(
         trainer,
         threads,
         bar: models::bar(&session.ledger),
+        gpus,
         metrics_port: port,
     };
     let resource = checked.spec.strategy.as_ref().and_then(|s| s.resource());

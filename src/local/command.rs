@@ -1,6 +1,6 @@
 //! From a trial to the program that runs it: arguments and environment by the trial contract.
 
-use crate::api::{BertSpec, TrialSpec};
+use crate::api::{BertSpec, Device, TrialSpec};
 use crate::contract::{Parameters, variables};
 use crate::tuning::{Job, Trial};
 use std::collections::BTreeMap;
@@ -34,6 +34,8 @@ pub(super) struct Place<'a> {
     pub threads: usize,
     /// What a model has to beat to be kept; `None`: any is.
     pub bar: Option<f64>,
+    /// GPUs that it computes on, as CUDA names them; empty: it may look for itself.
+    pub gpus: &'a str,
     /// Port on which the trial's metrics are expected; `None`: nobody asks.
     pub metrics_port: Option<u16>,
 }
@@ -92,6 +94,8 @@ fn contract(job: &Job, trial: &Trial, place: &Place) -> BTreeMap<String, String>
         ),
         (variables::THREADS.to_owned(), place.threads.to_string()),
     ]);
+    let visible = (!place.gpus.is_empty()).then(|| place.gpus.to_owned());
+    env.extend(visible.map(|gpus| ("CUDA_VISIBLE_DEVICES".to_owned(), gpus)));
     env.extend(
         place
             .metrics_port
@@ -116,7 +120,16 @@ fn thread_limits(threads: usize) -> BTreeMap<String, String> {
 
 fn bert_command(bert: &BertSpec, parameters: &Parameters, place: &Place) -> Vec<String> {
     let mut argv = vec![place.trainer.display().to_string()];
-    argv.extend(parameters.bert_arguments(bert, |path| place.base.join(path).display().to_string()));
+    // A GPU that was given out is used, or the trial says why not.
+    let device = match bert.device {
+        Device::Auto if !place.gpus.is_empty() => Device::Cuda,
+        said => said,
+    };
+    let bert = BertSpec {
+        device,
+        ..bert.clone()
+    };
+    argv.extend(parameters.bert_arguments(&bert, |path| place.base.join(path).display().to_string()));
     argv.extend(["--threads".into(), place.threads.to_string()]);
     argv
 }

@@ -26,6 +26,7 @@ fn launched(trial: serde_json::Value) -> Launch {
         trainer: Path::new("/bin/bert-trainer"),
         threads: 2,
         bar: None,
+        gpus: "1",
         metrics_port: Some(20_000),
     };
     launch(&checked.job, None, &checked.spec.trial, &trial, &place)
@@ -43,6 +44,7 @@ fn a_program_of_the_manifests_folder_is_told_its_parameters_and_its_place() {
         ("LR", "0.25"),
         ("TUNING_PARAM_LEARNING_RATE", "0.25"),
         (variables::TRIAL, "a-0007"),
+        ("CUDA_VISIBLE_DEVICES", "1"),
         (variables::CHECKPOINT_DIR, "/run/a-0007/checkpoint"),
         (variables::METRICS_PORT, "20000"),
     ] {

@@ -8,6 +8,7 @@ mod attempt;
 mod checkpoint;
 mod command;
 mod event;
+mod gpus;
 mod journal;
 mod kept_log;
 mod ledger;
@@ -28,6 +29,7 @@ mod thinning;
 
 pub use added::{add, waiting, waiting_points};
 pub use event::{Event, Happening};
+pub use gpus::Gpus;
 pub use journal::read as read_journal;
 pub use ledger::Ledger;
 pub use models::best_model;

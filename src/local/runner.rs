@@ -153,7 +153,7 @@ impl Runner<'_> {
                     added: false,
                 })?;
             }
-            Action::Start { index } => self.start(*index)?,
+            Action::Start { index } => return self.start(*index),
             Action::Stop { index, reason } => return self.stop(*index, reason),
             Action::ShadowStop { index, step, message } => {
                 self.record(Happening::ShadowStop {
@@ -175,12 +175,24 @@ impl Runner<'_> {
         Ok(true)
     }
 
-    fn start(&mut self, index: u32) -> io::Result<()> {
+    /// Starts a trial; false where it has to wait for a GPU.
+    fn start(&mut self, index: u32) -> io::Result<bool> {
+        if self.session.ledger.trial(index).is_none() {
+            return Ok(true);
+        }
+        let Some(gpus) = self.session.gpus.take(index) else {
+            return Ok(false);
+        };
+        self.start_on(index, &gpus)?;
+        Ok(true)
+    }
+
+    fn start_on(&mut self, index: u32, gpus: &str) -> io::Result<()> {
         let Some(trial) = self.session.ledger.trial(index) else {
             return Ok(());
         };
         let number = trial.attempts + 1;
-        match attempt::begin(&self.session, trial, self.client.clone(), self.news.clone()) {
+        match attempt::begin(&self.session, trial, gpus, self.client.clone(), self.news.clone()) {
             Ok(attempt) => {
                 let (pid, log_from) = (attempt.pid(), attempt.log_from());
                 self.attempts.insert(index, attempt);
@@ -195,6 +207,7 @@ impl Runner<'_> {
                 let mut waits = trial.clone();
                 waits.message.clone_from(&message);
                 self.record(Happening::between(trial, &waits))?;
+                self.session.gpus.give_back(index);
                 self.halt(message)
             }
         }
@@ -275,6 +288,7 @@ impl Runner<'_> {
         };
         let transition = attempt.conclude(&self.session, trial, Timestamp::now());
         self.end_orphans(index);
+        self.session.gpus.give_back(index);
         self.record(Happening::between(trial, &transition.trial))?;
         models::remove_superseded(&self.session.ledger, &self.session.dir);
         // Nobody stands by to mend this machine while the run waits: the same command goes on.

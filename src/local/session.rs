@@ -4,7 +4,7 @@ use super::event::{Event, Happening};
 use super::journal::{Journal, JournalError};
 use super::ledger::Ledger;
 use super::mending::{self, Mended};
-use super::{RunDir, checkpoint, orphans, prior, process, run_dir};
+use super::{Gpus, RunDir, checkpoint, orphans, prior, process, run_dir};
 use crate::api::{Checked, Fault, PrometheusSpec, TuningJobSpec};
 use crate::tuning::Phase;
 use jiff::Timestamp;
@@ -22,6 +22,8 @@ pub struct Session {
     pub base: PathBuf,
     /// The built-in fine-tuner.
     pub trainer: PathBuf,
+    /// What trials compute on beside processors; none, where nobody says.
+    pub gpus: Gpus,
     pub(super) journal: Journal,
 }
 
@@ -53,7 +55,7 @@ pub fn notices(spec: &TuningJobSpec) -> Vec<String> {
         (
             trial.resources.is_some(),
             "trial.resources",
-            "pods ask for it, a process takes what is there",
+            "pods ask for it, a process takes what is there, but for the GPUs of --gpus",
         ),
         (
             !trial.volumes.is_empty(),
@@ -175,6 +177,7 @@ pub fn open(
         dir,
         base,
         trainer,
+        gpus: Gpus::default(),
         journal,
     };
     session.end_leftovers();
