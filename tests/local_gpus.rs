@@ -59,5 +59,5 @@ fn who_asks_for_none_shares_them() {
     );
     let (all, most) = told(&run);
     assert_eq!(all.values().copied().sum::<u32>(), 8);
-    assert!(all.len() == 2 && most == 2, "{all:?} {most}");
+    assert!(all.len() == 2 && most <= 2, "{all:?} {most}");
 }
