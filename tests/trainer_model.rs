@@ -7,7 +7,7 @@ mod tiny;
 use safetensors::SafeTensors;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Output, Stdio};
 use tiny::Tiny;
 
@@ -318,4 +318,52 @@ fn no_model_is_written_where_another_trial_has_a_better_one() {
         !collapsed,
         "what collapsed is never better"
     );
+}
+
+#[test]
+fn whoever_goes_on_without_a_model_is_worth_what_it_was() {
+    let tiny = Tiny::new("model-resumed");
+    let flags = [&WILD[..], &["--objective", "loss"]].concat();
+    let expected = trained(&tiny, &flags);
+    let best = expected["model"]["step"].as_u64().unwrap();
+    let last = expected["step"].as_u64().unwrap();
+    assert!(
+        best + 1 < last,
+        "there is something to go on with after the best: {best} of {last}"
+    );
+    // Another trial is better than any of this one's, or somebody has removed the model: the value is the best evaluation's all the same.
+    for (flag, removes) in [(Some("0"), false), (None, true)] {
+        let bar = flag.map_or(vec![], |bar| vec!["--model-above", bar]);
+        let all = [
+            &flags[..],
+            &bar,
+            &["--checkpoint-minutes", "1e-9", "--log-every", "1"],
+        ]
+        .concat();
+        let command = || {
+            let mut command = tiny.command(&all);
+            command.env("TUNING_CHECKPOINT_DIR", "state");
+            command
+        };
+        let mut child = command().spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let after = format!("saved the state after step {}", best + 1);
+        assert!(lines.any(|line| line.unwrap().starts_with(&after)), "{after}");
+        child.kill().unwrap();
+        child.wait().unwrap();
+        if removes {
+            std::fs::remove_dir_all(tiny.dir.join("out/model")).unwrap();
+        }
+        let output = command().output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(
+            output.status.success() && said.contains("resumed after step"),
+            "{said}{}",
+            stderr(&output)
+        );
+        let mut report = tiny.report();
+        assert!(report.get("model").is_none());
+        report["model"] = expected["model"].clone();
+        assert_eq!(report, expected);
+    }
 }

@@ -103,6 +103,13 @@ pub struct BertSpec {
     pub keep_models: u32,
 }
 
+impl BertSpec {
+    /// How many trials' models stay, where trials keep any.
+    pub fn n_models(&self) -> Option<usize> {
+        (self.save_model != SaveModel::None).then_some(self.keep_models as usize)
+    }
+}
+
 fn epochs() -> u32 {
     3
 }

@@ -41,8 +41,8 @@ pub struct Parameters {
     texts: BTreeMap<String, String>,
     replicate: u32,
     job: String,
-    /// Metric and goal of the job.
-    objective: [String; 2],
+    metric: String,
+    goal: &'static str,
     bar: Option<f64>,
 }
 
@@ -67,7 +67,8 @@ impl Parameters {
             texts,
             replicate: trial.why.replicate,
             job: job.name.clone(),
-            objective: [job.objective.metric.clone(), goal.to_owned()],
+            metric: job.objective.metric.clone(),
+            goal,
             bar: None,
         }
     }
@@ -97,9 +98,8 @@ impl Parameters {
     /// a seed of its own.
     pub fn bert_arguments(&self, bert: &BertSpec, path: impl Fn(&str) -> String) -> Vec<String> {
         let seed = bert.seed.wrapping_add(self.replicate);
-        let [metric, goal] = &self.objective;
         let mut arguments = bert_arguments(&BertSpec { seed, ..bert.clone() }, path);
-        let objective = ["--objective", metric, "--goal", goal];
+        let objective = ["--objective", &self.metric, "--goal", self.goal];
         arguments.extend(objective.map(str::to_owned));
         let bar = self.bar.filter(|_| bert.save_model != SaveModel::None);
         arguments.extend(bar.map(|bar| format!("--model-above={bar}")));
@@ -249,7 +249,8 @@ mod tests {
             texts: BTreeMap::from([("lr".to_owned(), "6.47e-5".to_owned())]),
             replicate: 0,
             job: String::new(),
-            objective: Default::default(),
+            metric: String::new(),
+            goal: "",
             bar: None,
         };
         assert_eq!(
@@ -266,7 +267,8 @@ mod tests {
             texts: BTreeMap::new(),
             replicate,
             job: "mrpc".into(),
-            objective: ["loss".into(), "minimize".into()],
+            metric: "loss".into(),
+            goal: "minimize",
             bar: None,
         };
         let told: Vec<_> = parameters(2).env().collect();
@@ -333,7 +335,8 @@ mod tests {
             texts: BTreeMap::from([("lr".to_owned(), "6.47e-5".to_owned())]),
             replicate: 0,
             job: String::new(),
-            objective: Default::default(),
+            metric: String::new(),
+            goal: "",
             bar: None,
         };
         let spec: SagemakerSpec = serde_json::from_value(serde_json::json!({

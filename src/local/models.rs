@@ -2,27 +2,21 @@
 
 use super::RunDir;
 use super::ledger::Ledger;
-use crate::api::TrialSpec;
 use crate::tuning::{Phase, bar_for_models, best_models};
 use std::path::PathBuf;
 
 /// What a trial's model may be called in its folder: also one that a trial was killed over.
 const NAMES: [&str; 4] = ["model", ".model.new", ".model.old", ".model.gone"];
 
-/// Models that stay; `None` where trials keep none that the run knows of.
-fn n_kept(trial: &TrialSpec) -> Option<usize> {
-    trial.bert.as_ref().map(|bert| bert.keep_models as usize)
-}
-
 /// What a new trial's model has to beat to be one that stays.
 pub(super) fn bar(ledger: &Ledger) -> Option<f64> {
-    bar_for_models(&ledger.snapshot, n_kept(&ledger.checked.spec.trial)?)
+    bar_for_models(&ledger.snapshot, n_models(ledger)?)
 }
 
 /// Removes the models of trials that have ended and whose values are not among the best any more. A trial that may run again keeps
 /// its own.
 pub(super) fn remove_superseded(ledger: &Ledger, dir: &RunDir) {
-    let Some(n) = n_kept(&ledger.checked.spec.trial) else {
+    let Some(n) = n_models(ledger) else {
         return;
     };
     let snapshot = &ledger.snapshot;
@@ -42,8 +36,13 @@ pub(super) fn remove_superseded(ledger: &Ledger, dir: &RunDir) {
 
 /// Where the best model so far is, if it is there.
 pub fn best_model(ledger: &Ledger, dir: &RunDir) -> Option<PathBuf> {
-    n_kept(&ledger.checked.spec.trial)?;
+    n_models(ledger)?;
     let index = *best_models(&ledger.snapshot, 1).first()?;
     let folder = dir.trial(&ledger.snapshot.job.trial_name(index)).join(NAMES[0]);
     folder.join("config.json").is_file().then_some(folder)
+}
+
+/// How many models stay, where trials keep any.
+fn n_models(ledger: &Ledger) -> Option<usize> {
+    ledger.checked.spec.trial.bert.as_ref()?.n_models()
 }

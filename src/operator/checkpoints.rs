@@ -15,7 +15,7 @@ use super::context::Context;
 use super::error::Error;
 use super::pass::Pass;
 use super::stores::Owner;
-use crate::api::{self, Retain, SaveModel, TrialSpec};
+use crate::api::{self, Retain, TrialSpec};
 use crate::tuning::{bar_for_models, best_models};
 use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
@@ -107,8 +107,7 @@ impl Pass<'_> {
 
     /// How many models stay, where trials keep any.
     fn n_models(&self) -> Option<usize> {
-        let bert = self.checked.spec.trial.bert.as_ref()?;
-        (bert.save_model != SaveModel::None).then_some(bert.keep_models as usize)
+        self.checked.spec.trial.bert.as_ref()?.n_models()
     }
 
     /// The trials whose models stay.

@@ -6,6 +6,7 @@
 
 use super::example::{Example, Label};
 use super::random::{Purpose, Stream};
+use super::task::Head;
 use tch::{Device, Kind, Tensor};
 
 /// Batches in a bucket.
@@ -65,6 +66,14 @@ impl Words {
             kept,
             row_of,
             padding: None,
+        }
+    }
+
+    /// The same rows for a task with this head: over each token it sees the ones that fill up shorter examples, too.
+    pub(super) fn seen_by(self, head: Head, padding: u32) -> Self {
+        match head {
+            Head::Span => self.with_padding(padding),
+            Head::Pooled(_) => self,
         }
     }
 

@@ -7,7 +7,7 @@ use super::config::Config;
 use super::example::{Example, Label};
 use super::log::say;
 use super::set_summary::summary;
-use super::task::{DevSet, Head, Task};
+use super::task::{DevSet, Task};
 use super::tokens::Tokens;
 use std::collections::BTreeSet;
 
@@ -48,10 +48,7 @@ impl Data {
         let sets: Vec<&[Example]> = std::iter::once(train.as_slice())
             .chain(dev.iter().map(|set| set.examples()))
             .collect();
-        let mut words = Words::of(&sets, bert_config.n_tokens);
-        if task.head() == Head::Span {
-            words = words.with_padding(tokens.padding());
-        }
+        let words = Words::of(&sets, bert_config.n_tokens).seen_by(task.head(), tokens.padding());
         let digest = digest(task, bert_config, &sets);
         Ok(Self {
             train,

@@ -6,7 +6,6 @@ use super::example::Example;
 use super::finished::{Finished, FinishedArguments};
 use super::report::{prepare_folder, write_documents, write_whole};
 use super::scores::{Evaluation, evaluate};
-use super::task::Head;
 use super::{Failure, Result, config};
 use clap::Parser;
 use std::io::Write;
@@ -49,10 +48,8 @@ pub(super) fn run(arguments: EvaluateArguments, stop: &AtomicBool) -> Result<()>
     let sets = files.map(|(file, _)| task.dev_set(&data.join(file), &finished.tokens));
     let sets = sets.collect::<Result<Vec<_>>>()?;
     let examples: Vec<&[Example]> = sets.iter().map(|set| set.examples()).collect();
-    let mut words = Words::of(&examples, finished.config.n_tokens);
-    if task.head() == Head::Span {
-        words = words.with_padding(finished.tokens.padding());
-    }
+    let words = Words::of(&examples, finished.config.n_tokens);
+    let words = words.seen_by(task.head(), finished.tokens.padding());
     let model = finished.model(&words)?;
     let (mut all, mut documents): (Option<Scores>, _) = (None, Vec::new());
     for (set, (_, suffix)) in sets.iter().zip(task.dev_files()) {

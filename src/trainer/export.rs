@@ -10,9 +10,10 @@ use super::model_files::{Trained, config_json, copy_tokenizer};
 use super::model_folder;
 use super::report::{self, KeptModel};
 use super::task::Document;
+use super::tensor_bytes::{bytes_of, io_fault};
 use super::{Failure, Result};
+use safetensors::Dtype;
 use safetensors::tensor::TensorView;
-use safetensors::{Dtype, SafeTensorError};
 use std::collections::HashMap;
 use std::path::Path;
 use tch::{Device, Tensor};
@@ -24,8 +25,6 @@ pub(super) struct Exporter<'a> {
     kept: SaveModel,
     /// Examples to learn from, and to evaluate on.
     sizes: (usize, usize),
-    /// Evaluations of which the models are gone, at the beginning of the curve.
-    n_lost: usize,
 }
 
 impl<'a> Exporter<'a> {
@@ -42,39 +41,22 @@ impl<'a> Exporter<'a> {
         else {
             return Ok(None);
         };
-        let mut exporter = Self {
+        if curve.is_empty() {
+            model_folder::discard(folder)?;
+        }
+        Ok(Some(Self {
             config,
             folder,
             kept: config.save_model,
             sizes,
-            n_lost: 0,
-        };
-        if curve.is_empty() {
-            model_folder::discard(folder)?;
-        } else if let Some(best) = exporter
-            .chosen(curve)
-            .filter(|_| exporter.kept == SaveModel::Best)
-        {
-            // It may be of an evaluation that comes again.
-            let step = Trained::read(folder).map(|trained| trained.step);
-            if step.is_none_or(|step| step < best.step) {
-                exporter.n_lost = curve.len();
-                say(format_args!(
-                    "{}: the model of step {}, the best so far, is not there any more: the best of what follows is kept",
-                    folder.display(),
-                    best.step
-                ));
-            }
-        }
-        Ok(Some(exporter))
+        }))
     }
 
-    /// The evaluation that the model is of.
+    /// The evaluation that the trial is judged by.
     fn chosen<'p>(&self, curve: &'p [Point]) -> Option<&'p Point> {
-        let there = curve.get(self.n_lost..)?;
         match self.kept {
-            SaveModel::Best => self.config.objective.best(there).map(|place| &there[place]),
-            SaveModel::Last | SaveModel::None => there.last(),
+            SaveModel::Best => self.config.objective.best(curve).map(|place| &curve[place]),
+            SaveModel::Last | SaveModel::None => curve.last(),
         }
     }
 
@@ -96,10 +78,12 @@ impl<'a> Exporter<'a> {
         }
     }
 
-    /// The evaluation that the trial is judged by, and its model, where that is kept.
+    /// The evaluation that the trial is judged by, and its model, if that is there: whoever has removed it in the meantime changes
+    /// nothing of what the trial is worth.
     pub(super) fn kept(&self, curve: &[Point]) -> Option<(Point, Option<KeptModel>)> {
         let point = self.chosen(curve)?;
-        let kept = self.is_wanted(point).then(|| KeptModel {
+        let is_there = Trained::read(self.folder).is_some_and(|trained| trained.step == point.step);
+        let kept = is_there.then(|| KeptModel {
             evaluation: self.kept.word(),
             step: point.step,
             folder: self.folder.to_owned(),
@@ -107,7 +91,8 @@ impl<'a> Exporter<'a> {
         Some((point.clone(), kept))
     }
 
-    /// Writes the model of the curve's last evaluation, if no other trial has a better one; `decay` is what weight decay has left of the words that the data does not have.
+    /// Writes the model of the curve's last evaluation, if no other trial has a better one; `decay` is what weight decay has left of
+    /// the words that the data does not have.
     ///
     /// # Errors
     /// The folder can't be written, or the tokenizer's files are gone.
@@ -187,8 +172,7 @@ pub(super) fn prepare(folder: &Path) -> Result<()> {
             folder.display()
         )));
     }
-    let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty());
-    report::prepare_folder(parent.unwrap_or(Path::new(".")))
+    report::prepare_folder(model_folder::parent(folder))
 }
 
 fn is_empty(folder: &Path) -> bool {
@@ -202,18 +186,13 @@ fn write_tensors(path: &Path, tensors: &[(String, Tensor)]) -> Result<()> {
         .collect();
     let views = on_cpu.iter().map(|(name, tensor)| {
         let shape = tensor.size().iter().map(|n| *n as usize).collect();
-        // SAFETY: the tensor is contiguous, on the CPU and of 32 bits, and outlives the view.
-        let bytes = unsafe {
-            std::slice::from_raw_parts(tensor.data_ptr().cast::<u8>(), tensor.numel() * size_of::<f32>())
-        };
-        let view = TensorView::new(Dtype::F32, shape, bytes);
+        let view = TensorView::new(Dtype::F32, shape, bytes_of(tensor));
         Ok((*name, view.map_err(|fault| Failure::Internal(fault.to_string()))?))
     });
     let views: Vec<_> = views.collect::<Result<_>>()?;
     // transformers refuses a file that does not say where its tensors come from.
     let metadata = HashMap::from([("format".to_owned(), "pt".to_owned())]);
-    safetensors::serialize_to_file(views, Some(metadata), path).map_err(|fault| match fault {
-        SafeTensorError::IoError(fault) => Failure::write(path, &fault),
-        other => Failure::Internal(other.to_string()),
-    })
+    safetensors::serialize_to_file(views, Some(metadata), path)
+        .map_err(io_fault)
+        .map_err(|fault| Failure::write(path, &fault))
 }

@@ -2,10 +2,10 @@
 //!
 //! In reading order: what was asked for (`parameters`, `class_weights`, `schedule`, `config`) and where (`device`, `cuda_driver`);
 //! what is learned (`example`, `task`, `tasks`): GLUE (`glue`, `glue_file`, `measures`) and SQuAD (`squad`, `squad_file`, `squad_set`, `span_search`, `text_match`); what it is given
-//! (`family`, `bert_config` with `config_json`, `word_list`, `byte_pairs`, `tokens`, `batches`, `set_summary`, `data`, `checkpoint_check`, `checkpoint_files` with
+//! (`family`, `bert_config` with `config_json`, `word_list` and `byte_pairs` with `tokenizer_config`, `tokens`, `batches`, `set_summary`, `data`, `checkpoint_check`, `checkpoint_files` with
 //! `safetensors_file`, `torch_file`, `torch_zip`, `pickle`, `pickle_objects` and `stored_tensor`, `lfs`); the arithmetic (`layout`, `setting`,
 //! `new_head`, `weights`, `bert`, `dropout`,
-//! `dispatcher`, `optimizer`, `model`); the run (`prepare`, `curve`, `scores`, `checksum`, `state_file`, `resume`, `stop`, `update`, `fit`); the model that
+//! `dispatcher`, `optimizer`, `model`); the run (`prepare`, `curve`, `scores`, `checksum`, `tensor_bytes`, `state_file`, `resume`, `stop`, `update`, `fit`); the model that
 //! it hands over (`kept_model`, `export`, `model_files`, `model_card`, `model_folder`) and that answers later (`finished`, `evaluate`, `inputs`,
 //! `predict`); and what is said about it (`endpoint`, `page_server`, `log`,
 //! `report`, `excerpt`, `failure`, `allocator`, `threads`). Only this module names `tch`, and it knows nothing of the rest of the crate.
@@ -91,8 +91,10 @@ mod stop;
 mod stored_tensor;
 pub mod task;
 pub mod tasks;
+mod tensor_bytes;
 mod text_match;
 mod threads;
+mod tokenizer_config;
 pub mod tokens;
 mod torch_file;
 mod torch_zip;

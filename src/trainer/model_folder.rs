@@ -14,8 +14,6 @@ use std::path::{Path, PathBuf};
 /// It can't be written; then `folder` is what it was.
 pub(super) fn replace(folder: &Path, fill: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
     let (new, old) = (beside(folder, "new"), beside(folder, "old"));
-    let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty());
-    let parent = parent.unwrap_or(Path::new("."));
     let at = |fault: io::Error| Failure::write(folder, &fault);
     remove(&new).and_then(|()| fs::create_dir_all(&new)).map_err(at)?;
     let filled = fill(&new).and_then(|()| make_durable(&new).map_err(at));
@@ -30,7 +28,7 @@ pub(super) fn replace(folder: &Path, fill: impl FnOnce(&Path) -> Result<()>) -> 
             rename(folder, &old)?;
         }
         rename(&new, folder)?;
-        File::open(parent)?.sync_all()?;
+        File::open(parent(folder))?.sync_all()?;
         remove(&old)
     };
     swap().map_err(at)
@@ -63,6 +61,12 @@ pub(super) fn discard(folder: &Path) -> Result<()> {
         result => result.and_then(|()| remove(&gone)),
     };
     moved.map_err(|fault| Failure::write(folder, &fault))
+}
+
+/// The folder that holds it.
+pub(super) fn parent(folder: &Path) -> &Path {
+    let named = folder.parent().filter(|parent| !parent.as_os_str().is_empty());
+    named.unwrap_or(Path::new("."))
 }
 
 fn beside(folder: &Path, what: &str) -> PathBuf {

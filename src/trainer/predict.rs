@@ -52,10 +52,8 @@ pub(super) fn run(arguments: PredictArguments, stop: &AtomicBool) -> Result<()> 
     let finished = Finished::read(arguments.finished)?;
     let mut input = open(&arguments.input)?;
     let names = finished.class_names();
-    let mut words = Words::all(finished.config.n_tokens);
-    if finished.task.n_classes().is_none() {
-        words = words.with_padding(finished.tokens.padding());
-    }
+    let words = Words::all(finished.config.n_tokens);
+    let words = words.seen_by(finished.task.head(), finished.tokens.padding());
     let model = finished.model(&words)?;
     let mut answering = Answering {
         finished: &finished,
@@ -128,7 +126,7 @@ impl Answering<'_> {
     }
 }
 
-/// The answer with the question's own name in front.
+/// The answer with the question's own name.
 fn with_id(answer: Map<String, Value>, id: Option<&Value>) -> Value {
     let id = id.map(|id| ("id".to_owned(), id.clone()));
     Value::Object(id.into_iter().chain(answer).collect())

@@ -4,8 +4,9 @@
 //! Before anything is taken over the whole file has been checked, whatever it is.
 
 use super::checksum::Checksum;
+use super::tensor_bytes::{bytes_of, io_fault};
+use safetensors::Dtype;
 use safetensors::tensor::{TensorInfo, TensorView};
-use safetensors::{Dtype, SafeTensorError};
 use serde::Deserialize;
 use std::collections::HashMap;
 use std::fs::File;
@@ -59,18 +60,6 @@ pub(super) fn checksum(tensors: &[Tensor]) -> String {
         }
     }
     sum.text()
-}
-
-fn bytes_of(tensor: &Tensor) -> &[u8] {
-    if tensor.numel() == 0 {
-        return &[];
-    }
-    assert!(
-        tensor.is_contiguous() && tensor.kind() == Kind::Float && tensor.device() == Device::Cpu,
-        "a buffer is one block of 32 bits each"
-    );
-    // SAFETY: so many bytes lie there, as was just checked, and they live as long as the tensor.
-    unsafe { std::slice::from_raw_parts(tensor.data_ptr().cast(), tensor.numel() * size_of::<f32>()) }
 }
 
 /// The header of the format.
@@ -211,13 +200,6 @@ fn room(n: usize) -> Result<Vec<u8>> {
 
 fn invalid(said: String) -> Error {
     Error::new(ErrorKind::InvalidData, said)
-}
-
-fn io_fault(fault: SafeTensorError) -> Error {
-    match fault {
-        SafeTensorError::IoError(fault) => fault,
-        other => Error::other(other.to_string()),
-    }
 }
 
 #[cfg(test)]

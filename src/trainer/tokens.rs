@@ -5,7 +5,8 @@ use super::byte_pairs;
 use super::example::{Example, Label};
 use super::excerpt::excerpt;
 use super::lfs::refuse_pointer;
-use super::word_list::{self, unreadable};
+use super::tokenizer_config::unreadable;
+use super::word_list;
 use super::{Failure, Result};
 use std::path::{Path, PathBuf};
 use tokenizers::{

@@ -1,14 +1,14 @@
 //! BERT's own tokenizer over `vocab.txt`, a list of word pieces, for checkpoints without tokenizer.json: as transformers makes it.
 
-use super::excerpt::one_line;
-use super::{Failure, Result};
+use super::Result;
+use super::tokenizer_config::{keep_whole, read_config, special_token, unreadable};
 use serde::Deserialize;
 use std::path::Path;
+use tokenizers::Tokenizer;
 use tokenizers::models::wordpiece::WordPiece;
 use tokenizers::normalizers::BertNormalizer;
 use tokenizers::pre_tokenizers::bert::BertPreTokenizer;
 use tokenizers::processors::bert::BertProcessing;
-use tokenizers::{AddedToken, Tokenizer};
 
 /// Tokens that are themselves wherever they stand in a text.
 const SPECIAL: [&str; 5] = ["[UNK]", "[SEP]", "[PAD]", "[CLS]", "[MASK]"];
@@ -40,28 +40,15 @@ impl Default for TokenizerConfig {
 /// # Errors
 /// One of the files cannot be understood, or a special token is missing.
 pub(super) fn read(path: &Path, folder: &Path) -> Result<Tokenizer> {
-    let config = read_config(&folder.join("tokenizer_config.json"))?;
+    let config: TokenizerConfig = read_config(folder)?;
     let model = WordPiece::from_file(&path.display().to_string())
         .unk_token("[UNK]".into())
         .build()
         .map_err(|fault| unreadable(path, &fault.to_string()))?;
     let mut tokenizer = Tokenizer::new(model);
-    let special = |name: &str| -> Result<(String, u32)> {
-        let id = tokenizer.token_to_id(name).ok_or_else(|| {
-            let sentence = format!(
-                "{}: the token {name} is missing; use BERT's own vocabulary",
-                path.display()
-            );
-            Failure::Vocabulary(sentence)
-        })?;
-        Ok((name.to_owned(), id))
-    };
+    let special = |name| special_token(&tokenizer, name, path, "BERT");
     let ends = BertProcessing::new(special("[SEP]")?, special("[CLS]")?);
     special("[UNK]")?;
-    let there = SPECIAL
-        .into_iter()
-        .filter(|name| tokenizer.token_to_id(name).is_some());
-    let added: Vec<AddedToken> = there.map(|name| AddedToken::from(name, true)).collect();
     tokenizer.with_normalizer(Some(BertNormalizer::new(
         true,
         config.tokenize_chinese_chars,
@@ -70,23 +57,6 @@ pub(super) fn read(path: &Path, folder: &Path) -> Result<Tokenizer> {
     )));
     tokenizer.with_pre_tokenizer(Some(BertPreTokenizer));
     tokenizer.with_post_processor(Some(ends));
-    tokenizer.add_special_tokens(&added);
+    keep_whole(&mut tokenizer, &SPECIAL);
     Ok(tokenizer)
-}
-
-fn read_config(path: &Path) -> Result<TokenizerConfig> {
-    if !path.is_file() {
-        return Ok(TokenizerConfig::default());
-    }
-    let text = std::fs::read_to_string(path).map_err(|fault| unreadable(path, &fault.to_string()))?;
-    serde_json::from_str(&text).map_err(|fault| unreadable(path, &fault.to_string()))
-}
-
-/// What is said of a file that makes no tokenizer.
-pub(super) fn unreadable(path: &Path, said: &str) -> Failure {
-    Failure::Vocabulary(format!(
-        "{}: it is no tokenizer that BERT could use ({}); fetch it again",
-        path.display(),
-        one_line(said)
-    ))
 }
