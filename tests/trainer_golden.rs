@@ -131,11 +131,8 @@ fn follow(
 ) -> f64 {
     let mut worst = 0.0_f64;
     for (expected, number) in golden.steps.iter().zip(0..) {
-        let step = model.train(
-            &[expected.batch.batch(words, model.kind())],
-            expected.rate,
-            number,
-        );
+        let batch = expected.batch.batch(words, model.kind());
+        let step = model.train(&[batch], expected.rate, number).read();
         carried.step(&model.weights, expected.rate);
         worst = worst.max((step.loss - expected.loss).abs());
         let norm = relative(step.gradient_norm, expected.gradient_norm);
@@ -169,6 +166,7 @@ fn every_parameters_gradient_has_the_right_length() {
     let first = &golden.steps[0];
     let logits = model
         .train(&[first.batch.batch(&words, Kind::Float)], 0.0, 0)
+        .read()
         .logits;
     assert!(first.batch.worst(&logits) < LOGITS);
     // The optimizer has clipped them, as it clips all alike.
@@ -239,7 +237,7 @@ fn a_step_in_parts_is_the_same_step() {
                     .batch(&words, Kind::Float)
             })
             .collect();
-        let step = model.train(&batches, golden.rate, 0);
+        let step = model.train(&batches, golden.rate, 0).read();
         let slots = model.weights.layout.slots.iter();
         let values = slots.map(|slot| {
             Vec::<f64>::try_from(model.weights.master(slot).flatten(0, -1).to_kind(Kind::Double))

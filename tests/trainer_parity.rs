@@ -182,7 +182,7 @@ impl Given {
                 model.kind(),
                 Device::Cpu,
             );
-            let step = model.train(&[batch], expected.lr, number);
+            let step = model.train(&[batch], expected.lr, number).read();
             println!(
                 "step {number}: loss {:.6}, off by {:+.1e}",
                 step.loss,

@@ -147,7 +147,9 @@ fn every_relative_computes_what_transformers_computes() {
             let answer = course.answer.worst(&model.predict(&course.answer.batch(&words)));
             let (mut loss, mut gradient, mut each) = (0.0_f64, 0.0_f64, 0.0_f64);
             for (expected, number) in course.steps.iter().zip(0..) {
-                let step = model.train(&[expected.batch.batch(&words)], golden.rate, number);
+                let step = model
+                    .train(&[expected.batch.batch(&words)], golden.rate, number)
+                    .read();
                 loss = loss.max((step.loss - expected.loss).abs());
                 gradient = gradient.max(relative(step.gradient_norm, expected.gradient_norm));
                 let Some(norms) = &expected.gradient_norms else {

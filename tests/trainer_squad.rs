@@ -175,7 +175,9 @@ fn twenty_steps_on_questions() {
     let (mut worst, mut norm, mut carried) = (0.0_f64, 0.0_f64, Carried::default());
     for (expected, number) in given.fixture.steps.iter().zip(0..) {
         assert!((schedule.rate(number) - expected.rate).abs() < 1e-18);
-        let step = model.train(&[given.batch(&expected.features, &words)], expected.rate, number);
+        let step = model
+            .train(&[given.batch(&expected.features, &words)], expected.rate, number)
+            .read();
         println!(
             "step {number}: loss {:.6}, off by {:+.1e}",
             step.loss,

@@ -1,6 +1,6 @@
 //! Which pairs go into a step together, and the tensors of a batch.
 //!
-//! B: pairs in the batch. S: tokens of its longest pair. The others are padded to it, so pairs of similar length go
+//! B: pairs in the batch. S: tokens of its longest pair. Where the others are padded to it, pairs of similar length had better go
 //! together: an epoch's random order is cut into buckets of `BUCKET` batches, each bucket is sorted by length, and the
 //! batches are shuffled again.
 
@@ -13,7 +13,7 @@ use tch::{Device, Kind, Tensor};
 const BUCKET: usize = 8;
 
 /// Score of a key that is only padding, before the softmax.
-const MASKED: f64 = -30_000.0;
+pub(super) const MASKED: f64 = -30_000.0;
 
 /// The batches of an epoch, each a list of places in `examples`; a function of `seed` and `epoch`.
 pub(super) fn order(examples: &[Example], batch_size: usize, seed: u64, epoch: u64) -> Vec<Vec<usize>> {
@@ -86,6 +86,11 @@ impl Words {
         words
     }
 
+    /// The row of a token of the data.
+    pub(super) fn row(&self, id: u32) -> i64 {
+        self.row_of[id as usize]
+    }
+
     /// The row that fills up shorter examples, where the head sees it; what stands in it is never learned.
     pub(super) fn padding(&self) -> Option<i64> {
         self.padding
@@ -100,12 +105,12 @@ impl Words {
 /// One batch on its device.
 #[derive(Debug)]
 pub struct Batch {
-    /// Rows of the word table, [B, S].
+    /// Rows of the word table, `[N]`.
     pub(super) words: Tensor,
-    /// 0 or 1 for the sentence, [B, S].
+    /// 0 or 1 for the sentence, `[N]`.
     pub(super) types: Tensor,
-    /// 0 for a token, a large negative number for padding, [B, 1, 1, S] in the activations' kind.
-    pub(super) mask: Tensor,
+    /// How the N tokens are those of the examples.
+    pub(super) form: Form,
     /// Classes as whole numbers, or scores, `[B]`; or first and last tokens, `[B, 2]`.
     pub(super) labels: Tensor,
     /// B.
@@ -114,8 +119,25 @@ pub struct Batch {
     pub(super) length: i64,
 }
 
+/// How the tokens of a batch are laid out.
+#[derive(Debug)]
+pub(super) enum Form {
+    /// Each example has S of them, padding included: N = B S.
+    Padded {
+        /// 0 for a token, a large negative number for padding, [B, 1, 1, S] in the activations' kind.
+        mask: Tensor,
+    },
+    /// One example follows the other: N is the sum of their lengths.
+    Packed {
+        /// Each token's place in its example, from 0: `[N]`.
+        positions: Tensor,
+        /// Where the examples begin, and at last N: `[B + 1]` in 32 bits.
+        bounds: Tensor,
+    },
+}
+
 impl Batch {
-    /// The batch of these examples, which must only hold tokens that `words` keeps.
+    /// The padded batch of these examples, which must only hold tokens that `words` keeps.
     pub fn new(examples: &[&Example], words: &Words, kind: Kind, device: Device) -> Self {
         let length = examples
             .iter()
@@ -130,24 +152,19 @@ impl Batch {
         );
         for (example, at) in examples.iter().zip((0..).step_by(length)) {
             for (i, (id, kind)) in example.ids.iter().zip(&example.types).enumerate() {
-                rows[at + i] = words.row_of[*id as usize];
+                rows[at + i] = words.row(*id);
                 types[at + i] = i64::from(*kind);
                 mask[at + i] = 0.0;
             }
         }
         let (n_pairs, length) = (examples.len() as i64, length as i64);
-        let table = |values: &[i64]| {
-            Tensor::from_slice(values)
-                .view([n_pairs, length])
-                .to_device(device)
-        };
+        let mask = Tensor::from_slice(&mask).view([n_pairs, 1, 1, length]);
         Self {
-            words: table(&rows),
-            types: table(&types),
-            mask: Tensor::from_slice(&mask)
-                .view([n_pairs, 1, 1, length])
-                .to_device(device)
-                .to_kind(kind),
+            words: Tensor::from_slice(&rows).to_device(device),
+            types: Tensor::from_slice(&types).to_device(device),
+            form: Form::Padded {
+                mask: mask.to_device(device).to_kind(kind),
+            },
             labels: labels(examples).to_device(device),
             n_pairs,
             length,
@@ -156,7 +173,7 @@ impl Batch {
 }
 
 /// A task has labels of one kind.
-fn labels(examples: &[&Example]) -> Tensor {
+pub(super) fn labels(examples: &[&Example]) -> Tensor {
     let whole: Option<Vec<i64>> = examples
         .iter()
         .map(|example| match example.label {

@@ -60,10 +60,13 @@ fn short_pairs_are_padded_and_masked() {
     assert_eq!(words.kept(), [2, 3, 7]);
     let batch = Batch::new(&[&pair, &short], &words, Kind::Float, Device::Cpu);
     assert_eq!(
-        Vec::<Vec<i64>>::try_from(&batch.words).unwrap(),
-        [[0, 2, 1], [2, 0, 0]]
+        Vec::<i64>::try_from(&batch.words).unwrap(),
+        [[0, 2, 1], [2, 0, 0]].concat()
     );
-    let mask: Vec<f64> = Vec::try_from(batch.mask.flatten(0, -1)).unwrap();
+    let Form::Padded { mask } = &batch.form else {
+        panic!("{:?} is not padded", batch.form)
+    };
+    let mask: Vec<f64> = Vec::try_from(mask.flatten(0, -1)).unwrap();
     assert_eq!(mask, [0.0, 0.0, 0.0, 0.0, MASKED, MASKED]);
     assert_eq!((batch.n_pairs, batch.length), (2, 3));
 }

@@ -1,11 +1,13 @@
 //! BERT with its head: from token rows to outputs.
 //!
-//! B: examples. S: tokens of an example, padded. H: width of the residual stream. A: heads. D = H / A.
+//! B: examples. S: tokens of the longest. N: tokens of the batch, either B S with padding or the sum of the lengths. H: width of the
+//! residual stream.
 //!
 //! Only the first token of an example, \[CLS\], reaches a classifier, so the last layer computes queries, its output and
 //! its feed-forward part for that token alone: exact, and a seventh less work in a model of six layers.
 
-use super::batches::Batch;
+use super::attention;
+use super::batches::{Batch, Form, MASKED};
 use super::bert_config::BertConfig;
 use super::dropout::Dropout;
 use super::family::Family;
@@ -13,7 +15,7 @@ use super::weights::{Dense, HeadLeaves, LayerLeaves, Leaves, Norm};
 use tch::{Kind, Tensor};
 
 /// Masks while training; `None` where the model only answers.
-type Masks<'a> = Option<&'a mut Dropout>;
+pub(super) type Masks<'a> = Option<&'a mut Dropout>;
 
 /// The head's outputs for a batch in 32 bits: of a classifier [B, n], of a head over each token [B, 2, S].
 pub(super) fn outputs(
@@ -35,20 +37,18 @@ pub(super) fn outputs(
         HeadLeaves::Span(map) => {
             let x = whole_layer(last, config, batch, &x, masks.as_deref_mut());
             let x = masked(x.to_kind(Kind::Float), config.span_dropout, masks);
-            let outputs = dense(&x, map).view([batch.n_pairs, batch.length, 2]);
-            outputs.transpose(1, 2).contiguous()
+            by_example(&dense(&x, map), batch)
         }
         HeadLeaves::Pooled { pooler, classifier } => {
-            let first = x.view([batch.n_pairs, batch.length, config.hidden]).select(1, 0);
-            let (queries, keys, values) = first_heads(last, config, batch, &x, &first);
-            let attended = attend(config, batch, [&queries, &keys, &values], masks.as_deref_mut());
+            let first = firsts(config, batch, &x);
+            let attended = attention::of_first(last, config, batch, &x, &first, masks.as_deref_mut());
             let first = finish(last, config, &first, &attended, masks.as_deref_mut());
             classify(pooler, classifier, config, &first, masks)
         }
     }
 }
 
-/// A layer for every token: [B S, H].
+/// A layer for every token: [N, H].
 fn whole_layer(
     layer: &LayerLeaves,
     config: &BertConfig,
@@ -56,84 +56,75 @@ fn whole_layer(
     x: &Tensor,
     mut masks: Masks,
 ) -> Tensor {
-    let (queries, keys, values) = all_heads(layer, config, batch, x);
-    let attended = attend(config, batch, [&queries, &keys, &values], masks.as_deref_mut());
+    let attended = attention::of_all(layer, config, batch, x, masks.as_deref_mut());
     finish(layer, config, x, &attended, masks)
 }
 
-/// Sum of the embeddings, normalised: [B S, H].
+/// Sum of the embeddings, normalised: [N, H].
 fn embed(leaves: &Leaves, config: &BertConfig, batch: &Batch, kind: Kind, masks: Masks) -> Tensor {
-    let n = batch.n_pairs * batch.length;
-    let mut sum = leaves.words.index_select(0, &batch.words.view([n]));
+    let mut sum = leaves.words.index_select(0, &batch.words);
     if let Some(types) = &leaves.types {
         sum += match config.family {
             // RoBERTa never learned of segments: all tokens are of the first.
             Family::Roberta => types.narrow(0, 0, 1),
-            Family::Bert | Family::DistilBert => types.index_select(0, &batch.types.view([n])),
+            Family::Bert | Family::DistilBert => types.index_select(0, &batch.types),
         };
     }
-    let sum = sum.view([batch.n_pairs, batch.length, config.hidden]) + positions(leaves, config, batch);
-    let normed = layer_norm(&sum.view([n, config.hidden]), &leaves.norm, config.epsilon).to_kind(kind);
+    let sum = match &batch.form {
+        Form::Padded { mask } => {
+            let rows = sum.view([batch.n_pairs, batch.length, config.hidden]);
+            rows + padded_positions(leaves, config, batch, mask)
+        }
+        Form::Packed { positions, .. } => {
+            let rows = match config.family {
+                // Padding has a position before all others.
+                Family::Roberta => positions + config.padding_position + 1,
+                Family::Bert | Family::DistilBert => positions.shallow_clone(),
+            };
+            sum + leaves.positions.index_select(0, &rows)
+        }
+    };
+    let sum = sum.view([-1, config.hidden]);
+    let normed = layer_norm(&sum, &leaves.norm, config.epsilon).to_kind(kind);
     masked(normed, config.hidden_dropout, masks)
 }
 
 /// Embeddings of the positions: [1, S, H], or [B, S, H] for RoBERTa, where all padding stands at one position before all others.
-fn positions(leaves: &Leaves, config: &BertConfig, batch: &Batch) -> Tensor {
+fn padded_positions(leaves: &Leaves, config: &BertConfig, batch: &Batch, mask: &Tensor) -> Tensor {
     if config.family != Family::Roberta {
         return leaves.positions.narrow(0, 0, batch.length).unsqueeze(0);
     }
     let (b, s) = (batch.n_pairs, batch.length);
-    let real = batch.mask.view([b, s]).ge(-1.0).to_kind(Kind::Int64);
+    let real = mask.view([b, s]).ge(-1.0).to_kind(Kind::Int64);
     let places = real.cumsum(1, Kind::Int64) * real + config.padding_position;
     let rows = leaves.positions.index_select(0, &places.view([b * s]));
     rows.view([b, s, config.hidden])
 }
 
-/// Queries, keys and values of every token: [B, A, S, D] each.
-fn all_heads(
-    layer: &LayerLeaves,
-    config: &BertConfig,
-    batch: &Batch,
-    x: &Tensor,
-) -> (Tensor, Tensor, Tensor) {
-    let parts = heads(&dense(x, &layer.qkv), 3, config, batch);
-    (parts.select(0, 0), parts.select(0, 1), parts.select(0, 2))
+/// The rows of each example's first token: [B, H].
+fn firsts(config: &BertConfig, batch: &Batch, x: &Tensor) -> Tensor {
+    match &batch.form {
+        Form::Padded { .. } => x.view([batch.n_pairs, batch.length, config.hidden]).select(1, 0),
+        Form::Packed { bounds, .. } => x.index_select(0, &bounds.narrow(0, 0, batch.n_pairs)),
+    }
 }
 
-/// Queries of the first token, [B, A, 1, D], and keys and values of every token.
-fn first_heads(
-    layer: &LayerLeaves,
-    config: &BertConfig,
-    batch: &Batch,
-    x: &Tensor,
-    first: &Tensor,
-) -> (Tensor, Tensor, Tensor) {
-    let h = config.hidden;
-    let rows = |start, n| Dense {
-        weight: layer.qkv.weight.narrow(0, start, n),
-        bias: layer.qkv.bias.narrow(0, start, n),
+/// The outputs [N, 2] of a head over each token as [B, 2, S]: what is not there is never an answer.
+fn by_example(outputs: &Tensor, batch: &Batch) -> Tensor {
+    let shape = [batch.n_pairs, batch.length, 2];
+    let outputs = match &batch.form {
+        Form::Padded { .. } => outputs.view(shape),
+        Form::Packed { positions, bounds } => {
+            let (n, device) = (positions.numel() as i64, outputs.device());
+            let tokens = Tensor::arange(n, (Kind::Int, device));
+            let ends = bounds.narrow(0, 1, batch.n_pairs);
+            let example = tokens.searchsorted(&ends, false, true, "right", None::<Tensor>);
+            let places = example * batch.length + positions;
+            let nowhere = Tensor::full([batch.n_pairs * batch.length, 2], MASKED, (Kind::Float, device));
+            nowhere.index_copy(0, &places, outputs).view(shape)
+        }
     };
-    let queries = dense(first, &rows(0, h)).view([batch.n_pairs, config.n_heads, 1, config.head()]);
-    let parts = heads(&dense(x, &rows(h, 2 * h)), 2, config, batch);
-    (queries, parts.select(0, 0), parts.select(0, 1))
-}
-
-/// [B S, n H] as n tensors of heads: [n, B, A, S, D].
-fn heads(x: &Tensor, n: i64, config: &BertConfig, batch: &Batch) -> Tensor {
-    x.view([batch.n_pairs, batch.length, n, config.n_heads, config.head()])
-        .permute([2, 0, 3, 1, 4])
-        .contiguous()
-}
-
-/// softmax(q kᵀ / √D + mask) v for queries of Q tokens: [B Q, H].
-fn attend(config: &BertConfig, batch: &Batch, [queries, keys, values]: [&Tensor; 3], masks: Masks) -> Tensor {
-    let n_queries = queries.size()[2];
-    let scaled = queries * (config.head() as f64).sqrt().recip();
-    let scores = scaled.matmul(&keys.transpose(2, 3)) + &batch.mask;
-    let probabilities = scores.softmax(-1, None::<Kind>);
-    let probabilities = masked(probabilities, config.attention_dropout, masks);
-    let mixed = probabilities.matmul(values).transpose(1, 2).contiguous();
-    mixed.view([batch.n_pairs * n_queries, config.hidden])
+    outputs.transpose(1, 2).contiguous()
 }
 
 /// What follows the attention in a layer, for the rows of `x`: [rows, H].
@@ -179,24 +170,23 @@ fn classify(
     dense(&masked(pooled, config.classifier_dropout, masks), classifier)
 }
 
-fn dense(x: &Tensor, map: &Dense) -> Tensor {
+/// x Wᵀ + b.
+pub(super) fn dense(x: &Tensor, map: &Dense) -> Tensor {
     x.linear(&map.weight, Some(&map.bias))
 }
 
-/// x + dropout(y), one operation where there is a mask.
+/// x + dropout(y).
 fn added(x: &Tensor, y: Tensor, p: f64, masks: Masks) -> Tensor {
-    match masks.and_then(|masks| masks.mask(p, &y.size())) {
-        Some(mask) => x.addcmul(&y, &mask),
+    match masks {
+        Some(masks) => masks.added(x, y, p),
         None => x + y,
     }
 }
 
-fn masked(x: Tensor, p: f64, masks: Masks) -> Tensor {
-    match masks.and_then(|masks| masks.mask(p, &x.size())) {
-        Some(mask) => {
-            let mask = mask.to_kind(x.kind());
-            x * mask
-        }
+/// dropout(x).
+pub(super) fn masked(x: Tensor, p: f64, masks: Masks) -> Tensor {
+    match masks {
+        Some(masks) => masks.applied(x, p),
         None => x,
     }
 }

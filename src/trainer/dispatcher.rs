@@ -3,11 +3,13 @@
 //! `aoti_torch_call_dispatcher(operator, overload, stack)` takes the arguments as a stack of 64-bit words and leaves the
 //! results there. A tensor or a list is an owned handle, a number its bits, an optional argument a pointer to such a word
 //! (made with C++'s `new`, since the callee ends it with `delete`) or 0. The functions are looked up while running: where a libtorch does
-//! not have them, [`fused_adamw`] says so and the caller does the same in plain operators.
+//! not have them, [`is_there`] and [`fused_adamw`] say so and the caller does the same in plain operators.
+//!
+//! A call that fails writes the fault to standard error and gives a code that does not tell lack of memory from anything else.
 
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::sync::OnceLock;
-use tch::Tensor;
+use tch::{Kind, Tensor};
 
 type Handle = *mut c_void;
 
@@ -60,6 +62,67 @@ pub(super) struct State<'a> {
     pub(super) step: &'a Tensor,
     /// What the gradients are divided by first: a scalar in 32 bits.
     pub(super) divisor: &'a Tensor,
+    /// 1 where the gradients are no numbers, so that nothing is to change, otherwise 0: a scalar in 32 bits.
+    pub(super) is_lost: &'a Tensor,
+}
+
+/// Examples of different lengths, one behind the other, for queries and for keys and values.
+#[derive(Debug)]
+pub(super) struct Ragged<'a> {
+    /// Where each example begins and at last where the last one ends, `[B + 1]` in 32 bits.
+    pub(super) bounds: [&'a Tensor; 2],
+    /// Length of the longest example.
+    pub(super) longest: [i64; 2],
+}
+
+/// Whether operators can be called at all.
+pub(super) fn is_there() -> bool {
+    abi().is_some()
+}
+
+/// softmax(scale q kᵀ) v of each example, with dropout between: `[M, A, D]`, of queries `[M, A, D]`, keys and values `[N, A, D]` whose
+/// last stride is 1. Autograd goes through it.
+///
+/// # Panics
+/// The operator fails, with libtorch's words where memory lacks.
+pub(super) fn flash_attention(heads: [&Tensor; 3], ragged: &Ragged, dropout: f64, scale: f64) -> Tensor {
+    let found = abi().and_then(|abi| {
+        // SAFETY: the words follow the operator's schema, `_flash_attention_forward(Tensor query, Tensor key, Tensor value, Tensor?
+        // cum_seq_q, Tensor? cum_seq_k, SymInt max_q, SymInt max_k, float dropout_p, bool is_causal, bool return_debug_mask, *, float?
+        // scale, SymInt? window_size_left, SymInt? window_size_right, Tensor? seqused_k, Tensor? alibi_slopes) -> (Tensor output, Tensor
+        // softmax_logsumexp, Tensor rng_state, Tensor unused, Tensor debug_attn_mask)`; every handle is made here and given away once,
+        // and the five that come back are owned, each a pointer to an `at::Tensor` as tch's own.
+        unsafe {
+            let mut stack = [0_u64; 15];
+            for (place, tensor) in stack.iter_mut().zip(heads) {
+                *place = handle(abi, tensor)?;
+            }
+            for (place, bounds) in stack[3..].iter_mut().zip(ragged.bounds) {
+                *place = some(abi, handle(abi, bounds)?)?;
+            }
+            for (place, longest) in stack[5..].iter_mut().zip(ragged.longest) {
+                *place = longest as u64;
+            }
+            stack[7] = dropout.to_bits();
+            stack[10] = some(abi, scale.to_bits())?;
+            let name = c"aten::_flash_attention_forward";
+            if (abi.call)(name.as_ptr(), c"".as_ptr(), stack.as_mut_ptr()) != 0 {
+                return None;
+            }
+            let [output, ..] = [0, 1, 2, 3, 4].map(|place| Tensor::from_ptr(stack[place] as *mut _));
+            Some(output)
+        }
+    });
+    found.unwrap_or_else(|| {
+        // Whether memory lacked says an operator of tch's that needs as much: it panics with libtorch's words.
+        let [m, n_heads, width] = heads[0].size()[..] else {
+            panic!("queries are [M, A, D], not {:?}", heads[0].size())
+        };
+        let device = heads[0].device();
+        let _output = Tensor::empty([m, n_heads, width], (heads[0].kind(), device));
+        let _sums = Tensor::empty([n_heads, m], (Kind::Float, device));
+        panic!("libtorch's fused attention fails; its reason stands above on standard error")
+    })
 }
 
 /// One step of AdamW in a single pass over memory. `false`: this libtorch cannot do it, and nothing has changed.
@@ -84,12 +147,13 @@ pub(super) fn fused_adamw(state: &State, adamw: &AdamW) -> bool {
         let [Some(master), Some(gradient), Some(mean), Some(square)] = lists else {
             return false;
         };
-        let Some(divisor) = handle(abi, state.divisor).and_then(|word| some(abi, word)) else {
+        let given = [state.divisor, state.is_lost].map(|tensor| some(abi, handle(abi, tensor)?));
+        let [Some(divisor), Some(is_lost)] = given else {
             return false;
         };
         let numbers = [rate, beta1, beta2, weight_decay, epsilon].map(f64::to_bits);
         let mut stack = [
-            master, gradient, mean, square, none, step, 0, 0, 0, 0, 0, 0, 0, divisor, 0,
+            master, gradient, mean, square, none, step, 0, 0, 0, 0, 0, 0, 0, divisor, is_lost,
         ];
         stack[6..11].copy_from_slice(&numbers);
         (abi.call)(c"aten::_fused_adamw_".as_ptr(), c"".as_ptr(), stack.as_mut_ptr()) == 0
@@ -170,5 +234,29 @@ unsafe fn some(abi: Abi, word: u64) -> Option<u64> {
         }
         place.write(word);
         Some(place as u64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    use tch::Device;
+
+    #[test]
+    fn attention_that_fails_is_a_fault_with_a_reason() {
+        assert!(is_there());
+        let tensor = Tensor::zeros([5, 2, 8], (Kind::Float, Device::Cpu));
+        let bounds = Tensor::from_slice(&[0_i32, 2, 5]);
+        let ragged = Ragged {
+            bounds: [&bounds, &bounds],
+            longest: [3, 3],
+        };
+        // No kernel takes sparse tensors, whatever kernels there are.
+        let sparse = tensor.to_sparse_sparse_dim(3);
+        let call = || flash_attention([&sparse, &sparse, &sparse], &ragged, 0.0, 1.0);
+        let payload = catch_unwind(AssertUnwindSafe(call)).unwrap_err();
+        let said = payload.downcast_ref::<&str>().unwrap();
+        assert!(said.contains("fused attention fails"), "{said}");
     }
 }

@@ -21,8 +21,8 @@ pub(super) struct Dropout {
 #[derive(Debug)]
 enum Source {
     Own(Box<Lanes>),
-    /// A GPU has a generator of its own, seeded for the step.
-    Libtorch(Device),
+    /// A GPU has a generator of its own, seeded for the step. The fused attention draws from it as well.
+    Libtorch,
 }
 
 impl Dropout {
@@ -33,42 +33,54 @@ impl Dropout {
             Source::Own(Box::new(Lanes::new(&mut stream)))
         } else {
             tch::manual_seed(stream.bits() as i64);
-            Source::Libtorch(device)
+            Source::Libtorch
         };
         Self { source, kind }
     }
 
-    /// A mask of this shape: 1 / (1 - p) with the probability 1 - p, otherwise 0; `None` where `p` is 0.
-    pub(super) fn mask(&mut self, p: f64, shape: &[i64]) -> Option<Tensor> {
-        if p == 0.0 {
-            return None;
+    /// `x` with the probability 1 - p times 1 / (1 - p), otherwise 0, each element by itself.
+    pub(super) fn applied(&mut self, x: Tensor, p: f64) -> Tensor {
+        match &mut self.source {
+            _ if p == 0.0 => x,
+            Source::Own(lanes) => {
+                let mask = mask(lanes, self.kind, p, &x.size());
+                let mask = mask.to_kind(x.kind());
+                x * mask
+            }
+            Source::Libtorch => x.dropout(p, true),
         }
-        let rate = Rate::new(p, self.kind);
-        let Source::Own(lanes) = &mut self.source else {
-            let Source::Libtorch(device) = self.source else {
-                return None;
-            };
-            let kept = Tensor::empty(shape, (self.kind, device)).bernoulli_float_(rate.keep);
-            return Some(kept * rate.scale);
-        };
-        let mask = Tensor::empty(shape, (self.kind, Device::Cpu));
-        let n = mask.numel();
-        // SAFETY: a fresh tensor is contiguous, has `n` elements of its kind, and nothing else refers to it yet.
-        unsafe {
-            match self.kind {
-                Kind::BFloat16 => {
-                    let bits = (rate.scale as f32).to_bits() >> 16;
-                    let place = std::slice::from_raw_parts_mut(mask.data_ptr().cast::<u16>(), n);
-                    lanes.fill(place, rate.threshold, bits as u16);
-                }
-                _ => {
-                    let place = std::slice::from_raw_parts_mut(mask.data_ptr().cast::<f32>(), n);
-                    lanes.fill(place, rate.threshold, rate.scale as f32);
-                }
+    }
+
+    /// `x` and `y` after dropout.
+    pub(super) fn added(&mut self, x: &Tensor, y: Tensor, p: f64) -> Tensor {
+        match &mut self.source {
+            // In one operation.
+            Source::Own(lanes) if p > 0.0 => x.addcmul(&y, &mask(lanes, self.kind, p, &y.size())),
+            _ => x + self.applied(y, p),
+        }
+    }
+}
+
+/// A mask of this shape on the host: 1 / (1 - p) with the probability 1 - p, otherwise 0.
+fn mask(lanes: &mut Lanes, kind: Kind, p: f64, shape: &[i64]) -> Tensor {
+    let rate = Rate::new(p, kind);
+    let mask = Tensor::empty(shape, (kind, Device::Cpu));
+    let n = mask.numel();
+    // SAFETY: a fresh tensor is contiguous, has `n` elements of its kind, and nothing else refers to it yet.
+    unsafe {
+        match kind {
+            Kind::BFloat16 => {
+                let bits = (rate.scale as f32).to_bits() >> 16;
+                let place = std::slice::from_raw_parts_mut(mask.data_ptr().cast::<u16>(), n);
+                lanes.fill(place, rate.threshold, bits as u16);
+            }
+            _ => {
+                let place = std::slice::from_raw_parts_mut(mask.data_ptr().cast::<f32>(), n);
+                lanes.fill(place, rate.threshold, rate.scale as f32);
             }
         }
-        Some(mask)
     }
+    mask
 }
 
 /// How often an element is kept, and by what it is multiplied then.

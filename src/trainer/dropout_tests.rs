@@ -26,7 +26,8 @@ fn the_mean_of_a_mask_is_one() {
         (Kind::Float, 0.3),
     ] {
         let mut dropout = Dropout::new(5, 9, kind, Device::Cpu);
-        let mask = dropout.mask(p, &[1000, 1000]).unwrap().to_kind(Kind::Double);
+        let ones = Tensor::ones([1000, 1000], (kind, Device::Cpu));
+        let mask = dropout.applied(ones, p).to_kind(Kind::Double);
         let mean = mask.mean(Kind::Double).double_value(&[]);
         let dropped = mask
             .eq(0.0)
@@ -41,19 +42,35 @@ fn the_mean_of_a_mask_is_one() {
 }
 
 #[test]
-fn no_dropout_needs_no_mask() {
-    assert!(
-        Dropout::new(1, 0, Kind::Float, Device::Cpu)
-            .mask(0.0, &[4])
-            .is_none()
+fn no_dropout_changes_nothing_and_draws_nothing() {
+    let draw = |before: f64| {
+        let mut dropout = Dropout::new(1, 0, Kind::Float, Device::Cpu);
+        let ones = || Tensor::ones([256], (Kind::Float, Device::Cpu));
+        let first = dropout.applied(ones(), before);
+        (first, Vec::<f32>::try_from(dropout.applied(ones(), 0.5)).unwrap())
+    };
+    assert_eq!(Vec::<f32>::try_from(draw(0.0).0).unwrap(), [1.0; 256]);
+    assert_ne!(draw(0.0).1, draw(0.5).1);
+}
+
+#[test]
+fn a_sum_has_the_dropout_of_its_second_term() {
+    let ones = Tensor::ones([256], (Kind::Float, Device::Cpu));
+    let new = || Dropout::new(1, 0, Kind::Float, Device::Cpu);
+    let sum = new().added(&(&ones * 3.0), ones.copy(), 0.5);
+    let applied = new().applied(ones, 0.5);
+    assert_eq!(
+        Vec::<f32>::try_from(sum).unwrap(),
+        Vec::<f32>::try_from(applied + 3.0).unwrap()
     );
 }
 
 #[test]
 fn steps_differ_and_repeat() {
     let draw = |seed, step| {
-        let mask = Dropout::new(seed, step, Kind::Float, Device::Cpu).mask(0.5, &[256]);
-        Vec::<f32>::try_from(mask.unwrap()).unwrap()
+        let ones = Tensor::ones([256], (Kind::Float, Device::Cpu));
+        let mask = Dropout::new(seed, step, Kind::Float, Device::Cpu).applied(ones, 0.5);
+        Vec::<f32>::try_from(mask).unwrap()
     };
     assert_eq!(draw(1, 4), draw(1, 4));
     assert_ne!(draw(1, 4), draw(1, 5));

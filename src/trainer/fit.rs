@@ -1,15 +1,15 @@
 //! The run: steps, evaluations and saves, from the first or from where a stopped run left off.
 
-use super::batches;
 use super::config::Config;
 use super::curve::{Point, Scores};
 use super::data::Data;
 use super::endpoint::Metrics;
-use super::example::Example;
 use super::export::Exporter;
+use super::feed::Feed;
 use super::log::{clock, say};
 use super::model::Model;
 use super::prepare;
+use super::readings::{Reading, Readings};
 use super::report::{self, Report};
 use super::resume::{self, Identity, Progress};
 use super::schedule::Schedule;
@@ -20,9 +20,6 @@ use super::update::update;
 use super::{Failure, Result};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
-
-/// Steps over which the training loss is averaged.
-const RECENT: usize = 20;
 
 /// Trains and evaluates as `config` says; once told to stop, saves the state and ends.
 ///
@@ -47,6 +44,8 @@ struct Run<'a> {
     schedule: Schedule,
     steps_per_epoch: u64,
     progress: Progress,
+    /// Steps of which nothing is known yet.
+    readings: Readings,
     /// Keeps the model, where one is wanted.
     exporter: Option<Exporter<'a>>,
     /// The head's outputs at the last evaluation of this process, if that is the curve's last point.
@@ -70,14 +69,6 @@ impl<'a> Run<'a> {
                 .is_some()
                 .then(|| resume::checkpoint(&model)),
         };
-        let progress = Progress {
-            identity,
-            step: 0,
-            n_pairs: 0,
-            seconds: 0.0,
-            losses: Vec::new(),
-            curve: Vec::new(),
-        };
         let saved = Instant::now();
         Ok(Self {
             config,
@@ -87,7 +78,8 @@ impl<'a> Run<'a> {
             model,
             schedule,
             steps_per_epoch,
-            progress,
+            progress: Progress::new(identity),
+            readings: Readings::new(config.place.is_card()),
             exporter: None,
             outputs: Vec::new(),
             saved,
@@ -98,7 +90,7 @@ impl<'a> Run<'a> {
     /// Says what is about to happen, and takes up what a stopped run left behind.
     fn resume(&mut self) -> Result<()> {
         say(format_args!(
-            "{}: {}: {} training examples, {} to evaluate on, {} steps; {}, {}, {} thread(s); {}",
+            "{}: {}: {} training examples, {} to evaluate on, {} steps; {}, {}{}, {} thread(s); {}",
             self.config.trial,
             self.config.task.name(),
             self.data.train.len(),
@@ -106,6 +98,11 @@ impl<'a> Run<'a> {
             self.schedule.n_steps(),
             self.progress.identity.precision,
             self.config.place.label(),
+            if self.model.is_packed {
+                " (packed tokens)"
+            } else {
+                ""
+            },
             self.config.threads,
             serde_json::to_string(&self.config.parameters).unwrap_or_default()
         ));
@@ -128,7 +125,7 @@ impl<'a> Run<'a> {
     }
 
     fn train(&mut self) -> Result<()> {
-        let mut epoch_order = (u64::MAX, Vec::new());
+        let mut feed: Option<Feed> = None;
         loop {
             let step = self.progress.step;
             if self.stop.load(Ordering::Relaxed) {
@@ -141,58 +138,57 @@ impl<'a> Run<'a> {
                 return Ok(());
             }
             let epoch = step / self.steps_per_epoch;
-            if epoch_order.0 != epoch {
-                let parameters = &self.config.parameters;
-                let size = parameters.step_size();
-                epoch_order = (
-                    epoch,
-                    batches::order(&self.data.train, size, parameters.seed, epoch),
-                );
-            }
-            self.step(&epoch_order.1[(step % self.steps_per_epoch) as usize])?;
+            let of_epoch = match feed.take().filter(|feed| feed.epoch == epoch) {
+                Some(feed) => feed,
+                None => Feed::new(epoch, &self.data, &self.config.parameters, &self.model),
+            };
+            self.step(&of_epoch, (step % self.steps_per_epoch) as usize)?;
+            feed = Some(of_epoch);
             if self.config.saves.are_due(self.saved.elapsed(), self.save_took) {
                 self.save()?;
             }
         }
     }
 
-    /// One training step on the examples at `places`.
-    fn step(&mut self, places: &[usize]) -> Result<()> {
-        let begun = Instant::now();
-        let examples: Vec<&Example> = places.iter().map(|place| &self.data.train[*place]).collect();
+    /// The training step at `place` in the epoch.
+    fn step(&mut self, feed: &Feed, place: usize) -> Result<()> {
+        self.readings.begin();
         let number = self.progress.step;
         let rate = self.schedule.rate(number);
-        let step = update(
-            self.config,
-            &self.data,
-            &mut self.model,
-            &examples,
-            (rate, number),
-        )?;
-        if !step.loss.is_finite() || !step.gradient_norm.is_finite() {
-            let what = if step.loss.is_finite() { "gradient" } else { "loss" };
-            return Err(Failure::Diverged(format!(
-                "diverged: the {what} at step {number} is not a number; a smaller learning_rate than {} may do",
-                self.config.parameters.learning_rate
-            )));
+        let (data, model) = (&self.data, &mut self.model);
+        let step = update(self.config, data, model, (feed, place), (rate, number))?;
+        self.progress.step += 1;
+        let is_full = self.readings.push(number, feed.n_examples(place), step);
+        let every = self.config.log_every;
+        let is_logged = every.is_some_and(|n| self.progress.step.is_multiple_of(n));
+        if is_full || is_logged {
+            self.read()?;
         }
-        let progress = &mut self.progress;
-        progress.step += 1;
-        progress.n_pairs += examples.len() as u64;
-        progress.seconds += begun.elapsed().as_secs_f64();
-        if progress.losses.len() == RECENT {
-            progress.losses.remove(0);
-        }
-        progress.losses.push(step.loss);
-        self.show_progress();
-        if self
-            .config
-            .log_every
-            .is_some_and(|n| self.progress.step.is_multiple_of(n))
-        {
+        if is_logged {
             self.log_progress(rate);
         }
         Ok(())
+    }
+
+    /// Waits for what the steps so far say of themselves.
+    fn read(&mut self) -> Result<()> {
+        let computed = self.readings.read()?;
+        computed.steps.iter().try_for_each(|step| self.check(step))?;
+        self.progress.take(&computed);
+        self.show_progress();
+        Ok(())
+    }
+
+    fn check(&self, step: &Reading) -> Result<()> {
+        let what = match (step.loss.is_finite(), step.gradient_norm.is_finite()) {
+            (true, true) => return Ok(()),
+            (true, false) => "gradient",
+            (false, _) => "loss",
+        };
+        Err(Failure::Diverged(format!(
+            "diverged: the {what} at step {} is not a number; a smaller learning_rate than {} may do",
+            step.number, self.config.parameters.learning_rate
+        )))
     }
 
     fn evaluation_is_due(&self) -> bool {
@@ -205,6 +201,7 @@ impl<'a> Run<'a> {
     }
 
     fn evaluate(&mut self) -> Result<()> {
+        self.read()?;
         let Some(scores) = self.scores()? else {
             return Err(self.stopped());
         };
@@ -279,6 +276,7 @@ impl<'a> Run<'a> {
     }
 
     fn save(&mut self) -> Result<()> {
+        self.read()?;
         let begun = Instant::now();
         if let Some(folder) = &self.config.checkpoint_dir {
             resume::save(folder, &self.model, &self.progress)?;
@@ -304,21 +302,15 @@ impl<'a> Run<'a> {
         Failure::Stopped(format!("told to stop after step {step} of {all}; {place}"))
     }
 
-    fn samples_per_second(&self) -> f64 {
-        self.progress.n_pairs as f64 / self.progress.seconds.max(f64::MIN_POSITIVE)
-    }
-
-    fn train_loss(&self) -> f64 {
-        self.progress.losses.iter().sum::<f64>() / self.progress.losses.len().max(1) as f64
-    }
-
     fn show_progress(&self) {
         self.metrics.step.set(self.progress.step as i64);
         self.metrics
             .epoch
             .set(self.progress.step as f64 / self.steps_per_epoch as f64);
-        self.metrics.samples_per_second.set(self.samples_per_second());
-        self.metrics.train_loss.set(self.train_loss());
+        self.metrics
+            .samples_per_second
+            .set(self.progress.samples_per_second());
+        self.metrics.train_loss.set(self.progress.train_loss());
     }
 
     fn log_progress(&self, rate: f64) {
@@ -327,8 +319,8 @@ impl<'a> Run<'a> {
         say(format_args!(
             "step={step}/{all} epoch={:.2} train_loss={:.4} learning_rate={rate:.3e} samples_per_second={:.1} left={}",
             step as f64 / self.steps_per_epoch as f64,
-            self.train_loss(),
-            self.samples_per_second(),
+            self.progress.train_loss(),
+            self.progress.samples_per_second(),
             clock(Duration::from_secs_f64(left))
         ));
     }
@@ -346,8 +338,8 @@ impl<'a> Run<'a> {
         Ok(Report {
             last,
             model,
-            train_loss: self.train_loss(),
-            samples_per_second: self.samples_per_second(),
+            train_loss: self.progress.train_loss(),
+            samples_per_second: self.progress.samples_per_second(),
             curve: self.progress.curve.clone(),
             device: self.config.place.label(),
             documents: self.documents()?,
@@ -371,3 +363,7 @@ impl<'a> Run<'a> {
         Ok(self.texts())
     }
 }
+
+#[cfg(test)]
+#[path = "fit_tests.rs"]
+mod tests;

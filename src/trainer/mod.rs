@@ -2,10 +2,10 @@
 //!
 //! In reading order: what was asked for (`parameters`, `class_weights`, `schedule`, `config`) and where (`device`, `cuda_driver`);
 //! what is learned (`example`, `task`, `tasks`): GLUE (`glue`, `glue_file`, `measures`) and SQuAD (`squad`, `squad_file`, `squad_set`, `span_search`, `text_match`); what it is given
-//! (`family`, `bert_config` with `config_json`, `word_list` and `byte_pairs` with `tokenizer_config`, `tokens`, `batches`, `set_summary`, `data`, `checkpoint_check`, `checkpoint_files` with
+//! (`family`, `bert_config` with `config_json`, `word_list` and `byte_pairs` with `tokenizer_config`, `tokens`, `batches`, `packed`, `set_summary`, `data`, `checkpoint_check`, `checkpoint_files` with
 //! `safetensors_file`, `torch_file`, `torch_zip`, `pickle`, `pickle_objects` and `stored_tensor`, `lfs`); the arithmetic (`layout`, `setting`,
-//! `new_head`, `weights`, `bert`, `dropout`,
-//! `dispatcher`, `optimizer`, `model`); the run (`prepare`, `curve`, `scores`, `checksum`, `tensor_bytes`, `state_file`, `resume`, `stop`, `update`, `fit`); the model that
+//! `new_head`, `weights`, `bert`, `attention`, `dropout`,
+//! `dispatcher`, `optimizer`, `model`); the run (`prepare`, `curve`, `scores`, `checksum`, `tensor_bytes`, `state_file`, `resume`, `stop`, `feed`, `update`, `readings`, `fit`); the model that
 //! it hands over (`kept_model`, `export`, `model_files`, `model_card`, `model_folder`) and that answers later (`finished`, `evaluate`, `inputs`,
 //! `predict`); and what is said about it (`endpoint`, `page_server`, `log`,
 //! `report`, `excerpt`, `failure`, `allocator`, `threads`). Only this module names `tch`, and it knows nothing of the rest of the crate.
@@ -28,6 +28,7 @@
 //! | 143 | told to stop by SIGTERM or SIGINT; the state was saved if there is a folder for it |
 
 mod allocator;
+mod attention;
 pub mod batches;
 mod bert;
 pub mod bert_config;
@@ -51,6 +52,7 @@ mod excerpt;
 mod export;
 mod failure;
 mod family;
+mod feed;
 mod finished;
 mod fit;
 mod glue;
@@ -67,6 +69,7 @@ mod model_files;
 mod model_folder;
 mod new_head;
 mod optimizer;
+pub mod packed;
 mod page_server;
 mod parameters;
 mod pickle;
@@ -75,6 +78,7 @@ mod predict;
 mod prepare;
 mod program;
 pub mod random;
+mod readings;
 mod report;
 mod resume;
 mod safetensors_file;

@@ -1,11 +1,13 @@
 //! A model in training: one step on one batch, or its predictions for one.
 
 use super::Result;
-use super::batches::Batch;
+use super::attention;
+use super::batches::{Batch, Words};
 use super::bert;
 use super::bert_config::BertConfig;
 use super::checkpoint_files::CheckpointFile;
 use super::dropout::Dropout;
+use super::example::Example;
 use super::layout::{Slot, WORDS};
 use super::optimizer::Optimizer;
 use super::setting::Setting;
@@ -13,7 +15,17 @@ use super::task::{Criterion, Task};
 use super::weights::Weights;
 use tch::{Device, Kind, Reduction, Tensor, no_grad, with_grad};
 
-/// What a step says of itself.
+/// What a step says of itself, on the device: it may not have been computed yet.
+#[derive(Debug)]
+pub struct Step {
+    /// Mean loss before the update, a scalar; of classes the cross entropy in nats.
+    pub(super) loss: Tensor,
+    /// Length of the gradient before clipping, a scalar.
+    pub(super) gradient_norm: Tensor,
+    logits: Tensor,
+}
+
+/// The same on the host.
 #[derive(Debug)]
 pub struct StepResult {
     /// Mean loss before the update; of classes the cross entropy in nats.
@@ -22,6 +34,17 @@ pub struct StepResult {
     pub gradient_norm: f64,
     /// Outputs of the head before the update for the last of the batches.
     pub logits: Tensor,
+}
+
+impl Step {
+    /// Waits until it is computed.
+    pub fn read(self) -> StepResult {
+        StepResult {
+            loss: self.loss.double_value(&[]),
+            gradient_norm: self.gradient_norm.double_value(&[]),
+            logits: self.logits,
+        }
+    }
 }
 
 /// Weights, optimizer and how they compute.
@@ -38,6 +61,8 @@ pub struct Model {
     kind: Kind,
     device: Device,
     seed: u64,
+    /// Whether its batches are packed.
+    pub(super) is_packed: bool,
     /// Every word of the checkpoint and the rows of those that learn, where the model is to be kept.
     words: Option<(Tensor, Tensor)>,
 }
@@ -59,6 +84,7 @@ impl Model {
             task: setting.task,
             weights,
             optimizer,
+            is_packed: attention::is_fused(config.head(), kind, setting.device),
             config,
             criterion: Criterion {
                 label_smoothing: setting.recipe.label_smoothing,
@@ -110,24 +136,37 @@ impl Model {
         })
     }
 
+    /// The batch of these examples, of which there is at least one, in the form in which this model computes it.
+    pub(super) fn batch(&self, examples: &[&Example], words: &Words) -> Batch {
+        if self.is_packed {
+            Batch::packed(examples, words, self.device)
+        } else {
+            Batch::new(examples, words, self.kind, self.device)
+        }
+    }
+
     /// One update with the learning rate `rate` on all the batches, which are computed one after the other; `number` counts steps
-    /// from 0 and keys the dropout.
-    pub fn train(&mut self, batches: &[Batch], rate: f64, number: u64) -> StepResult {
+    /// from 0 and keys the dropout. There is at least one batch. On a GPU it returns before the update is computed.
+    pub fn train(&mut self, batches: &[Batch], rate: f64, number: u64) -> Step {
         let mut dropout = Dropout::new(self.seed, number, self.kind, self.device);
         let n_examples: i64 = batches.iter().map(|batch| batch.n_pairs).sum();
-        let (mut sum, mut logits) = (0.0, Tensor::new());
-        for (batch, place) in batches.iter().zip(0..) {
+        let (mut sum, mut logits) = (None, Tensor::new());
+        for batch in batches {
             let (outputs, mut loss) = self.forward(batch, &mut dropout);
             if batches.len() > 1 {
                 loss *= batch.n_pairs as f64 / n_examples as f64;
             }
-            self.weights.differentiate(&loss, place > 0);
-            sum += loss.double_value(&[]);
+            self.weights.differentiate(&loss, sum.is_some());
+            let loss = loss.detach();
+            sum = Some(match sum {
+                None => loss,
+                Some(before) => before + loss,
+            });
             logits = outputs.detach();
         }
         let gradient_norm = self.optimizer.step(&mut self.weights, rate);
-        StepResult {
-            loss: sum,
+        Step {
+            loss: sum.unwrap_or_else(|| unreachable!("a step has a batch")),
             gradient_norm,
             logits,
         }

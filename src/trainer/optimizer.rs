@@ -45,8 +45,9 @@ impl Optimizer {
     }
 
     /// Clips the gradients of `weights`, takes one step with the learning rate `rate`, and returns the gradients' length
-    /// before clipping.
-    pub(super) fn step(&mut self, weights: &mut Weights, rate: f64) -> f64 {
+    /// before clipping: a scalar on their device, since whoever reads it waits for everything before it. Where that is no number the
+    /// fused step leaves all as it was.
+    pub(super) fn step(&mut self, weights: &mut Weights, rate: f64) -> Tensor {
         self.n_updates += 1;
         no_grad(|| {
             let length = norm(&weights.gradients);
@@ -55,6 +56,7 @@ impl Optimizer {
                 // Clipping multiplies by max / (length + 1e-6) where that is below 1, as torch's clip_grad_norm_ does.
                 max => ((&length + 1e-6) / max).clamp_min(1.0),
             };
+            let is_lost = length.isfinite().logical_not().to_kind(Kind::Float);
             let step = Tensor::full([], self.n_updates as f64, (Kind::Float, length.device()));
             for group in [0, 1] {
                 let adamw = dispatcher::AdamW {
@@ -70,6 +72,7 @@ impl Optimizer {
                     square: &self.squares[group],
                     step: &step,
                     divisor: &divisor,
+                    is_lost: &is_lost,
                 };
                 self.fused = self.fused && dispatcher::fused_adamw(&state, &adamw);
                 if !self.fused {
@@ -77,7 +80,7 @@ impl Optimizer {
                 }
             }
             weights.refresh();
-            length.double_value(&[])
+            length
         })
     }
 }

@@ -8,12 +8,16 @@ use super::curve::Point;
 use super::log::say;
 use super::model::Model;
 use super::parameters::Parameters;
+use super::readings::Computed;
 use super::state_file::{self, StateFile};
 use super::{Failure, Result};
 use serde::{Deserialize, Serialize};
 use std::fs::{File, rename};
 use std::path::{Path, PathBuf};
 use tch::Tensor;
+
+/// Steps over which the training loss is averaged.
+const RECENT: usize = 20;
 
 const FILE: &str = "state.safetensors";
 
@@ -49,6 +53,38 @@ pub(super) struct Progress {
     pub(super) losses: Vec<f64>,
     /// Evaluations so far.
     pub(super) curve: Vec<Point>,
+}
+
+impl Progress {
+    /// A run's that has done nothing yet.
+    pub(super) fn new(identity: Identity) -> Self {
+        Self {
+            identity,
+            step: 0,
+            n_pairs: 0,
+            seconds: 0.0,
+            losses: Vec::new(),
+            curve: Vec::new(),
+        }
+    }
+
+    /// Takes in what steps say of themselves.
+    pub(super) fn take(&mut self, computed: &Computed) {
+        self.n_pairs += computed.n_examples;
+        self.seconds += computed.seconds;
+        self.losses.extend(computed.steps.iter().map(|step| step.loss));
+        self.losses.drain(..self.losses.len().saturating_sub(RECENT));
+    }
+
+    /// Examples that were trained on in a second.
+    pub(super) fn samples_per_second(&self) -> f64 {
+        self.n_pairs as f64 / self.seconds.max(f64::MIN_POSITIVE)
+    }
+
+    /// Mean loss of the last steps.
+    pub(super) fn train_loss(&self) -> f64 {
+        self.losses.iter().sum::<f64>() / self.losses.len().max(1) as f64
+    }
 }
 
 /// Saves the state of a run in `folder`, which must exist.

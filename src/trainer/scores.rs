@@ -72,7 +72,7 @@ pub(super) fn outputs(
         let (now, later) = rest.split_at(batch_size(rest.iter().map(|place| examples[*place].ids.len())));
         rest = later;
         let part: Vec<&Example> = now.iter().map(|place| &examples[*place]).collect();
-        let batch = Batch::new(&part, words, model.kind(), model.device());
+        let batch = model.batch(&part, words);
         let found = model.predict(&batch);
         seen(&found, &batch);
         for (place, row) in now.iter().zip(rows_of(&found, model.task.head(), &part)?) {

@@ -1,12 +1,12 @@
 //! One update of the model, and what is said where a GPU has no memory for it: whether half the batch fits, and how the same training is
 //! had with that.
 
-use super::batches::Batch;
 use super::config::Config;
 use super::data::Data;
 use super::example::Example;
 use super::failure::{first_line, is_out_of_memory};
-use super::model::{Model, StepResult};
+use super::feed::Feed;
+use super::model::{Model, Step};
 use super::{Failure, Result};
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -20,7 +20,7 @@ struct TooLarge {
     half_fits: bool,
 }
 
-/// Updates the model by `examples` with the learning rate `rate`; `number` counts the steps.
+/// Updates the model by what the feed has at `place` with the learning rate `rate`; `number` counts the steps.
 ///
 /// # Errors
 /// The GPU has no memory for them. A machine's lack of memory ends the program elsewhere: what is left there is not ours to try out.
@@ -28,23 +28,20 @@ pub(super) fn update(
     config: &Config,
     data: &Data,
     model: &mut Model,
-    examples: &[&Example],
+    (feed, place): (&Feed, usize),
     (rate, number): (f64, u64),
-) -> Result<StepResult> {
-    let (kind, device) = (model.kind(), model.device());
-    let batch = |part: &[&Example]| Batch::new(part, &data.words, kind, device);
+) -> Result<Step> {
     let whole = |model: &mut Model| {
-        let parts = examples.chunks(config.parameters.batch_size as usize);
-        model.train(&parts.map(batch).collect::<Vec<_>>(), rate, number)
+        let batches = feed.batches(place, data, model);
+        model.train(&batches, rate, number)
     };
     if !config.place.is_card() {
         return Ok(whole(model));
     }
     let half = |model: &mut Model| {
-        model.try_out(
-            &batch(&longest_half(examples, config.parameters.batch_size as usize)),
-            number,
-        )
+        let examples = feed.examples(place, data);
+        let longest = longest_half(&examples, config.parameters.batch_size as usize);
+        model.try_out(&model.batch(&longest, &data.words), number);
     };
     attempt(model, whole, half).map_err(|too_large| {
         let label = config.place.label();
@@ -74,7 +71,7 @@ fn attempt<M, T>(
     Err(TooLarge { said, half_fits })
 }
 
-/// The half of a batch that needs most: what is padded to the longest example of all.
+/// The half of a batch that needs most: the longest examples of all.
 fn longest_half<'a>(examples: &[&'a Example], batch_size: usize) -> Vec<&'a Example> {
     let mut sorted = examples.to_vec();
     sorted.sort_by_key(|example| std::cmp::Reverse(example.ids.len()));
