@@ -18,9 +18,9 @@ const BF16_CAPABILITY: (i32, i32) = (8, 0);
 
 /// Where a run computes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Place {
+pub struct Place {
     /// As libtorch names it.
-    pub(super) device: Device,
+    pub device: Device,
     /// What the GPU is called.
     card: Option<String>,
     /// Whether it has instructions for bfloat16.
@@ -42,7 +42,7 @@ impl Place {
     }
 
     /// For people: `cpu`, or `cuda:0 NVIDIA H200`.
-    pub(super) fn label(&self) -> String {
+    pub fn label(&self) -> String {
         match (self.device, &self.card) {
             (Device::Cuda(index), Some(name)) => format!("cuda:{index} {name}"),
             _ => "cpu".into(),
@@ -54,7 +54,7 @@ impl Place {
 ///
 /// # Errors
 /// A name of another form (configuration), or a GPU that can't be had (device).
-pub(super) fn choose(name: &str) -> Result<Place> {
+pub fn choose(name: &str) -> Result<Place> {
     let index = match name {
         "cpu" => return Ok(Place::cpu()),
         "auto" | "cuda" => 0,

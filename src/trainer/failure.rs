@@ -42,7 +42,7 @@ impl Failure {
     pub(super) const MORE_MEMORY: &str = "no memory left; use a smaller batch_size with more gradient_accumulation_steps, a smaller max_length, or a machine with more";
 
     /// The exit code of the program, as the table in the module's head lists them.
-    pub(super) fn code(&self) -> u8 {
+    pub fn code(&self) -> u8 {
         match self {
             Self::Diverged(_) => 3,
             Self::OutOfMemory(_) => Self::NO_MEMORY,

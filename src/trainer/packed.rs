@@ -156,8 +156,13 @@ mod tests {
         let epoch = Epoch::new(&[vec![vec![d, b], vec![c]], vec![vec![a]]], &words, Device::Cpu);
         let (first, second) = (epoch.step(0), epoch.step(1));
         assert_eq!((first.len(), second.len()), (2, 1));
-        let expected: [(&[i64], &[i64], &[i64], i64); 3] = [
-            (&[1, 1, 3, 3, 2], &[0, 4, 5], &[0, 0], 4),
+        let expected = [
+            (
+                [1, 1, 3, 3, 2].as_slice(),
+                [0, 4, 5].as_slice(),
+                [0, 0].as_slice(),
+                4,
+            ),
             (&[0, 3], &[0, 2], &[1], 2),
             (&[0, 2, 1], &[0, 3], &[1], 3),
         ];
