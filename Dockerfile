@@ -1,10 +1,11 @@
-# Two images, both of nothing but what they need to run:
+# Three images, of nothing but what they need to run:
 #
-#   docker build --target operator -t tuning-operator/operator:0.1.0 .
-#   docker build --target trainer  -t tuning-operator/trainer:0.1.0 .                     libtorch for CPUs
-#   docker build --target trainer  -t tuning-operator/trainer:0.1.0-cuda --build-arg TORCH=cuda .
+#   docker build --target operator     -t tuning-operator/operator:0.1.0 .
+#   docker build --target trainer      -t tuning-operator/trainer:0.1.0 .          for CPUs
+#   docker build --target trainer-cuda -t tuning-operator/trainer-cuda:0.1.0 .     the same program, with the CUDA libraries
 #
-# make images does the same with what this machine has built already, and needs no base image then.
+# make images (the first two) and make images CUDA=1 do the same with what this machine has built already, and need no base image
+# then.
 ARG RUST_IMAGE=docker.io/library/rust:1.95-bookworm
 
 FROM ${RUST_IMAGE} AS operator-build
@@ -13,12 +14,13 @@ COPY . .
 RUN scripts/image-root operator /out
 
 FROM ${RUST_IMAGE} AS trainer-build
-# cpu or cuda.
-ARG TORCH=cpu
 RUN apt-get update && apt-get install --yes --no-install-recommends python3 python3-pip
 WORKDIR /src
 COPY . .
-RUN scripts/setup && scripts/image-root trainer /out "$TORCH"
+RUN scripts/setup && scripts/image-root trainer /out
+
+FROM trainer-build AS trainer-cuda-build
+RUN rm -rf /out && scripts/setup --gpu && scripts/image-root trainer /out cuda
 
 FROM scratch AS operator
 COPY --from=operator-build /out/ /
@@ -30,7 +32,19 @@ CMD ["run"]
 FROM scratch AS trainer
 COPY --from=trainer-build /out/ /
 USER 65532:65532
-ENV PATH=/bin LD_LIBRARY_PATH=/lib
+# Behind the image's own libraries the folders into which a driver's are mounted: by cloud providers' device plugins, and by
+# NVIDIA's container toolkit and CDI on nodes of Debian's kind and of Red Hat's. (There is no ld.so.conf here that named them.)
+ENV PATH=/bin LD_LIBRARY_PATH=/lib:/usr/local/nvidia/lib64:/usr/lib/x86_64-linux-gnu:/usr/lib64
+EXPOSE 9090
+ENTRYPOINT ["/bin/bert-trainer"]
+CMD ["--help"]
+
+FROM scratch AS trainer-cuda
+COPY --from=trainer-cuda-build /out/ /
+USER 65532:65532
+# What of the driver the toolkit mounts. Which GPUs is not the image's to say: NVIDIA_VISIBLE_DEVICES comes from the device plugin.
+ENV PATH=/bin LD_LIBRARY_PATH=/lib:/usr/local/nvidia/lib64:/usr/lib/x86_64-linux-gnu:/usr/lib64 \
+    NVIDIA_DRIVER_CAPABILITIES=compute,utility
 EXPOSE 9090
 ENTRYPOINT ["/bin/bert-trainer"]
 CMD ["--help"]

@@ -47,6 +47,15 @@ pub fn speaks_cuda(resources: Option<&Resources>) -> bool {
         .any(|name| !OTHER_MAKERS.iter().any(|maker| name.contains(maker)))
 }
 
+/// Where the built-in fine-tuner computes. `auto` is `cuda` where a trial holds a GPU of NVIDIA's: one that is paid for is used, or the
+/// attempt ends and says why, and never runs in silence on a CPU.
+pub fn device_of(bert: &BertSpec, resources: Option<&Resources>) -> Device {
+    match bert.device {
+        Device::Auto if speaks_cuda(resources) => Device::Cuda,
+        said => said,
+    }
+}
+
 /// The built-in fine-tuner would leave another maker's accelerator idle.
 pub(super) fn check_use(bert: &BertSpec, resources: Option<&Resources>, faults: &mut Vec<Fault>) {
     let limits = resources.into_iter().flat_map(|r| &r.limits);

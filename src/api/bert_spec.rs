@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct BertSpec {
-    /// The image, where it is not the operator's own; of no effect on one machine.
+    /// The image; absent: the operator's own, for CPUs or for GPUs by where the trial computes. Of no effect on one machine.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 1024))]
     pub image: Option<String>,
@@ -39,7 +39,7 @@ pub struct BertSpec {
     #[serde(default)]
     pub precision: Precision,
     /// Where to compute. On a cluster `auto` is `cuda` where `resources` ask for a GPU: without one that works the trial is not run
-    /// on a CPU, but tried on another node. On one machine it is a GPU if there is one.
+    /// on a CPU, but tried on another node. On one machine it is `cuda` then, too, and otherwise a GPU if there is one.
     #[serde(default)]
     pub device: Device,
     /// Learning rate, where it is not a parameter: above 0, at most 1.

@@ -35,7 +35,7 @@ mod trial_texts;
 mod volume_check;
 mod yaml;
 
-pub use accelerators::speaks_cuda;
+pub use accelerators::{device_of, speaks_cuda};
 pub use bert_lengths::beyond_positions;
 pub use bert_spec::{BertSpec, Device, Precision, SaveModel, Scheduler};
 pub use change::{CHANGES, Change, refused_changes};

@@ -87,7 +87,8 @@ pub(super) struct RunArgs {
     #[arg(long, value_name = "FILE", env = "TUNING_TRAINER")]
     pub trainer: Option<PathBuf>,
     /// GPUs to share out, by number or UUID with commas between: as many to each trial as spec.trial.resources asks for, and
-    /// trials wait for them; one to each where it asks for none, and more trials than GPUs share them
+    /// trials wait for them; one to each where it asks for none, and more trials than GPUs share them [default: where trials ask for
+    /// an NVIDIA GPU, those of CUDA_VISIBLE_DEVICES, else all of this machine]
     #[arg(long, value_name = "LIST")]
     pub gpus: Option<String>,
     /// A sentence on where the data comes from, for the report

@@ -7,7 +7,7 @@ use super::manifest::{self, Given};
 use super::present;
 use super::signals::Interrupts;
 use crate::api::{Checked, Fault};
-use crate::local::{self, Gpus, Outcome, RunDir, RunObserver, Session};
+use crate::local::{self, Gpus, Machine, Outcome, RunDir, RunObserver, Session};
 use crate::tuning::Ended;
 use crate::view;
 use jiff::Timestamp;
@@ -59,25 +59,35 @@ pub(super) fn run(args: &RunArgs) -> Result<ExitCode, String> {
         Some(_) => find_trainer(args.trainer.as_deref())?,
         None => PathBuf::new(),
     };
-    let per_trial = checked.job.gpus_per_trial;
-    let gpus = args
-        .gpus
-        .as_ref()
-        .map(|list| Gpus::parse(list, per_trial))
-        .transpose()?;
+    let (gpus, told) = gpus(args.gpus.as_deref(), &checked)?;
     let mut notes = notes(&checked);
+    notes.extend(told);
     for note in &notes {
         eprintln!("note: {note}");
     }
     notes.extend(args.data_source.as_ref().map(|source| format!("data: {source}")));
     let mut session = local::open(checked, dir, base, trainer, notes).map_err(|e| e.to_string())?;
-    session.gpus = gpus.unwrap_or_default();
+    session.gpus = gpus;
     // One thread: a child dies with the thread that started it, so that must be the one that lives longest.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|e| e.to_string())?;
     runtime.block_on(run_session(session, args.output))
+}
+
+/// The GPUs that trials share, and a sentence on those that nobody has named.
+fn gpus(named: Option<&str>, checked: &Checked) -> Result<(Gpus, Option<String>), String> {
+    let per_trial = checked.job.gpus_per_trial;
+    if let Some(list) = named {
+        return Ok((Gpus::parse(list, per_trial)?, None));
+    }
+    let visible = std::env::var_os("CUDA_VISIBLE_DEVICES").map(|list| list.to_string_lossy().into_owned());
+    let machine = Machine {
+        root: Path::new("/"),
+        visible: visible.as_deref(),
+    };
+    machine.share(&checked.spec.trial, per_trial)
 }
 
 /// A sentence, on a line of its own, for a run that an earlier version began with what is refused now.

@@ -30,6 +30,10 @@ pub mod variables {
     pub const REPLICATE: &str = "TUNING_REPLICATE";
     /// Processors that it may count on.
     pub const THREADS: &str = "TUNING_THREADS";
+    /// On a cluster, where nothing is asked for them: the processors that the node gives to pods.
+    pub const NODE_CPUS: &str = "TUNING_NODE_CPUS";
+    /// Among how many trials at once these are shared out.
+    pub const PARALLEL_TRIALS: &str = "TUNING_PARALLEL_TRIALS";
     /// On a cluster: the file for its last words, its report among them.
     pub const TERMINATION_MESSAGE: &str = "TUNING_TERMINATION_MESSAGE";
 }

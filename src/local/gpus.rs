@@ -28,16 +28,22 @@ impl Gpus {
                 "--gpus: {odd:?} is no GPU: give numbers or UUIDs as nvidia-smi -L lists them, such as 0,1"
             ));
         }
+        Self::new("--gpus", names, per_trial)
+    }
+
+    /// These, which somebody or something has; the error is a sentence about it.
+    pub(super) fn new(source: &str, names: Vec<String>, per_trial: u32) -> Result<Self, String> {
         if let Some(twice) = names
             .iter()
             .enumerate()
             .find(|(i, name)| names[..*i].contains(name))
         {
-            return Err(format!("--gpus: {} is there twice", twice.1));
+            return Err(format!("{source}: {} is there twice", twice.1));
         }
         if per_trial as usize > names.len() {
             return Err(format!(
-                "--gpus names {}, and spec.trial.resources asks for {per_trial} for each trial: name as many, or ask for fewer",
+                "{source} has {} GPU(s), and spec.trial.resources asks for {per_trial} for each trial: ask for fewer, or name as many \
+                 by --gpus",
                 names.len()
             ));
         }

@@ -46,9 +46,12 @@ struct Run {
     /// The operator's own image, in which it removes checkpoints from volumes.
     #[arg(long, value_name = "IMAGE", env = "TUNING_OPERATOR_IMAGE")]
     image: Option<String>,
-    /// Image of the built-in fine-tuner, for jobs that name none.
+    /// Image of the built-in fine-tuner, for jobs that name none and compute on CPUs.
     #[arg(long, value_name = "IMAGE", env = "TUNING_TRAINER_IMAGE")]
     trainer_image: Option<String>,
+    /// The same for jobs whose trials ask for a GPU.
+    #[arg(long, value_name = "IMAGE", env = "TUNING_TRAINER_IMAGE_CUDA")]
+    trainer_image_cuda: Option<String>,
     /// Look after this namespace only.
     #[arg(long, value_name = "NAME", env = "TUNING_NAMESPACE")]
     namespace: Option<String>,
@@ -170,6 +173,7 @@ fn settings(run: Run) -> Result<Settings, String> {
     Ok(Settings {
         image: run.image.unwrap_or(default.image),
         trainer_image: run.trainer_image.unwrap_or(default.trainer_image),
+        trainer_image_cuda: run.trainer_image_cuda.unwrap_or(default.trainer_image_cuda),
         namespace: run.namespace.clone(),
         concurrency: run.concurrency,
         scrape_interval: Duration::from_secs(run.scrape_interval),

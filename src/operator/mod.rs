@@ -45,6 +45,7 @@ mod orphans;
 mod pass;
 mod placement;
 mod prior;
+mod processors;
 mod prometheus_server;
 mod reconcile;
 mod record;

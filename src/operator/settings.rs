@@ -11,8 +11,10 @@ use std::time::Duration;
 pub struct Settings {
     /// The operator's own image, in which checkpoints are removed.
     pub image: String,
-    /// Image of the built-in fine-tuner.
+    /// Image of the built-in fine-tuner, for CPUs.
     pub trainer_image: String,
+    /// The one for trials that compute on a GPU.
+    pub trainer_image_cuda: String,
     /// The only namespace that is looked after; `None`: all.
     pub namespace: Option<String>,
     /// Reconciliations at once.
@@ -40,6 +42,7 @@ impl Default for Settings {
         Self {
             image: concat!("tuning-operator/operator:", env!("CARGO_PKG_VERSION")).into(),
             trainer_image: concat!("tuning-operator/trainer:", env!("CARGO_PKG_VERSION")).into(),
+            trainer_image_cuda: concat!("tuning-operator/trainer-cuda:", env!("CARGO_PKG_VERSION")).into(),
             namespace: None,
             concurrency: 32,
             scrape_interval: Duration::from_secs(5),

@@ -2,11 +2,12 @@
 
 use super::checkpoint_folder;
 use super::placement::away_from;
+use super::processors;
 use super::record::Record;
 use super::settings::Settings;
 use super::trial_volumes::{self, CONTRACT_DIR, Folders};
 use super::{ATTEMPT_ANNOTATION, CONTAINER, JOB_LABEL, PARAMETERS_ANNOTATION, TRIAL_LABEL};
-use crate::api::{BertSpec, Device, MetricsSpec, Quantity, Resources, TrialSpec, TuningJobSpec, speaks_cuda};
+use crate::api::{BertSpec, Device, MetricsSpec, Quantity, Resources, TrialSpec, TuningJobSpec, device_of};
 use crate::contract::{Parameters, sagemaker_files, variables};
 use crate::tuning::{Job, Trial};
 use k8s_openapi::api::batch::v1::{
@@ -172,18 +173,18 @@ fn container(
     };
     let (image, command, args) = match (&trial.bert, &trial.container, &trial.sagemaker) {
         (Some(bert), ..) => {
+            let bert = BertSpec {
+                device: device_of(bert, trial.resources.as_ref()),
+                ..bert.clone()
+            };
             let mut argv = vec!["bert-trainer".to_owned()];
             argv.extend(
                 parameters
-                    .bert_arguments(&on_its_device(bert, trial.resources.as_ref()), str::to_owned)
+                    .bert_arguments(&bert, str::to_owned)
                     .iter()
                     .map(|a| escaped(a)),
             );
-            let image = bert
-                .image
-                .clone()
-                .unwrap_or_else(|| settings.trainer_image.clone());
-            (image, Some(argv), None)
+            (trainer_image(settings, &bert), Some(argv), None)
         }
         (_, Some(c), _) => (c.image.clone(), fill(&c.command), fill(&c.args)),
         (.., Some(s)) => (s.image.clone(), None, Some(vec!["train".into()])),
@@ -225,16 +226,13 @@ fn escaped(text: &str) -> String {
     text.replace("$(", "$$(")
 }
 
-/// A GPU that is paid for is used, or the attempt ends and goes to another node: never in silence on a CPU.
-fn on_its_device(bert: &BertSpec, resources: Option<&Resources>) -> BertSpec {
-    let device = match bert.device {
-        Device::Auto if speaks_cuda(resources) => Device::Cuda,
-        said => said,
+/// The image of a fine-tuner whose device is settled: the one with the CUDA libraries is for those that need a GPU.
+fn trainer_image(settings: &Settings, bert: &BertSpec) -> String {
+    let own = match bert.device {
+        Device::Cuda => &settings.trainer_image_cuda,
+        Device::Auto | Device::Cpu => &settings.trainer_image,
     };
-    BertSpec {
-        device,
-        ..bert.clone()
-    }
+    bert.image.as_ref().unwrap_or(own).clone()
 }
 
 /// The port of the trial's own endpoint, if its metrics are read there.
@@ -281,27 +279,10 @@ fn environment(spec: &TuningJobSpec, name: &str, parameters: &Parameters) -> Vec
     if spec.trial.sagemaker.is_some() {
         env.push(plain("TRAINING_JOB_NAME", name.to_owned()));
     }
-    env.push(plain(
-        variables::THREADS,
-        threads(spec.trial.resources.as_ref()).to_string(),
-    ));
+    env.extend(processors::environment(spec));
     env.extend(port(spec.metrics.as_ref()).map(|p| plain(variables::METRICS_PORT, p.to_string())));
     env.extend(parameters.env().map(|(name, value)| plain(&name, value)));
     env
-}
-
-/// Whole processors that a trial may count on: what it is promised, or else its limit, which is promised where nothing is said.
-fn threads(resources: Option<&Resources>) -> u32 {
-    let cpu = resources.and_then(|r| r.requests.get("cpu").or(r.limits.get("cpu")));
-    let cores = match cpu {
-        Some(Quantity::Number(n)) => *n as f64,
-        Some(Quantity::Text(text)) => match text.strip_suffix('m') {
-            Some(thousandths) => thousandths.parse().unwrap_or(0.0) / 1000.0,
-            None => text.parse().unwrap_or(0.0),
-        },
-        None => 0.0,
-    };
-    (cores.floor() as u32).max(1)
 }
 
 fn resources(resources: &Resources) -> ResourceRequirements {

@@ -10,7 +10,7 @@ fn made(trial: Value) -> KubeJob {
         "spec": {
             "objective": {"metric": "f1", "goal": "Maximize"},
             "parameters": [{"name": "learning_rate", "double": {"min": 1e-6, "max": 1e-3, "scale": "Log"}}],
-            "budget": {"maxTrials": 4},
+            "budget": {"maxTrials": 4, "parallelTrials": 2},
             "trial": trial,
         },
     });
@@ -96,6 +96,8 @@ fn python_says_each_line_at_once_unless_the_manifest_wants_otherwise() {
 
 #[test]
 fn a_gpu_that_is_asked_for_is_used_unless_the_manifest_wants_otherwise() {
+    let own = Settings::default();
+    assert_ne!(own.trainer_image, own.trainer_image_cuda);
     let device = |bert: Value, limits: Value| {
         let mut trial =
             json!({"bert": {"task": "mrpc", "model": "m", "data": "d"}, "resources": {"limits": limits}});
@@ -103,19 +105,24 @@ fn a_gpu_that_is_asked_for_is_used_unless_the_manifest_wants_otherwise() {
             .as_object_mut()
             .unwrap()
             .extend(bert.as_object().unwrap().clone());
-        let command = pod_of(&made(trial)).containers[0].command.clone().unwrap();
+        let container = pod_of(&made(trial)).containers[0].clone();
+        let command = container.command.unwrap();
         let at = command.iter().position(|word| word == "--device").unwrap();
-        command[at + 1].clone()
+        (command[at + 1].clone(), container.image.unwrap())
     };
     let gpu = json!({"nvidia.com/gpu": 1});
-    for (bert, limits, expected) in [
-        (json!({}), json!({}), "auto"),
-        (json!({}), gpu.clone(), "cuda"),
-        (json!({}), json!({"nvidia.com/mig-1g.10gb": 1}), "cuda"),
-        (json!({"device": "auto"}), gpu.clone(), "cuda"),
-        (json!({"device": "cpu"}), gpu, "cpu"),
-        (json!({"device": "cuda"}), json!({}), "cuda"),
+    let (cpu, cuda) = (own.trainer_image.as_str(), own.trainer_image_cuda.as_str());
+    for (bert, limits, word, image) in [
+        (json!({}), json!({}), "auto", cpu),
+        (json!({}), gpu.clone(), "cuda", cuda),
+        (json!({}), json!({"nvidia.com/mig-1g.10gb": 1}), "cuda", cuda),
+        (json!({"device": "auto"}), gpu.clone(), "cuda", cuda),
+        (json!({"device": "cpu"}), gpu.clone(), "cpu", cpu),
+        (json!({"device": "cuda"}), json!({}), "cuda", cuda),
+        (json!({"image": "team/bert:1"}), gpu, "cuda", "team/bert:1"),
+        (json!({"image": "team/bert:1"}), json!({}), "auto", "team/bert:1"),
     ] {
+        let expected = (word.to_owned(), image.to_owned());
         assert_eq!(device(bert.clone(), limits.clone()), expected, "{bert} {limits}");
     }
 }
@@ -140,6 +147,31 @@ fn threads_are_the_whole_processors_that_a_trial_may_count_on() {
             "{resources}"
         );
     }
+}
+
+#[test]
+fn a_fine_tuner_that_asks_for_no_processors_divides_the_nodes_for_itself() {
+    let pod = |limits: Value| {
+        let bert = json!({"task": "mrpc", "model": "m", "data": "d"});
+        pod_of(&made(json!({"bert": bert, "resources": {"limits": limits}})))
+    };
+    let asks = pod(json!({"cpu": 3}));
+    let of_asks = |name| variable(&asks, name);
+    assert_eq!(of_asks("TUNING_THREADS").as_deref(), Some("3"));
+    assert_eq!(
+        (of_asks("TUNING_NODE_CPUS"), of_asks("TUNING_PARALLEL_TRIALS")),
+        (None, None)
+    );
+    let asks_not = pod(json!({"nvidia.com/gpu": 1}));
+    let env = asks_not.containers[0].env.as_ref().unwrap();
+    assert!(env.iter().all(|e| e.name != "TUNING_THREADS"));
+    let node = env.iter().find(|e| e.name == "TUNING_NODE_CPUS").unwrap();
+    let source = node.value_from.as_ref().unwrap();
+    assert_eq!(source.resource_field_ref.as_ref().unwrap().resource, "limits.cpu");
+    assert_eq!(
+        variable(&asks_not, "TUNING_PARALLEL_TRIALS").as_deref(),
+        Some("2")
+    );
 }
 
 #[test]

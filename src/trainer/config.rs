@@ -7,7 +7,7 @@ use super::log::say;
 use super::parameters::Parameters;
 use super::task::Task;
 use super::tasks;
-use super::{Failure, Result};
+use super::{Failure, Result, threads};
 use clap::Parser;
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use std::path::{Path, PathBuf};
@@ -69,7 +69,7 @@ pub(super) struct Arguments {
     #[arg(long, default_value = "auto")]
     pub(super) device: String,
     /// Threads to compute with
-    #[arg(long, value_name = "N", env = "TUNING_THREADS", default_value_t = 1)]
+    #[arg(long, value_name = "N", env = "TUNING_THREADS", default_value_t = threads::fair_share())]
     pub(super) threads: u32,
     /// Say how far it is each N steps; 0: never
     #[arg(long, value_name = "N", default_value_t = 20)]

@@ -33,7 +33,7 @@ pub(super) struct FinishedArguments {
     #[arg(long, default_value = "auto")]
     device: String,
     /// Threads to compute with
-    #[arg(long, value_name = "N", env = "TUNING_THREADS", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1024))]
+    #[arg(long, value_name = "N", env = "TUNING_THREADS", default_value_t = threads::fair_share(), value_parser = clap::value_parser!(u32).range(1..=1024))]
     threads: u32,
 }
 
