@@ -3,7 +3,7 @@
 //! - **observe**: `run` watches the kinds into stores, `attempt_state` reads how an attempt stands off its Job and pods, `scrapers`
 //!   follows what running trials tell (`endpoint` their pages, `follow_log` their logs, `prometheus_server` what it has of them), `record` turns Trial objects into the core's trials and back; `observe` gathers all of it.
 //! - **decide**: `transition` (what an attempt's state makes of its trial, by `tuning::lifecycle`) and `tuning::decide`. Pure.
-//! - **apply**: `apply` and `kube_jobs` carry out what was decided through `cluster`, which writes; `trial_job`, `placement` and
+//! - **apply**: `apply` and `kube_jobs` carry out what was decided through `cluster`, which writes; `trial_job`, `processors`, `placement` and
 //!   `conditions` and `status` say what is written. Of several replicas the holder of the `lease` does so; `neighbours` looks for other
 //!   operators.
 //!   `checkpoints` removes what trials leave on a volume, by a Job (`cleaner`, `cleanup`, `cleanup_job`) that runs
