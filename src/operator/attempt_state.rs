@@ -88,7 +88,8 @@ fn end_of(job: &Job) -> Option<&JobCondition> {
         .find(|c| c.status == "True" && (c.type_ == "Complete" || c.type_ == "Failed"))
 }
 
-fn is_suspended(job: &Job) -> bool {
+/// Whether nothing of a Job is to run for now.
+pub fn is_suspended(job: &Job) -> bool {
     job.spec.as_ref().and_then(|s| s.suspend) == Some(true)
 }
 

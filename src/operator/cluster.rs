@@ -238,6 +238,17 @@ impl Cluster {
         Ok(self.timed("list", "Event", api.list(&params)).await?.items)
     }
 
+    /// Kueue's Workloads of a namespace.
+    pub async fn workloads(
+        &self,
+        namespace: &str,
+        resource: &ApiResource,
+    ) -> Result<Vec<DynamicObject>, Error> {
+        let api: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), namespace, resource);
+        let params = kube::api::ListParams::default();
+        Ok(self.timed("list", "Workload", api.list(&params)).await?.items)
+    }
+
     /// Creates the Kubernetes Job of an attempt or a cleanup.
     pub async fn create_kube_job(&self, job: &Job) -> Result<Created<Job>, Error> {
         let api: Api<Job> = Api::namespaced(self.client.clone(), &job.namespace().unwrap_or_default());

@@ -3,6 +3,7 @@
 use super::cluster::Cluster;
 use super::events::Events;
 use super::health::Health;
+use super::queue::Queues;
 use super::scrapers::Scrapers;
 use super::settings::Settings;
 use super::stores::{Owner, Stores};
@@ -45,6 +46,8 @@ pub struct Context {
     pub health: Arc<Health>,
     /// What is complained of in events.
     pub warnings: Warnings,
+    /// What queues say of Jobs that they have not admitted.
+    pub queues: Queues,
     /// Places at work, given out in the order in which they are asked for.
     pub places: Semaphore,
 }

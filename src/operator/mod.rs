@@ -47,6 +47,7 @@ mod placement;
 mod prior;
 mod processors;
 mod prometheus_server;
+mod queue;
 mod reconcile;
 mod record;
 mod remove_checkpoints;

@@ -24,6 +24,8 @@ const PATIENCE: SignedDuration = SignedDuration::from_mins(5);
 const LAG: SignedDuration = SignedDuration::from_mins(2);
 /// Time between two questions to it.
 const ASK_AGAIN: SignedDuration = SignedDuration::from_secs(15);
+/// Time between two looks at a place in a queue.
+const QUEUE_MOVES: SignedDuration = SignedDuration::from_secs(10);
 /// How long a pod that has no container yet is believed to be on its way, before anybody's complaints are read.
 const SETTING_UP: SignedDuration = SignedDuration::from_secs(15);
 
@@ -128,6 +130,18 @@ async fn look(pass: &Pass<'_>, record: &Record) -> Result<AttemptView, Error> {
 
 /// Why nothing comes of an attempt that waits without a word: what is said of its pod, or of its Job where there is none.
 async fn complaints(pass: &Pass<'_>, job: &Job, seen: AttemptView, now: Timestamp) -> AttemptView {
+    let is_queued = attempt_state::is_suspended(job) && !attempt_state::has_ended(job);
+    if is_queued
+        && matches!(
+            seen.state,
+            AttemptState::Waiting {
+                needs_help: false,
+                ..
+            }
+        )
+    {
+        return queued(pass, job, seen).await;
+    }
     let is_silent = matches!(&seen.state, AttemptState::Waiting { why, .. } if why.is_empty());
     if !is_silent {
         return seen;
@@ -157,6 +171,24 @@ async fn complaints(pass: &Pass<'_>, job: &Job, seen: AttemptView, now: Timestam
     AttemptView {
         state,
         look_again: Some(SETTING_UP * 2),
+        ..seen
+    }
+}
+
+/// What an attempt waits for that a queue has not admitted.
+async fn queued(pass: &Pass<'_>, job: &Job, seen: AttemptView) -> AttemptView {
+    let uid = job.uid().unwrap_or_default();
+    let (queues, cluster) = (&pass.ctx.queues, &pass.ctx.cluster);
+    let state = match queues.waits_for(cluster, &pass.owner.0, &uid).await {
+        Some(why) => AttemptState::Waiting {
+            why,
+            needs_help: false,
+        },
+        None => seen.state,
+    };
+    AttemptView {
+        state,
+        look_again: Some(QUEUE_MOVES),
         ..seen
     }
 }

@@ -137,6 +137,7 @@ fn context(api: &Api, fence: Fence) -> Arc<Context> {
         versions: Default::default(),
         thinker: Thinker::new(Arc::new(|_| {})),
         warnings: Default::default(),
+        queues: Default::default(),
         places: tokio::sync::Semaphore::new(1),
         settings,
     })

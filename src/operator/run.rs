@@ -157,6 +157,7 @@ fn set_up(
         versions: Default::default(),
         health,
         warnings: Default::default(),
+        queues: Default::default(),
         thinker: Thinker::new(wakes(&wake)),
         places: Semaphore::new(settings.concurrency.into()),
         settings: settings.clone(),
