@@ -10,7 +10,7 @@ TRAINER := --no-default-features --features trainer
 OPERATOR := --no-default-features --features operator
 # Those that take longest first.
 TRAINER_TESTS := $(basename $(notdir $(wildcard tests/trainer_*.rs)))
-OPERATOR_TESTS := operator_crash operator_cluster operator_waiting operator_spec operator_cleanup operator_leftovers operator_endings \
+OPERATOR_TESTS := operator_crash operator_cluster operator_waiting operator_spec operator_cleanup operator_leftovers operator_endings operator_hostile \
 	operator_lease operator_scraping crds troubleshooting
 
 export CARGO_TERM_COLOR ?= auto

@@ -44,13 +44,8 @@ impl Endpoint {
     /// # Errors
     /// Why it can't be read.
     pub async fn page(&self, http: &reqwest::Client, ip: IpAddr) -> Result<Exposition, Trouble> {
-        let host = match ip {
-            IpAddr::V4(ip) => ip.to_string(),
-            IpAddr::V6(ip) => format!("[{ip}]"),
-        };
-        let url = format!("http://{host}:{}{}", self.port, self.path);
         let failed = |error: reqwest::Error| self.failed(&error);
-        let response = http.get(url).send().await.map_err(failed)?;
+        let response = http.get(self.url(ip)).send().await.map_err(failed)?;
         let status = response.status();
         if !status.is_success() {
             let why = format!("the answer is {status}: is its path spec.metrics.prometheus.path?");
@@ -76,6 +71,15 @@ impl Endpoint {
             return Err(self.not_metrics("no line of it is a sample"));
         }
         Ok(page)
+    }
+
+    /// Its address. The path begins with a slash, which ends the host: nothing in it names another.
+    fn url(&self, ip: IpAddr) -> String {
+        let host = match ip {
+            IpAddr::V4(ip) => ip.to_string(),
+            IpAddr::V6(ip) => format!("[{ip}]"),
+        };
+        format!("http://{host}:{}{}", self.port, self.path)
     }
 
     fn not_metrics(&self, what: &str) -> Trouble {

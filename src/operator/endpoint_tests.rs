@@ -105,3 +105,73 @@ async fn a_page_is_read_whatever_it_is_called_and_an_empty_one_is_none_to_compla
     }
     assert!(asked(ok("text/plain", "# nothing yet\n")).await.is_ok());
 }
+
+/// What a manifest may hold as a path (it begins with a slash, api::check) and a page's address is made of.
+const HOSTILE_PATHS: [&str; 40] = [
+    "/",
+    "//",
+    "//evil.example/metrics",
+    "///evil.example",
+    "/@evil.example",
+    "/@evil.example:80/metrics",
+    "/:80@evil.example/",
+    "/.evil.example",
+    "/\\evil.example\\x",
+    "/\\\\evil.example",
+    "/%2f%2fevil.example",
+    "/%40evil.example",
+    "/..",
+    "/../../../etc/passwd",
+    "/%2e%2e/%2e%2e/",
+    "/..%2f..%2f",
+    "/metrics\r\nHost: evil.example",
+    "/metrics HTTP/1.1\r\nHost: evil.example\r\n\r\nGET /",
+    "/metrics\nX: y",
+    "/\t@evil.example",
+    "/\0",
+    "/metrics\0.evil.example",
+    "/#@evil.example",
+    "/#//evil.example",
+    "/?@evil.example",
+    "/?url=http://169.254.169.254/latest/meta-data",
+    "/http://169.254.169.254/",
+    "/https:evil.example",
+    "/file:///etc/shadow",
+    "/\u{ff0f}\u{ff0f}evil.example",
+    "/\u{202e}elpmaxe.live",
+    "/\u{2100}evil",
+    "/[::1]/",
+    "/]evil",
+    "/%",
+    "/%zz",
+    "/%00",
+    "/$(params.x)",
+    "/{}",
+    "/\u{7f}",
+];
+
+#[test]
+fn no_path_leads_to_another_host() {
+    let addresses: [IpAddr; 2] = ["10.1.2.3".parse().unwrap(), "fd00::7".parse().unwrap()];
+    for path in HOSTILE_PATHS {
+        let endpoint = Endpoint {
+            port: 9090,
+            path: path.into(),
+        };
+        for ip in addresses {
+            // What can't be parsed is not asked for.
+            let Ok(url) = reqwest::Url::parse(&endpoint.url(ip)) else {
+                continue;
+            };
+            let host = url.host_str().unwrap().trim_matches(['[', ']']).parse::<IpAddr>();
+            assert_eq!(
+                (url.scheme(), host, url.port()),
+                ("http", Ok(ip), Some(9090)),
+                "{path:?}"
+            );
+            assert!(url.username().is_empty() && url.password().is_none(), "{path:?}");
+            let line = format!("{}{}", url.path(), url.query().unwrap_or_default());
+            assert!(line.chars().all(|c| c.is_ascii_graphic()), "{path:?}: {line:?}");
+        }
+    }
+}

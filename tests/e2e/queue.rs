@@ -43,20 +43,38 @@ async fn queue(space: &Space, n_pods: u32) {
         api.patch(name, &params, &Patch::Apply(&object)).await.unwrap();
     };
     let flavor = json!({"nodeLabels": {"kubernetes.io/os": "linux"}});
-    put(of_cluster("ResourceFlavor", "resourceflavors"), "ResourceFlavor", name, flavor).await;
+    put(
+        of_cluster("ResourceFlavor", "resourceflavors"),
+        "ResourceFlavor",
+        name,
+        flavor,
+    )
+    .await;
     let quota = json!([{"name": "cpu", "nominalQuota": format!("{}m", 10 * n_pods)}]);
     let spec = json!({
         "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": name}},
         "preemption": {"withinClusterQueue": "LowerPriority"},
         "resourceGroups": [{"coveredResources": ["cpu"], "flavors": [{"name": name, "resources": quota}]}],
     });
-    put(of_cluster("ClusterQueue", "clusterqueues"), "ClusterQueue", name, spec).await;
+    put(
+        of_cluster("ClusterQueue", "clusterqueues"),
+        "ClusterQueue",
+        name,
+        spec,
+    )
+    .await;
     put(queues(space), "LocalQueue", "lq", json!({"clusterQueue": name})).await;
-    let priorities = Api::<DynamicObject>::all_with(client(), &resource("WorkloadPriorityClass", "workloadpriorityclasses"));
+    let priorities = Api::<DynamicObject>::all_with(
+        client(),
+        &resource("WorkloadPriorityClass", "workloadpriorityclasses"),
+    );
     let class = json!({"apiVersion": "kueue.x-k8s.io/v1beta2", "kind": "WorkloadPriorityClass",
         "metadata": {"name": "urgent"}, "value": 1000});
     let params = PatchParams::apply("test").force();
-    priorities.patch("urgent", &params, &Patch::Apply(&class)).await.unwrap();
+    priorities
+        .patch("urgent", &params, &Patch::Apply(&class))
+        .await
+        .unwrap();
 }
 
 fn queued(mut manifest: Value) -> Value {
@@ -72,7 +90,9 @@ fn queued(mut manifest: Value) -> Value {
 async fn says(space: &Space, name: &str, what: &str) -> String {
     within(PATIENCE, &format!("{name} says: {what}"), async || {
         let trial = space.trials().get_opt(name).await.unwrap();
-        trial.and_then(|t| t.status).is_some_and(|s| s.message.contains(what))
+        trial
+            .and_then(|t| t.status)
+            .is_some_and(|s| s.message.contains(what))
     })
     .await;
     trial(space, name).await.status.unwrap().message
@@ -81,8 +101,8 @@ async fn says(space: &Space, name: &str, what: &str) -> String {
 /// Waits until the trial's program has come so far in a pod that nobody asked to end.
 async fn runs(space: &Space, name: &str) {
     within(PATIENCE, &format!("{name} runs"), async || {
-        let pods = space.pods().list(&ListParams::default().labels(&format!("tuning-operator.io/trial={name}")));
-        let pods = pods.await.unwrap().items;
+        let params = ListParams::default().labels(&format!("tuning-operator.io/trial={name}"));
+        let pods = space.pods().list(&params).await.unwrap().items;
         let up = |pod: &k8s_openapi::api::core::v1::Pod| {
             let phase = pod.status.as_ref().and_then(|s| s.phase.as_deref());
             phase == Some("Running") && pod.metadata.deletion_timestamp.is_none()
@@ -106,7 +126,10 @@ fn a_quota_smaller_than_the_parallel_trials_makes_them_wait_in_line() {
         runs(&space, "line-0001").await;
         for (name, place) in [("line-0002", "place 1 of 2"), ("line-0003", "place 2 of 2")] {
             let said = says(&space, name, place).await;
-            assert!(said.contains("its queue lq has not admitted it") && said.contains("quota"), "{said}");
+            assert!(
+                said.contains("its queue lq has not admitted it") && said.contains("quota"),
+                "{said}"
+            );
             println!("{name}: {said}");
         }
         std::fs::write(folder(&space).join("go"), "").unwrap();
@@ -119,12 +142,24 @@ fn a_quota_smaller_than_the_parallel_trials_makes_them_wait_in_line() {
         // What the flavor says joins what the trial says.
         for pod in space.pods().list(&ListParams::default()).await.unwrap() {
             let selector = pod.spec.and_then(|s| s.node_selector).unwrap_or_default();
-            assert!(selector.contains_key("kubernetes.io/os") && selector.contains_key("kubernetes.io/arch"), "{selector:?}");
+            assert!(
+                selector.contains_key("kubernetes.io/os") && selector.contains_key("kubernetes.io/arch"),
+                "{selector:?}"
+            );
         }
-        let all = workloads(&space).list(&ListParams::default()).await.unwrap().items;
+        let all = workloads(&space)
+            .list(&ListParams::default())
+            .await
+            .unwrap()
+            .items;
         let is_finished = |w: &DynamicObject| {
-            let conditions = w.data["status"]["conditions"].as_array().cloned().unwrap_or_default();
-            conditions.iter().any(|c| c["type"] == "Finished" && c["status"] == "True")
+            let conditions = w.data["status"]["conditions"]
+                .as_array()
+                .cloned()
+                .unwrap_or_default();
+            conditions
+                .iter()
+                .any(|c| c["type"] == "Finished" && c["status"] == "True")
         };
         assert_eq!((all.len(), all.iter().filter(|w| is_finished(w)).count()), (3, 3));
     });
@@ -158,7 +193,12 @@ fn a_trial_that_its_queue_takes_back_waits_and_goes_on() {
         let manifest = queued(in_log(with_volume(shell("back", 1, script))));
         space.apply(&manifest).await.unwrap();
         runs(&space, "back-0001").await;
-        let own = workloads(&space).list(&ListParams::default()).await.unwrap().items.remove(0);
+        let own = workloads(&space)
+            .list(&ListParams::default())
+            .await
+            .unwrap()
+            .items
+            .remove(0);
         let (own, uid) = (own.name_any(), own.uid());
         let params = PatchParams::default();
 
@@ -174,7 +214,10 @@ fn a_trial_that_its_queue_takes_back_waits_and_goes_on() {
             workloads(&space).patch(&own, &params, &patch).await.unwrap();
         };
         active(false).await;
-        println!("deactivated: {}", says(&space, "back-0001", "is deactivated").await);
+        println!(
+            "deactivated: {}",
+            says(&space, "back-0001", "is deactivated").await
+        );
         active(true).await;
         runs(&space, "back-0001").await;
 
@@ -183,14 +226,22 @@ fn a_trial_that_its_queue_takes_back_waits_and_goes_on() {
             queues(&space).patch("lq", &params, &patch).await.unwrap();
         };
         stop("HoldAndDrain").await;
-        println!("drained: {}", says(&space, "back-0001", "has taken it back (LocalQueue").await);
+        println!(
+            "drained: {}",
+            says(&space, "back-0001", "has taken it back (LocalQueue").await
+        );
         stop("None").await;
         runs(&space, "back-0001").await;
 
         std::fs::write(folder(&space).join("go"), "").unwrap();
         space.complete("back").await;
         let status = trial(&space, "back-0001").await.status.unwrap();
-        assert_eq!((status.phase, status.value), (TrialPhase::Succeeded, Some(0.5)), "{}", status.message);
+        assert_eq!(
+            (status.phase, status.value),
+            (TrialPhase::Succeeded, Some(0.5)),
+            "{}",
+            status.message
+        );
         let job = space.jobs().get("back").await.unwrap().status.unwrap();
         assert_eq!(job.trials.failed, 0);
         let found = workloads(&space).get(&own).await.unwrap();
