@@ -23,7 +23,7 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 setup: ## fetch libtorch and a small BERT checkpoint into the cache (once, ~630 MB); GPU=1 CUDA's libraries too, 2 GB more
-	@scripts/setup $(if $(GPU)$(CUDA),--gpu)
+	@scripts/setup $(if $(filter-out 0,$(GPU) $(CUDA)),--gpu)
 
 build: setup ## release builds of tuning, tuning-operator and bert-trainer
 	@$(STAGE) "build tuning" $(CARGO) build --release --locked --bin tuning
@@ -52,7 +52,7 @@ test-trainer: setup ## the trainer
 	@$(STAGE) "tests: trainer" $(TORCH) test --locked $(TRAINER) --lib $(addprefix --test ,$(TRAINER_TESTS))
 
 images: setup ## the images of operator and trainer, with docker or buildah; CUDA=1 also trainer-cuda
-	@CUDA="$(CUDA)" scripts/images
+	@CUDA="$(filter-out 0,$(CUDA))" scripts/images
 
 cluster-up: ## a Kubernetes with one real node on this machine (root); prints its kubeconfig
 	@tests/cluster/node up

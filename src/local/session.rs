@@ -55,7 +55,7 @@ pub fn notices(spec: &TuningJobSpec) -> Vec<String> {
         (
             trial.resources.is_some(),
             "trial.resources",
-            "pods ask for it, a process takes what is there; but GPUs are shared out by it",
+            "pods ask for it, a process takes what is there; but NVIDIA GPUs are shared out by it",
         ),
         (
             !trial.volumes.is_empty(),
