@@ -10,8 +10,8 @@ TRAINER := --no-default-features --features trainer
 OPERATOR := --no-default-features --features operator
 # Those that take longest first.
 TRAINER_TESTS := $(basename $(notdir $(wildcard tests/trainer_*.rs)))
-OPERATOR_TESTS := operator_crash operator_cluster operator_waiting operator_spec operator_cleanup operator_leftovers operator_endings operator_hostile \
-	operator_lease operator_scraping crds troubleshooting
+OPERATOR_TESTS := operator_crash operator_cluster operator_waiting operator_spec operator_pods operator_cleanup operator_leftovers operator_endings operator_hostile \
+	operator_lease operator_scraping crds api_reference troubleshooting
 
 export CARGO_TERM_COLOR ?= auto
 

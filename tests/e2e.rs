@@ -260,6 +260,7 @@ fn an_unchanged_image_of_sagemakers_is_tuned() {
                 "channels": [{"name": "train", "volume": "data"}],
             },
             "volumes": [{"name": "data", "emptyDir": {}}],
+            "podSecurityContext": {"runAsUser": 1000},
         });
         space.apply(&manifest).await.unwrap();
         space.complete("job").await;

@@ -47,6 +47,36 @@ fn what_had_failed_is_run_again_from_the_beginning_by_the_program_that_was_mende
 }
 
 #[test]
+fn what_only_a_cluster_looks_at_may_change_whatever_trials_have_said() {
+    let job = Run::new(
+        "elsewhere",
+        4,
+        1,
+        "mkdir failed 2>/dev/null && exit 7; echo f1=0.5",
+    );
+    job.edit("maxTrials: 4", "maxTrials: 2");
+    assert_eq!(run(&job).0, Some(0));
+    job.edit("maxTrials: 2", "maxTrials: 4");
+    job.edit(
+        "  metrics:",
+        "    nodeSelector: {zone: a}\n    resources: {requests: {cpu: 2}}\n  metrics:",
+    );
+    let (code, said) = run(&job);
+    assert!(
+        code == Some(0) && !said.contains("spec.trial was changed"),
+        "{said}"
+    );
+    let counts = job.summary()["counts"].clone();
+    assert_eq!((&counts["succeeded"], &counts["failed"]), (&3.into(), &1.into()));
+    job.edit("name: EXTRA", "name: OTHER");
+    let (code, said) = run(&job);
+    assert!(
+        code == Some(2) && said.contains("spec.trial.env[0].name"),
+        "{said}"
+    );
+}
+
+#[test]
 fn a_mended_expression_is_applied_to_the_logs_that_were_kept() {
     let job = Run::new(
         "reread",

@@ -104,6 +104,33 @@ fn a_manifest_that_says_nothing_any_more_is_told_with_its_fault() {
 }
 
 #[test]
+fn what_only_a_cluster_can_look_up_is_refused_with_a_way_out() {
+    let run = Run::new("looked-up", 1, 1, "echo f1=1");
+    let plain = "env: [{name: EXTRA, value: x=$(params.x)}]";
+    for (instead, place, cure) in [
+        (
+            "env: [{name: A, value: b}, {name: TOKEN, valueFrom: {secretKeyRef: {name: s, key: k}}}]",
+            "spec.trial.env[1].valueFrom: ",
+            "to look TOKEN up in: write its value here",
+        ),
+        (
+            "envFrom: [{configMapRef: {name: c}}]",
+            "spec.trial.envFrom[0]: ",
+            "set their variables in the environment of tuning run",
+        ),
+    ] {
+        run.edit(plain, instead);
+        let (code, told) = said(&mut run.tuning(&[]));
+        assert!(
+            code == Some(2) && told.contains(place) && told.contains(cure),
+            "{told}"
+        );
+        assert!(!run.dir.join("trials").exists(), "nothing ran");
+        run.edit(instead, plain);
+    }
+}
+
+#[test]
 fn a_length_beyond_the_positions_of_the_checkpoint_is_refused_where_its_folder_is() {
     let run = Run::new("long", 1, 1, "");
     let manifest = json!({

@@ -46,8 +46,13 @@ fn the_jobs_of_trials_follow_the_field() {
         let _operator = space.operator();
         let rows = rows();
         let in_job = |row: &&fields::Row| !matches!(row.seen(), Seen::Core(_) | Seen::Elsewhere);
-        for (i, row) in rows.iter().enumerate().filter(|(_, row)| in_job(row)) {
-            let answer = space.apply(&row.manifest(&format!("field-{i}"))).await;
+        // Rows with the same manifest look at the same job.
+        let name = |row: &fields::Row| {
+            let same = |other: &fields::Row| other.manifest("job") == row.manifest("job");
+            format!("field-{}", rows.iter().position(same).unwrap())
+        };
+        for row in rows.iter().filter(in_job) {
+            let answer = space.apply(&row.manifest(&name(row))).await;
             match row.seen() {
                 Seen::Refused(words) => assert!(
                     answer.clone().is_err_and(|said| said.contains(words)),
@@ -57,11 +62,11 @@ fn the_jobs_of_trials_follow_the_field() {
                 _ => assert_eq!(answer, Ok(()), "{}", row.leaf),
             }
         }
-        for (i, row) in rows.iter().enumerate().filter(|(_, row)| in_job(row)) {
+        for row in rows.iter().filter(in_job) {
             if matches!(row.seen(), Seen::Refused(_)) {
                 continue;
             }
-            let name = format!("field-{i}-0001");
+            let name = format!("{}-0001", name(row));
             let mut job = Value::Null;
             until(&format!("{}: a Job", row.leaf), async || {
                 job = serde_json::to_value(space.kube_jobs().get_opt(&name).await.unwrap()).unwrap();

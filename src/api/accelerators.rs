@@ -56,14 +56,16 @@ pub fn device_of(bert: &BertSpec, resources: Option<&Resources>) -> Device {
     }
 }
 
+/// The name of an accelerator that a container holds.
+pub(super) fn held(resources: Option<&Resources>) -> Option<&str> {
+    let mut limits = resources.into_iter().flat_map(|r| &r.limits);
+    let held = limits.find(|(name, quantity)| is_accelerator(name) && whole(quantity) > 0);
+    held.map(|(name, _)| name.as_str())
+}
+
 /// The built-in fine-tuner would leave another maker's accelerator idle.
 pub(super) fn check_use(bert: &BertSpec, resources: Option<&Resources>, faults: &mut Vec<Fault>) {
-    let limits = resources.into_iter().flat_map(|r| &r.limits);
-    let mut held = limits.filter(|(name, quantity)| is_accelerator(name) && whole(quantity) > 0);
-    let Some((name, _)) = held
-        .next()
-        .filter(|_| bert.device != Device::Cpu && !speaks_cuda(resources))
-    else {
+    let Some(name) = held(resources).filter(|_| bert.device != Device::Cpu && !speaks_cuda(resources)) else {
         return;
     };
     let message = "the built-in fine-tuner computes on NVIDIA GPUs and CPUs, and would leave this one idle: ask for nvidia.com/gpu, \

@@ -1,7 +1,7 @@
 //! Which changes to the manifest of a job that has begun are allowed?
 //!
-//! A budget may grow, and what does not touch the meaning of past trials may change. Everything else would mix trials of
-//! two different questions in one history.
+//! A budget may grow, and what does not touch the meaning of past trials may change, such as on which nodes the next ones run.
+//! Everything else would mix trials of two different questions in one history.
 
 use super::convert::duration;
 use super::fault::Fault;
@@ -23,7 +23,7 @@ use Change::{Free, Grows, Never};
 
 /// Every field of the manifest's `spec`, or the section that it stands in. The rules of the CRD say the same, as far as they
 /// can: a test compares them.
-pub const CHANGES: [(&str, Change); 21] = [
+pub const CHANGES: [(&str, Change); 47] = [
     ("spec.parameters", Never),
     ("spec.objective.metric", Never),
     ("spec.objective.goal", Never),
@@ -39,7 +39,33 @@ pub const CHANGES: [(&str, Change); 21] = [
     ("spec.budget.maxGpuHours", Grows),
     ("spec.strategy", Never),
     ("spec.earlyStopping", Free),
-    ("spec.trial", Never),
+    ("spec.trial.bert", Never),
+    ("spec.trial.container", Never),
+    ("spec.trial.sagemaker", Never),
+    ("spec.trial.command", Never),
+    ("spec.trial.env", Never),
+    ("spec.trial.envFrom", Never),
+    ("spec.trial.resources", Free),
+    ("spec.trial.resourceClaims", Free),
+    ("spec.trial.initContainers", Never),
+    ("spec.trial.volumes", Never),
+    ("spec.trial.checkpointVolume", Never),
+    ("spec.trial.affinity", Free),
+    ("spec.trial.nodeSelector", Free),
+    ("spec.trial.tolerations", Free),
+    ("spec.trial.imagePullSecrets", Free),
+    ("spec.trial.serviceAccountName", Never),
+    ("spec.trial.runtimeClassName", Never),
+    ("spec.trial.priorityClassName", Free),
+    ("spec.trial.queueName", Free),
+    ("spec.trial.queuePriorityClassName", Free),
+    ("spec.trial.podLabels", Never),
+    ("spec.trial.podAnnotations", Never),
+    ("spec.trial.podSecurityContext", Never),
+    ("spec.trial.containerSecurityContext", Never),
+    ("spec.trial.imagePullPolicy", Never),
+    ("spec.trial.schedulerName", Never),
+    ("spec.trial.terminationGracePeriodSeconds", Never),
     ("spec.metrics", Never),
     ("spec.warmStart", Never),
     ("spec.suspend", Free),
@@ -155,5 +181,35 @@ mod tests {
         let trial = |arg: &str| json!({"trial": {"command": ["train", arg]}});
         assert_eq!(refused(trial("a"), trial("b")), ["spec.trial.command[1]"]);
         assert_eq!(refused(trial("a"), json!({})), ["spec.trial.command"]);
+    }
+
+    #[test]
+    fn where_the_next_trials_run_is_not_the_question() {
+        let trial = |field: &str, value: Value| json!({"trial": {"command": ["a"], field: value}});
+        for (field, was, is) in [
+            (
+                "resources",
+                json!({"limits": {"memory": "1Gi"}}),
+                json!({"limits": {"memory": "2Gi"}}),
+            ),
+            ("nodeSelector", json!({"zone": "a"}), json!({"zone": "b"})),
+            ("tolerations", json!([]), json!([{"key": "gpu"}])),
+            ("queueName", json!("a"), json!("b")),
+        ] {
+            assert_eq!(refused(trial(field, was.clone()), trial(field, is)), [""; 0]);
+            assert_eq!(
+                refused(trial(field, was), json!({"trial": {"command": ["a"]}})),
+                [""; 0]
+            );
+        }
+        let image = |image: &str| trial("container", json!({"image": image}));
+        assert_eq!(refused(image("a"), image("b")), ["spec.trial.container.image"]);
+        assert_eq!(
+            refused(
+                trial("podLabels", json!({})),
+                trial("podLabels", json!({"a": "b"}))
+            ),
+            ["spec.trial.podLabels.a"]
+        );
     }
 }

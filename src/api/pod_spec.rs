@@ -4,80 +4,6 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// A volume and where it is mounted: exactly one source.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct VolumeSpec {
-    /// Its name in the pod.
-    #[schemars(length(min = 1, max = 63))]
-    pub name: String,
-    /// The folder under which the trial sees it; absent: only where a channel or a folder of the tuner says so.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 1024))]
-    pub mount_path: Option<String>,
-    /// Whether the trial may only read it.
-    #[serde(default)]
-    pub read_only: bool,
-    /// A claim in the job's namespace.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub persistent_volume_claim: Option<ClaimSource>,
-    /// A config map in the job's namespace.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub config_map: Option<NameSource>,
-    /// A secret in the job's namespace.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub secret: Option<SecretSource>,
-    /// An empty folder that lasts as long as the pod.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub empty_dir: Option<EmptyDirSource>,
-}
-
-/// A persistent volume claim.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct ClaimSource {
-    /// Its name.
-    #[schemars(length(min = 1, max = 253))]
-    pub claim_name: String,
-}
-
-/// Something by its name.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct NameSource {
-    /// Its name.
-    #[schemars(length(min = 1, max = 253))]
-    pub name: String,
-}
-
-/// A secret.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct SecretSource {
-    /// Its name.
-    #[schemars(length(min = 1, max = 253))]
-    pub secret_name: String,
-}
-
-/// An empty folder.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct EmptyDirSource {
-    /// `Memory`, or the node's disk where it is absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub medium: Option<Medium>,
-    /// Most that it may hold, such as `2Gi`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub size_limit: Option<Quantity>,
-}
-
-/// Where an empty folder is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum Medium {
-    /// In memory, which counts against the pod's limit.
-    Memory,
-}
-
 /// A secret by its name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -127,19 +53,6 @@ pub enum TaintEffect {
     NoExecute,
 }
 
-/// One variable of the environment.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct EnvVar {
-    /// Its name.
-    #[schemars(length(min = 1, max = 256))]
-    pub name: String,
-    /// Its value; `$(params.NAME)` stands for a parameter's value.
-    #[serde(default)]
-    #[schemars(length(max = 32768))]
-    pub value: String,
-}
-
 /// What a pod asks for.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -152,6 +65,50 @@ pub struct Resources {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 20))]
     pub requests: BTreeMap<String, Quantity>,
+    /// Which of the pod's `resourceClaims` it uses.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 8))]
+    pub claims: Vec<ClaimUse>,
+}
+
+/// A claim of the pod's that a container uses.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ClaimUse {
+    /// Its name in the pod's `resourceClaims`.
+    #[schemars(length(min = 1, max = 63))]
+    pub name: String,
+    /// One request of the claim; absent: all of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 63))]
+    pub request: Option<String>,
+}
+
+/// Devices that a pod claims (dynamic resource allocation): exactly one source. They are not counted for `maxGpuHours`, and say
+/// nothing of what they are: `bert` needs `device: cuda` to be sure of a GPU.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ResourceClaimSpec {
+    /// Its name in the pod.
+    #[schemars(length(min = 1, max = 63))]
+    pub name: String,
+    /// A ResourceClaim in the job's namespace, which all trials share.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 253))]
+    pub resource_claim_name: Option<String>,
+    /// A ResourceClaimTemplate in the job's namespace, of which each pod gets a claim of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 253))]
+    pub resource_claim_template_name: Option<String>,
+}
+
+/// When an image is pulled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[allow(missing_docs, reason = "Kubernetes' own words")]
+pub enum ImagePullPolicy {
+    Always,
+    IfNotPresent,
+    Never,
 }
 
 /// A Kubernetes quantity: a whole number, or a text such as `500m` or `8Gi`.

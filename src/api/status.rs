@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct TuningJobStatus {
-    /// The generation of the spec that this was said of.
+    /// The generation of the spec that this was said of; -1: nobody has looked at it yet.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
     /// One word: Pending, Running, Suspended, Stalled, Complete or Failed.
@@ -50,6 +50,12 @@ pub struct TuningJobStatus {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     pub waiting_since: Option<Timestamp>,
+    /// What trials wait for, as one word: `Queue`, `Unschedulable`, a kubelet's or a controller's reason such as
+    /// `ImagePullBackOff` or `FailedCreate`, `Refused` by the API server, `Job` for one that `warmStart` names, or `Other`; the
+    /// message says it in a sentence.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 63))]
+    pub waiting_for: Option<String>,
     /// The best observation so far.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub best: Option<BestRecord>,

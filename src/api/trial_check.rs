@@ -2,7 +2,10 @@
 
 use super::bert_check::check_bert;
 use super::command_check::check_words;
+use super::env_check::{check_env, check_env_from};
 use super::fault::{Fault, exactly_one};
+use super::helper_check::check_helpers;
+use super::pod_check::check_pod;
 use super::schema::section;
 use super::trial_texts::{references, texts};
 use super::volume_check::{check_sagemaker, check_volumes};
@@ -33,8 +36,17 @@ pub(super) fn check_trial(
         check_references(trial, &known, faults);
     }
     check_words(trial, faults);
-    check_env(&trial.env, faults);
+    check_env("spec.trial.env", &trial.env, faults);
+    check_env_from("spec.trial.envFrom", &trial.env_from, faults);
     check_volumes(trial, faults);
+    check_helpers(trial, faults);
+    check_pod(trial, faults);
+    if let Some(pod) = &trial.pod_security_context {
+        security_check::check_pod("spec.trial.podSecurityContext", pod, faults);
+    }
+    if let Some(own) = &trial.container_security_context {
+        security_check::check_container("spec.trial.containerSecurityContext", own, faults);
+    }
     if let Some(sagemaker) = &trial.sagemaker {
         check_sagemaker(sagemaker, &trial.volumes, &known, faults);
     }
@@ -56,23 +68,6 @@ fn check_references(trial: &TrialSpec, known: &[String], faults: &mut Vec<Fault>
                 known.join(", ")
             );
             faults.push(Fault::new(path.clone(), message));
-        }
-    }
-}
-
-fn check_env(env: &[EnvVar], faults: &mut Vec<Fault>) {
-    for (i, var) in env.iter().enumerate() {
-        let path = format!("spec.trial.env[{i}].name");
-        if var.name.starts_with("TUNING_") {
-            faults.push(Fault::new(
-                path,
-                format!("{}: names that begin with TUNING_ are the tuner's own", var.name),
-            ));
-        } else if var.name.contains(['=', '\0']) {
-            faults.push(Fault::new(
-                path,
-                format!("{:?} is not the name of a variable", var.name),
-            ));
         }
     }
 }

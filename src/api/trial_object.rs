@@ -1,5 +1,6 @@
 //! A `Trial`: the durable record of one trial on a cluster.
 
+use super::condition::Condition;
 use super::record::{Assignment, WhyRecord, same_words};
 use super::status::values_by_name;
 use crate::tuning::Failure;
@@ -55,6 +56,13 @@ impl Trial {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct TrialStatus {
+    /// The generation of the spec that this was said of; -1: nobody has looked at it yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+    /// Ready, Reconciling and Stalled, as kstatus reads them: it has a value, it is on its way to one, it will have none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 20), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
+    pub conditions: Vec<Condition>,
     /// One word.
     pub phase: TrialPhase,
     /// The number in the job that a person's own trial was given.
@@ -117,7 +125,10 @@ pub struct TrialStatus {
     pub completion_time: Option<Timestamp>,
     /// Seconds that its finished pods ran.
     pub ran_seconds: f64,
-    /// GPUs times seconds that its finished pods ran.
+    /// GPUs that its current or last pod holds.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub gpus: u32,
+    /// GPUs times seconds that its finished pods held them.
     pub gpu_seconds: f64,
     /// How often it was started; its Job carries this number.
     pub attempts: u32,

@@ -1,7 +1,11 @@
 //! What a trial runs.
 
 use super::bert_spec::BertSpec;
-use super::pod_spec::{Affinity, EnvVar, Resources, SecretName, TolerationSpec, VolumeSpec};
+use super::env_spec::{EnvFromSpec, EnvVar};
+use super::helper_spec::InitContainerSpec;
+use super::pod_spec::{Affinity, ImagePullPolicy, ResourceClaimSpec, Resources, SecretName, TolerationSpec};
+use super::security_spec::{ContainerSecuritySpec, PodSecuritySpec};
+use super::volume_spec::VolumeSpec;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -27,9 +31,23 @@ pub struct TrialSpec {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 100))]
     pub env: Vec<EnvVar>,
-    /// What a pod asks for; of no effect on one machine.
+    /// Variables for all keys of a secret or config map; those of `env` and the tuner's own go before. Refused on one machine.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 20))]
+    pub env_from: Vec<EnvFromSpec>,
+    /// What a pod asks for; of no effect on one machine. It may change while the job runs, for the trials that come next.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resources: Option<Resources>,
+    /// Devices that the pod claims, and `resources.claims` uses; of no effect on one machine. They may change while the job runs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 8))]
+    pub resource_claims: Vec<ResourceClaimSpec>,
+    /// Containers that come before the trial, in this order, and sidecars that run beside it; of no effect on one machine. The
+    /// trial ends when its own container does, whose exit code and metrics alone count. One that has to end before and ends badly says
+    /// nothing of the trial's point: it is tried again, and after four times a person is called.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 8))]
+    pub init_containers: Vec<InitContainerSpec>,
     /// Volumes of the pod and where they are mounted; of no effect on one machine.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 20))]
@@ -41,18 +59,18 @@ pub struct TrialSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 63))]
     pub checkpoint_volume: Option<String>,
-    /// What else decides on the node: a pod's own `affinity`; of no effect on one machine.
+    /// What else decides on the node: a pod's own `affinity`; of no effect on one machine. It may change while the job runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub affinity: Option<Affinity>,
-    /// Labels of the nodes that may run a trial; of no effect on one machine.
+    /// Labels of the nodes that may run a trial; of no effect on one machine. They may change while the job runs.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 20))]
     pub node_selector: BTreeMap<String, String>,
-    /// Taints of nodes that a trial bears; of no effect on one machine.
+    /// Taints of nodes that a trial bears; of no effect on one machine. They may change while the job runs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 20))]
     pub tolerations: Vec<TolerationSpec>,
-    /// Secrets with which the image is pulled; of no effect on one machine.
+    /// Secrets with which images are pulled; of no effect on one machine. They may change while the job runs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 10))]
     pub image_pull_secrets: Vec<SecretName>,
@@ -64,14 +82,48 @@ pub struct TrialSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 253))]
     pub runtime_class_name: Option<String>,
-    /// Priority class of the pod; of no effect on one machine.
+    /// Priority class of the pod; of no effect on one machine. It may change while the job runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 253))]
     pub priority_class_name: Option<String>,
-    /// Kueue's local queue that admits the trials' Jobs; of no effect on one machine.
+    /// Kueue's local queue that admits the trials' Jobs; of no effect on one machine. It may change while the job runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 63))]
     pub queue_name: Option<String>,
+    /// Kueue's WorkloadPriorityClass, by which the queue admits and preempts; of no effect on one machine. It may change while
+    /// the job runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 63))]
+    pub queue_priority_class_name: Option<String>,
+    /// Labels of the pod, beside the tuner's own; of no effect on one machine.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("maxProperties" = 20))]
+    pub pod_labels: BTreeMap<String, String>,
+    /// Annotations of the pod, beside the tuner's own; of no effect on one machine.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("maxProperties" = 20))]
+    pub pod_annotations: BTreeMap<String, String>,
+    /// As whom the pod runs; of no effect on one machine. By itself a pod passes Pod Security's level restricted: its image has to
+    /// name a user that is not root, by its number. `runAsUser` names another one, and an image that needs root runs with
+    /// `runAsNonRoot: false`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pod_security_context: Option<PodSecuritySpec>,
+    /// With which rights the trial's own container runs; of no effect on one machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub container_security_context: Option<ContainerSecuritySpec>,
+    /// When the image is pulled; absent: as Kubernetes does, `Always` for the tag `latest` and `IfNotPresent` for all else. Of no
+    /// effect on one machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image_pull_policy: Option<ImagePullPolicy>,
+    /// The scheduler that finds the pod a node; absent: the cluster's own. Of no effect on one machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 253))]
+    pub scheduler_name: Option<String>,
+    /// Seconds between SIGTERM and SIGKILL for a trial that has to stop: its time to write a checkpoint; absent: 60. Of no effect
+    /// on one machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 86_400))]
+    pub termination_grace_period_seconds: Option<u32>,
 }
 
 /// Any image.

@@ -1,5 +1,6 @@
 //! The texts of a trial in which `$(params.NAME)` stands for a value, and where each is.
 
+use super::env_spec::EnvVar;
 use super::trial_spec::TrialSpec;
 
 /// Every such text with its place.
@@ -8,9 +9,21 @@ pub(super) fn texts(trial: &TrialSpec) -> Vec<(String, &str)> {
     for (name, text) in trial.sagemaker.iter().flat_map(|s| &s.hyperparameters) {
         texts.push((format!("spec.trial.sagemaker.hyperparameters.{name}"), text));
     }
-    let env = trial.env.iter().enumerate();
-    texts.extend(env.map(|(i, e)| (format!("spec.trial.env[{i}].value"), e.value.as_str())));
+    texts.extend(values("spec.trial.env", &trial.env));
+    for (i, helper) in trial.init_containers.iter().enumerate() {
+        let path = format!("spec.trial.initContainers[{i}]");
+        for (list, name) in [(&helper.command, "command"), (&helper.args, "args")] {
+            let list = list.iter().enumerate();
+            texts.extend(list.map(|(i, word)| (format!("{path}.{name}[{i}]"), word.as_str())));
+        }
+        texts.extend(values(&format!("{path}.env"), &helper.env));
+    }
     texts
+}
+
+fn values<'a>(path: &str, env: &'a [EnvVar]) -> impl Iterator<Item = (String, &'a str)> {
+    let env = env.iter().enumerate();
+    env.map(move |(i, e)| (format!("{path}[{i}].value"), e.value.as_str()))
 }
 
 /// The words with which its program is started, each with its place, the program first.

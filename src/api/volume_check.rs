@@ -12,6 +12,8 @@ pub(super) fn check_volumes(trial: &TrialSpec, faults: &mut Vec<Fault>) {
             ("configMap", volume.config_map.is_some()),
             ("secret", volume.secret.is_some()),
             ("emptyDir", volume.empty_dir.is_some()),
+            ("csi", volume.csi.is_some()),
+            ("ephemeral", volume.ephemeral.is_some()),
         ];
         exactly_one(&path, &sources, faults);
         if trial.volumes[..i].iter().any(|v| v.name == volume.name) {
@@ -45,7 +47,9 @@ pub(super) fn check_volumes(trial: &TrialSpec, faults: &mut Vec<Fault>) {
 /// Whether something else than its own mount path shows a volume to the trial.
 fn is_used(trial: &TrialSpec, name: &str) -> bool {
     let sagemaker = trial.sagemaker.as_ref();
+    let mut helpers = trial.init_containers.iter().flat_map(|h| &h.volume_mounts);
     trial.checkpoint_volume.as_deref() == Some(name)
+        || helpers.any(|mount| mount.name == name)
         || sagemaker.is_some_and(|s| {
             s.model_volume.as_deref() == Some(name) || s.channels.iter().any(|c| c.volume == name)
         })
@@ -56,6 +60,9 @@ fn writable(path: &str, name: &str, volumes: &[VolumeSpec], faults: &mut Vec<Fau
         None => format!("{name:?} is no volume of spec.trial.volumes"),
         Some(v) if v.read_only || v.config_map.is_some() || v.secret.is_some() => {
             format!("{name:?} can't be written to: name a volume that can")
+        }
+        Some(v) if v.csi.is_some() || v.ephemeral.is_some() => {
+            format!("{name:?} goes with its pod: name a persistentVolumeClaim, or leave this out")
         }
         Some(_) => return,
     };
@@ -104,7 +111,8 @@ pub(super) fn check_sagemaker(
     }
 }
 
-fn is_inside(path: &str) -> bool {
+/// Whether a path stays in its volume.
+pub(super) fn is_inside(path: &str) -> bool {
     !path.starts_with('/') && path.split('/').all(|part| part != "..")
 }
 
@@ -147,6 +155,10 @@ mod tests {
                 "spec.trial.checkpointVolume: \"data\" can't be written to",
             ),
             (
+                json!({"volumes": [{"name": "v", "csi": {"driver": "d"}}], "checkpointVolume": "v"}),
+                "spec.trial.checkpointVolume: \"v\" goes with its pod",
+            ),
+            (
                 json!({"sagemaker": {"image": "i", "hyperparameters": {"lr": "1"}}}),
                 "spec.trial.sagemaker.hyperparameters.lr: is a parameter of the job",
             ),
@@ -163,6 +175,12 @@ mod tests {
         }
         assert_eq!(
             faults(json!({"volumes": [nowhere], "checkpointVolume": "disk"})),
+            Vec::<String>::new()
+        );
+        let mount = json!({"name": "disk", "mountPath": "/disk"});
+        let helper = json!({"name": "fetch", "image": "i", "volumeMounts": [mount]});
+        assert_eq!(
+            faults(json!({"volumes": [nowhere], "initContainers": [helper]})),
             Vec::<String>::new()
         );
     }

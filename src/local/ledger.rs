@@ -2,7 +2,7 @@
 
 use super::event::{Event, Happening, PriorRecord};
 use crate::api::{self, Checked, Fault};
-use crate::tuning::{CurvePoint, Ended, Phase, Reported, Run, Snapshot, Trial, lifecycle, reopens};
+use crate::tuning::{CurvePoint, Ended, Job, Phase, Reported, Run, Snapshot, Trial, lifecycle, reopens};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
 
@@ -200,18 +200,18 @@ impl Ledger {
             self.processes.push((index, *pid));
             self.log_from.insert(index, *log_from);
         }
-        let objective = self.snapshot.job.objective.metric.clone();
-        let Some(trial) = self.snapshot.trials.iter_mut().find(|t| t.index == index) else {
-            return;
-        };
-        apply(trial, what, &objective, at);
+        let Snapshot { job, trials, .. } = &mut self.snapshot;
+        if let Some(trial) = trials.iter_mut().find(|t| t.index == index) {
+            apply(trial, what, job, at);
+        }
     }
 }
 
-fn apply(trial: &mut Trial, what: &Happening, objective: &str, at: Timestamp) {
+fn apply(trial: &mut Trial, what: &Happening, job: &Job, at: Timestamp) {
+    let objective = job.objective.metric.as_str();
     match what {
         Happening::Started { attempt, .. } => {
-            lifecycle::start(trial);
+            lifecycle::start(trial, job.gpus_per_trial);
             trial.attempts = *attempt;
             let run = Run {
                 is_new: true,

@@ -40,10 +40,12 @@ pub(super) fn refused(ledger: &Ledger, new: &Checked) -> Vec<Fault> {
 }
 
 fn is_mendable(path: &str) -> bool {
-    MENDABLE.iter().any(|section| {
-        path.strip_prefix(section)
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
-    })
+    MENDABLE.iter().any(|section| is_in(path, section))
+}
+
+fn is_in(path: &str, section: &str) -> bool {
+    path.strip_prefix(section)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
 }
 
 /// What becomes of trials by a change of the manifest that is not refused.
@@ -59,7 +61,8 @@ pub(super) struct Mended {
 pub(super) fn mend(ledger: &Ledger, new: &Checked, dir: &RunDir) -> Result<Mended, (PathBuf, io::Error)> {
     let [was, is] = [&ledger.checked.manifest, &new.manifest].map(|manifest| &manifest["spec"]);
     let trials = ledger.snapshot.trials.iter();
-    if was["trial"] != is["trial"] {
+    let changes = api::refused_changes(&ledger.checked.manifest, &new.manifest);
+    if changes.iter().any(|fault| is_in(&fault.path, "spec.trial")) {
         let failed = trials.filter(|t| matches!(t.phase, Phase::Failed(_)));
         let failed: Vec<&Trial> = failed.collect();
         return run_again(&failed, new, dir);

@@ -5,7 +5,7 @@ use super::journal::{Journal, JournalError};
 use super::ledger::Ledger;
 use super::mending::{self, Mended};
 use super::{Gpus, RunDir, checkpoint, orphans, prior, process, run_dir};
-use crate::api::{Checked, Fault, PrometheusSpec, TuningJobSpec};
+use crate::api::{self, Checked, Fault, PrometheusSpec, TuningJobSpec};
 use crate::tuning::Phase;
 use jiff::Timestamp;
 use std::io;
@@ -136,6 +136,10 @@ pub fn refused_here(checked: &Checked, base: &Path, on_host: bool) -> Vec<Fault>
             "spec.trial.sagemaker",
             "images run on a cluster: use trial.command here, with the program that the image would run",
         )];
+    }
+    let unknown = api::unknown_on_one_machine(trial);
+    if !unknown.is_empty() {
+        return unknown;
     }
     match &trial.container {
         Some(_) if !on_host => vec![Fault::new(

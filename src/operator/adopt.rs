@@ -8,7 +8,7 @@ use super::conditions;
 use super::error::Error;
 use super::pass::Pass;
 use super::record::{Record, is_new};
-use super::status;
+use super::{status, trial_conditions};
 use crate::api::{self, TrialObjectSpec, TrialPhase, TrialStatus};
 use crate::tuning::sentence;
 use jiff::Timestamp;
@@ -70,12 +70,14 @@ impl Pass<'_> {
     }
 
     async fn turn_away(&self, trial: &DynamicObject, why: &str) -> Result<(), Error> {
-        let status = TrialStatus {
+        let now = Timestamp::now();
+        let mut status = TrialStatus {
             phase: TrialPhase::Cancelled,
-            completion_time: Some(Timestamp::now()),
+            completion_time: Some(now),
             message: sentence(why),
             ..TrialStatus::default()
         };
+        trial_conditions::set(&mut status, trial.metadata.generation, now);
         self.ctx.cluster.write_trial_status(trial, &status).await?;
         Ok(())
     }
@@ -98,11 +100,12 @@ impl Pass<'_> {
             .pointer("/spec/parameters")
             .cloned()
             .unwrap_or_default();
-        let status = TrialStatus {
+        let mut status = TrialStatus {
             index: Some(index),
             point: status::point_text(&serde_json::from_value(spec).unwrap_or_default()),
             ..TrialStatus::default()
         };
+        trial_conditions::set(&mut status, owned.metadata.generation, Timestamp::now());
         let object = self.ctx.cluster.write_trial_status(&owned, &status).await?;
         if let Ok(record) = Record::parse(&object) {
             self.records.push(record);

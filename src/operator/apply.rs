@@ -8,9 +8,9 @@ use super::observe::Observed;
 use super::pass::Pass;
 use super::record::Record;
 use super::source::Source;
-use super::status;
 use super::transition::{Change, change, is_news};
 use super::waiting::Trouble;
+use super::{status, trial_conditions};
 use crate::api::{self, ProposalRecord, TrialObjectSpec, TrialPhase, TrialStatus};
 use crate::optimizer::Proposal;
 use crate::shell::lock;
@@ -34,10 +34,15 @@ impl Pass<'_> {
             } => return self.create(first_index, &proposals).await,
             Action::Start { index } => {
                 let text = status::point_text(&self.record(index).spec.parameters);
-                self.change(index, lifecycle::start, |status| {
-                    status.pod = None;
-                    status.point = text;
-                })
+                let gpus = self.checked.job.gpus_per_trial;
+                self.change(
+                    index,
+                    |trial| lifecycle::start(trial, gpus),
+                    |status| {
+                        status.pod = None;
+                        status.point = text;
+                    },
+                )
                 .await?;
             }
             Action::Stop { index, reason } => {
@@ -129,7 +134,7 @@ impl Pass<'_> {
             return Ok(());
         };
         change(&mut trial);
-        let mut status = record.status_of(&trial, job.gpus_per_trial);
+        let mut status = record.status_of(&trial);
         and(&mut status);
         self.write_or_isolate(index, status).await
     }
@@ -162,7 +167,7 @@ impl Pass<'_> {
         let message = sentence(&format!("the API server refuses to record it: {}", refused.why));
         let failed = Phase::Failed(Failure::Refused);
         lifecycle::finish(&mut trial, failed, None, message, Timestamp::now());
-        let status = record.status_of(&trial, self.checked.job.gpus_per_trial);
+        let status = record.status_of(&trial);
         match self.write_trial(index, status).await {
             Err(Error::Kube(error)) if refusal(&error).is_some_and(|r| r.is_final) => {
                 let why = format!("{}: {error}", self.record(index).name());
@@ -176,6 +181,8 @@ impl Pass<'_> {
     /// Writes a trial's status; nothing else may have written since it was read.
     pub async fn write_trial(&mut self, index: u32, status: TrialStatus) -> Result<(), Error> {
         let record = self.record(index);
+        let mut status = status;
+        trial_conditions::set(&mut status, record.object.metadata.generation, Timestamp::now());
         if record.status == status {
             return Ok(());
         }

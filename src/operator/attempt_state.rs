@@ -3,6 +3,7 @@
 //! Read against Kubernetes' own controllers: the Job controller makes another pod for one that ended with a DisruptionTarget
 //! condition or that it deleted itself for a suspension; every other end of a pod ends the Job, since its `backoffLimit` is 0.
 
+use super::pod_trouble::{failed_helper, trouble};
 use super::{ATTEMPT_ANNOTATION, CONTAINER};
 use crate::tuning::{AttemptState, Exit, Exited, Interruption, Run};
 use jiff::{SignedDuration, Timestamp};
@@ -11,20 +12,8 @@ use k8s_openapi::api::core::v1::{ContainerState, ContainerStateTerminated, Pod, 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
 
-/// Reasons of a waiting container that do not go away by waiting.
-pub const TROUBLES: [&str; 8] = [
-    "ImagePullBackOff",
-    "ErrImagePull",
-    "ErrImageNeverPull",
-    "InvalidImageName",
-    "ImageInspectError",
-    "CreateContainerConfigError",
-    "CreateContainerError",
-    "RunContainerError",
-];
-
 /// What is said of a Job that its queue does not admit.
-const SUSPENDED: &str = "its Job is suspended: it waits for its queue to admit it";
+pub const SUSPENDED: &str = "its Job is suspended: it waits for its queue to admit it";
 
 /// What an attempt is looked at with.
 #[derive(Clone, Copy, Debug)]
@@ -192,7 +181,7 @@ fn observe_pod(job: &Job, pod: &Pod, lens: &Lens<'_>) -> AttemptView {
         let why = interruption.why;
         AttemptState::Disrupted { why }
     } else {
-        waiting(trouble(&state, conditions(pod)))
+        waiting(trouble(pod, &state))
     };
     AttemptView {
         state,
@@ -281,11 +270,14 @@ fn ended(job: &Job, pod: &Pod, terminated: &ContainerStateTerminated, lens: &Len
     })
 }
 
-/// The pod ended and no container of it did: the kubelet would not run it, or it was taken away before.
+/// The pod ended and its trial never ran: the kubelet would not run it, what comes before it failed, or it was taken away.
 fn never_ran(job: &Job, pod: &Pod, phase: &str) -> AttemptState {
     if let Some(interruption) = asked_to_end(job, pod, None) {
         let why = interruption.why;
         return AttemptState::Disrupted { why };
+    }
+    if let Some(why) = failed_helper(pod) {
+        return AttemptState::Lost { why, by_node: true };
     }
     let status = pod.status.as_ref();
     let said = [
@@ -321,23 +313,6 @@ fn leaving(pod: &Pod, why: String, lens: &Lens<'_>) -> (AttemptState, Option<Sig
         "{why}; its node {node} has not ended it in time: it is started elsewhere once {after} min have passed"
     );
     (AttemptState::Leaving { why }, Some(left))
-}
-
-fn trouble(state: &ContainerState, conditions: &[PodCondition]) -> Option<(String, bool)> {
-    let waiting = state.waiting.as_ref();
-    let stuck = waiting.filter(|w| w.reason.as_deref().is_some_and(|r| TROUBLES.contains(&r)));
-    if let Some(waiting) = stuck {
-        let reason = waiting.reason.clone().unwrap_or_default();
-        let message = waiting.message.clone().unwrap_or_default();
-        return Some((format!("{reason}: {message}"), true));
-    }
-    let scheduled = conditions
-        .iter()
-        .find(|c| c.type_ == "PodScheduled" && c.status == "False")?;
-    (scheduled.reason.as_deref() == Some("Unschedulable")).then(|| {
-        let message = scheduled.message.clone().unwrap_or_default();
-        (format!("Unschedulable: {message}"), true)
-    })
 }
 
 #[cfg(test)]

@@ -235,6 +235,25 @@ fn what_the_kubelet_rejects_or_loses_is_the_nodes_doing() {
 }
 
 #[test]
+fn what_comes_before_a_trial_fails_for_reasons_of_its_own() {
+    let helper = |name: &str, state: Value| json!([{"name": name, "image": "", "imageID": "", "ready": false, "restartCount": 0, "state": state}]);
+    let ended_badly = json!({"terminated": {"exitCode": 2, "reason": "Error", "message": "no such host"}});
+    let failed = json!({"phase": "Failed", "initContainerStatuses": helper("fetch", ended_badly),
+        "containerStatuses": container(json!({"waiting": {"reason": "PodInitializing"}}))});
+    let why = "its container fetch ended with exit code 2: no such host".to_owned();
+    let lost = AttemptState::Lost { why, by_node: true };
+    assert_eq!(look(&over("Failed"), &[pod("p", EARLY, failed)]), lost);
+    // Once its own container has ended, a sidecar that still runs is nobody's business.
+    let mut beside = ended(3, "Error");
+    beside["phase"] = json!("Running");
+    beside["initContainerStatuses"] = helper("watch", json!({"running": {}}));
+    let AttemptState::Exited(exited) = look(&going_on(), &[pod("p", EARLY, beside)]) else {
+        panic!("a sidecar holds it up");
+    };
+    assert_eq!(exited.exit, Exit::Code(3));
+}
+
+#[test]
 fn a_pod_that_is_to_end_has_its_time_then_its_node_has_and_then_it_is_lost() {
     let leaving = deleted(pod("p", EARLY, disrupted(running())), "2026-01-02T05:00:00Z");
     let cases = [

@@ -6,7 +6,7 @@ use super::checkpoint_folder::{self, ALL_JOBS};
 use super::cleanup::{PURPOSE_ANNOTATION, Purpose, name, volume};
 use super::remove_checkpoints::PLACE;
 use super::settings::Settings;
-use super::{JOB_LABEL, trial_job, trial_volumes};
+use super::{JOB_LABEL, placement, pod_security, trial_volumes};
 use crate::api::{TrialSpec, VolumeSpec};
 use k8s_openapi::api::batch::v1::{Job, JobSpec};
 use k8s_openapi::api::core::v1::{
@@ -73,13 +73,14 @@ pub fn job(settings: &Settings, whose: &Whose, purpose: &Purpose, keep: &[String
 
 fn pod(settings: &Settings, whose: &Whose, volume: &VolumeSpec, keep: &[String]) -> PodSpec {
     let trial = whose.trial;
-    let trainer = trial.bert.is_some().then_some(trial_job::TRAINER_USER);
+    let writer = pod_security::writer(trial).filter(|user| *user != 0);
+    let groups = pod_security::of_pod(trial);
     let secrets = trial.image_pull_secrets.iter();
     let secrets: Vec<_> = secrets
         .map(|s| LocalObjectReference { name: s.name.clone() })
         .collect();
     // Where a volume can be reached, not beside whom.
-    let affinity = trial.affinity.as_ref().and_then(|a| trial_job::affinity(a).ok());
+    let affinity = trial.affinity.as_ref().and_then(|a| placement::affinity(a).ok());
     let affinity = affinity.and_then(|a| a.node_affinity).map(|node| Affinity {
         node_affinity: Some(node),
         ..Affinity::default()
@@ -95,15 +96,19 @@ fn pod(settings: &Settings, whose: &Whose, volume: &VolumeSpec, keep: &[String])
         termination_grace_period_seconds: Some(5),
         affinity,
         node_selector: (!trial.node_selector.is_empty()).then(|| trial.node_selector.clone()),
-        tolerations: (!trial.tolerations.is_empty()).then(|| trial_job::tolerations(trial)),
+        tolerations: (!trial.tolerations.is_empty()).then(|| placement::tolerations(trial)),
         image_pull_secrets: (!secrets.is_empty()).then_some(secrets),
         security_context: Some(PodSecurityContext {
-            run_as_non_root: Some(trainer.is_some()),
-            // Nobody knows as whom a trial's own image writes.
-            run_as_user: Some(trainer.unwrap_or(0)),
-            run_as_group: Some(trainer.unwrap_or(0)),
-            fs_group: trainer,
-            fs_group_change_policy: trainer.map(|_| "OnRootMismatch".into()),
+            run_as_non_root: Some(writer.is_some()),
+            // Nobody knows as whom a trial's own image writes, unless the manifest says it.
+            run_as_user: Some(writer.unwrap_or(0)),
+            run_as_group: Some(writer.map_or(0, |user| groups.run_as_group.unwrap_or(user))),
+            fs_group: groups.fs_group.filter(|_| writer.is_some()),
+            fs_group_change_policy: groups
+                .fs_group
+                .filter(|_| writer.is_some())
+                .map(|_| "OnRootMismatch".into()),
+            supplemental_groups: groups.supplemental_groups.filter(|_| writer.is_some()),
             seccomp_profile: Some(SeccompProfile {
                 type_: "RuntimeDefault".into(),
                 localhost_profile: None,
@@ -125,6 +130,7 @@ fn container(settings: &Settings, whose: &Whose, keep: &[String]) -> Container {
             ("memory".into(), amount(memory)),
         ]))
     };
+    let is_root = pod_security::writer(whose.trial).is_none_or(|user| user == 0);
     // Root without these may not remove what another user has written.
     let needs = ["DAC_OVERRIDE", "FOWNER"].map(str::to_owned);
     Container {
@@ -148,7 +154,7 @@ fn container(settings: &Settings, whose: &Whose, keep: &[String]) -> Container {
             allow_privilege_escalation: Some(false),
             read_only_root_filesystem: Some(true),
             capabilities: Some(Capabilities {
-                add: whose.trial.bert.is_none().then(|| needs.into()),
+                add: is_root.then(|| needs.into()),
                 drop: Some(vec!["ALL".into()]),
             }),
             ..SecurityContext::default()

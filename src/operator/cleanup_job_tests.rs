@@ -77,6 +77,20 @@ fn what_an_unknown_user_wrote_root_removes_with_no_more_rights_than_that_takes()
 }
 
 #[test]
+fn what_a_user_wrote_whom_the_manifest_names_that_user_removes() {
+    let trial = json!({"container": {"image": "i"}, "volumes": volumes(), "checkpointVolume": "work",
+        "podSecurityContext": {"runAsUser": 1000, "supplementalGroups": [7]}});
+    let pod = written(trial).unwrap()["spec"]["template"]["spec"].clone();
+    let whole = json!({"runAsNonRoot": true, "runAsUser": 1000, "runAsGroup": 1000, "fsGroup": 65532,
+        "fsGroupChangePolicy": "OnRootMismatch", "supplementalGroups": [7], "seccompProfile": {"type": "RuntimeDefault"}});
+    assert_eq!(pod["securityContext"], whole);
+    assert_eq!(
+        pod["containers"][0]["securityContext"]["capabilities"],
+        json!({"drop": ["ALL"]})
+    );
+}
+
+#[test]
 fn what_goes_with_the_pod_needs_no_cleanup() {
     let empty = json!([{"name": "work", "mountPath": "/v", "emptyDir": {}}]);
     let trial = json!({"container": {"image": "i"}, "volumes": empty, "checkpointVolume": "work"});

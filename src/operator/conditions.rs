@@ -4,6 +4,7 @@
 //! end. Complete, Failed and Suspended are for people and `kubectl wait`. NarrowRange is advice and says nothing of how the job
 //! stands: it is absent until enough trials have ended.
 
+use super::waited_for;
 use crate::api::{Condition, ConditionStatus, Fault, TuningJobStatus};
 use crate::tuning::{ALL_COLLAPSED, AtEnd, EndReason, Ended, Job, sentence};
 use jiff::Timestamp;
@@ -85,6 +86,7 @@ pub fn set(status: &mut TuningJobStatus, state: &JobState, generation: Option<i6
     };
     status.conditions = says.map(condition).into_iter().chain(advice).collect();
     status.observed_generation = generation;
+    status.waiting_for = what_is_waited_for(state).map(str::to_owned);
     status.phase = Some(phase.into());
     status.message = message;
     status.completion_time = at_end.then(|| status.completion_time.unwrap_or(now));
@@ -120,6 +122,17 @@ pub fn set_range(
         observed_generation: generation,
     };
     status.conditions.push(condition.since(&earlier));
+}
+
+/// What trials wait for, as one word.
+fn what_is_waited_for(state: &JobState) -> Option<&str> {
+    match state {
+        JobState::Waiting(_) => Some("Job"),
+        JobState::Stuck(why) | JobState::Held(why) | JobState::Working(Some(why)) => {
+            Some(waited_for::word(why))
+        }
+        JobState::Working(None) | JobState::Invalid(_) | JobState::Suspended | JobState::Ended(_) => None,
+    }
 }
 
 fn words(state: &JobState, status: &TuningJobStatus) -> (&'static str, &'static str, String) {

@@ -1,202 +1,12 @@
 //! The CRDs: the schemas of the API's types, with what types can't say.
 
+use super::crd_rules::{RULES, Rule, TRIAL_RULES, unchanging};
 use crate::api::{Trial, TuningJob};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
-    CustomResourceColumnDefinition, CustomResourceDefinition,
+    CustomResourceColumnDefinition, CustomResourceDefinition, SelectableField,
 };
 use kube::CustomResourceExt;
 use serde_json::{Value, json};
-
-/// A rule in CEL: where it stands (`[]` for the items of a list), what must hold, and the sentence for whoever breaks it.
-type Rule = (&'static str, &'static str, &'static str);
-
-/// Rules for TuningJobs. They stand here and not beside their fields: the types are the same without kube, whose derive would be needed.
-const RULES: &[Rule] = &[
-    (
-        "spec/parameters[]",
-        "[has(self.double), has(self.integer), has(self.categorical), has(self.discrete)].filter(x, x).size() == 1",
-        "give exactly one of double, integer, categorical, discrete",
-    ),
-    (
-        "spec/parameters[]/double",
-        "self.min < self.max",
-        "min must be below max",
-    ),
-    (
-        "spec/parameters[]/double",
-        "!has(self.scale) || self.scale != 'Log' || self.min > 0.0",
-        "a Log scale needs min above 0",
-    ),
-    (
-        "spec/parameters[]/double",
-        "!has(self.scale) || self.scale != 'ReverseLog' || (self.min >= 0.0 && self.max < 1.0)",
-        "a ReverseLog scale needs 0 <= min and max < 1",
-    ),
-    (
-        "spec/parameters[]/integer",
-        "self.min < self.max",
-        "min must be below max",
-    ),
-    (
-        "spec/parameters[]/integer",
-        "!has(self.scale) || self.scale != 'Log' || self.min > 0",
-        "a Log scale needs min above 0",
-    ),
-    (
-        "spec/parameters[]/integer",
-        "!has(self.scale) || self.scale != 'ReverseLog'",
-        "an integer's scale is Linear or Log",
-    ),
-    (
-        "spec/parameters[]/integer",
-        "!has(self.step) || self.step > 0",
-        "step must be above 0",
-    ),
-    (
-        "spec/strategy",
-        "[has(self.bayesian), has(self.random), has(self.sobol), has(self.grid), has(self.hyperband), has(self.asha)].filter(x, x).size() == 1",
-        "give exactly one of bayesian, random, sobol, grid, hyperband, asha",
-    ),
-    (
-        "spec/trial",
-        "!has(self.command)",
-        "command runs programs of one machine: on a cluster use container",
-    ),
-    (
-        "spec/trial",
-        "[has(self.bert), has(self.container), has(self.sagemaker)].filter(x, x).size() == 1",
-        "give exactly one of bert, container and sagemaker",
-    ),
-    (
-        "spec/trial/bert",
-        "!has(self.learningRate) || self.learningRate > 0.0",
-        "learningRate must be above 0",
-    ),
-    (
-        "spec/trial/bert",
-        "(!has(self.dropout) || self.dropout < 1.0) && (!has(self.labelSmoothing) || self.labelSmoothing < 1.0)",
-        "dropout and labelSmoothing must be below 1",
-    ),
-    (
-        "spec/trial/bert",
-        "self.task != 'squad' || !has(self.maxLength) || self.maxLength >= 100",
-        "squad needs a maxLength of at least 100",
-    ),
-    (
-        "spec/trial/bert",
-        "!has(self.warmupRatio) || !has(self.warmupSteps)",
-        "warmupRatio and warmupSteps both say how long the warm-up is: remove one of them",
-    ),
-    (
-        "spec/trial/bert",
-        "!(self.task in ['squad', 'stsb']) || (!has(self.labelSmoothing) && !has(self.classWeights))",
-        "labelSmoothing and classWeights are for tasks with classes: remove them",
-    ),
-    (
-        "spec/trial/volumes[]",
-        "[has(self.persistentVolumeClaim), has(self.configMap), has(self.secret), has(self.emptyDir)].filter(x, x).size() == 1",
-        "give exactly one of persistentVolumeClaim, configMap, secret, emptyDir",
-    ),
-    (
-        "spec/trial/volumes[]",
-        "!has(self.mountPath) || self.mountPath.startsWith('/')",
-        "mountPath must begin with /",
-    ),
-    (
-        "spec/metrics",
-        "[has(self.prometheus), has(self.promQuery), has(self.logs)].filter(x, x).size() == 1",
-        "give exactly one of prometheus, promQuery and logs",
-    ),
-    (
-        "spec/metrics/prometheus",
-        "!has(self.path) || self.path.startsWith('/')",
-        "path must begin with /",
-    ),
-    (
-        "spec",
-        "!has(self.earlyStopping) || !has(self.strategy) || !has(self.strategy.hyperband)",
-        "hyperband stops trials by itself: remove earlyStopping, or choose another strategy",
-    ),
-    (
-        "spec",
-        "!has(self.earlyStopping) || !has(self.strategy) || !has(self.strategy.asha)",
-        "asha stops trials by itself: remove earlyStopping, or choose another strategy",
-    ),
-    (
-        "spec",
-        "self.parameters == oldSelf.parameters",
-        "parameters can't change once the job exists: start another job for another question",
-    ),
-    (
-        "spec",
-        "self.trial == oldSelf.trial",
-        "trial can't change once the job exists: start another job for another question",
-    ),
-    (
-        "spec",
-        "has(self.strategy) == has(oldSelf.strategy) && (!has(self.strategy) || self.strategy == oldSelf.strategy)",
-        "strategy can't change once the job exists: start another job for another question",
-    ),
-    (
-        "spec",
-        "has(self.metrics) == has(oldSelf.metrics) && (!has(self.metrics) || self.metrics == oldSelf.metrics)",
-        "metrics can't change once the job exists: start another job for another question",
-    ),
-    (
-        "spec",
-        "has(self.warmStart) == has(oldSelf.warmStart) && (!has(self.warmStart) || self.warmStart == oldSelf.warmStart)",
-        "warmStart can't change once the job exists: start another job",
-    ),
-    (
-        "spec/objective",
-        "self.metric == oldSelf.metric && self.goal == oldSelf.goal",
-        "metric and goal can't change once the job exists: start another job for another question",
-    ),
-    (
-        "spec/objective",
-        "has(self.value) == has(oldSelf.value) && (!has(self.value) || self.value == oldSelf.value)",
-        "value can't change once the job exists: start another job for another question",
-    ),
-    (
-        "spec/budget",
-        "self.maxTrials >= oldSelf.maxTrials",
-        "maxTrials may grow, not shrink",
-    ),
-    (
-        "spec/budget",
-        "!has(self.maxFailedTrials) || has(oldSelf.maxFailedTrials) && self.maxFailedTrials >= oldSelf.maxFailedTrials",
-        "maxFailedTrials may grow, not shrink",
-    ),
-    (
-        "spec/budget",
-        "!has(self.maxTrialsWithoutImprovement) || has(oldSelf.maxTrialsWithoutImprovement) && self.maxTrialsWithoutImprovement >= oldSelf.maxTrialsWithoutImprovement",
-        "maxTrialsWithoutImprovement may grow, not shrink",
-    ),
-    (
-        "spec/budget",
-        "!has(self.maxGpuHours) || has(oldSelf.maxGpuHours) && self.maxGpuHours >= oldSelf.maxGpuHours",
-        "maxGpuHours may grow, not shrink",
-    ),
-];
-
-/// Rules for Trials.
-const TRIAL_RULES: &[Rule] = &[
-    (
-        "spec",
-        "self == oldSelf",
-        "a trial's spec never changes: make another trial",
-    ),
-    (
-        "",
-        "has(self.spec.index) == has(self.spec.why) && has(self.spec.index) == self.metadata.name.matches('-[0-9]{4,}$')",
-        "leave out index and why, and give a name that does not end in - and four digits: those are the operator's",
-    ),
-    (
-        "",
-        "self.metadata.name.size() <= 63 && self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')",
-        "metadata.name: use lower-case letters, digits and '-', a letter first, at most 63 characters",
-    ),
-];
 
 type Column = (&'static str, &'static str, &'static str, i32);
 
@@ -205,13 +15,19 @@ const COLUMNS: &[Column] = &[
     ("Trials", "string", ".status.progress", 0),
     ("Running", "integer", ".status.trials.running", 0),
     ("Failed", "integer", ".status.trials.failed", 1),
+    ("Waiting-For", "string", ".status.waitingFor", 0),
     ("Best", "string", ".status.best.valueText", 0),
     ("Best-Point", "string", ".status.best.point", 0),
     ("Age", "date", ".metadata.creationTimestamp", 0),
     ("Message", "string", ".status.message", 1),
 ];
 
+/// By what `kubectl get --field-selector` finds them.
+const SELECTABLE: &[&str] = &[".status.phase"];
+const TRIAL_SELECTABLE: &[&str] = &[".spec.job", ".status.phase"];
+
 const TRIAL_COLUMNS: &[Column] = &[
+    ("Job", "string", ".spec.job", 0),
     ("Phase", "string", ".status.phase", 0),
     ("Value", "string", ".status.valueText", 0),
     ("Point", "string", ".status.point", 0),
@@ -223,13 +39,23 @@ const TRIAL_COLUMNS: &[Column] = &[
 
 /// Both CRDs, as `crds/` and the chart have them.
 pub fn crds() -> [CustomResourceDefinition; 2] {
+    let unchanging = unchanging();
+    let unchanging = unchanging
+        .iter()
+        .map(|(rule, message)| ("spec/trial", rule.as_str(), message.as_str()));
+    let rules: Vec<Rule<'_>> = RULES.iter().copied().chain(unchanging).collect();
     [
-        finish(TuningJob::crd(), COLUMNS, RULES),
-        finish(Trial::crd(), TRIAL_COLUMNS, TRIAL_RULES),
+        finish(TuningJob::crd(), COLUMNS, SELECTABLE, &rules),
+        finish(Trial::crd(), TRIAL_COLUMNS, TRIAL_SELECTABLE, TRIAL_RULES),
     ]
 }
 
-fn finish(crd: CustomResourceDefinition, columns: &[Column], rules: &[Rule]) -> CustomResourceDefinition {
+fn finish(
+    crd: CustomResourceDefinition,
+    columns: &[Column],
+    selectable: &[&str],
+    rules: &[Rule<'_>],
+) -> CustomResourceDefinition {
     let mut value = serde_json::to_value(&crd).unwrap_or_default();
     if let Some(schema) = value.pointer_mut("/spec/versions/0/schema/openAPIV3Schema") {
         for rule in rules {
@@ -243,6 +69,8 @@ fn finish(crd: CustomResourceDefinition, columns: &[Column], rules: &[Rule]) -> 
             parameters["x-kubernetes-list-map-keys"] = json!(["name"]);
         }
         tidy(schema);
+        // Who has no status yet is on its way, not done: as Flux's own kinds say it.
+        schema["properties"]["status"]["default"] = json!({"observedGeneration": -1});
     }
     let mut crd: CustomResourceDefinition = serde_json::from_value(value).unwrap_or(crd);
     let column = |(name, type_, path, priority): &Column| CustomResourceColumnDefinition {
@@ -254,11 +82,15 @@ fn finish(crd: CustomResourceDefinition, columns: &[Column], rules: &[Rule]) -> 
     };
     if let Some(version) = crd.spec.versions.first_mut() {
         version.additional_printer_columns = Some(columns.iter().map(column).collect());
+        let field = |path: &&str| SelectableField {
+            json_path: (*path).to_owned(),
+        };
+        version.selectable_fields = Some(selectable.iter().map(field).collect());
     }
     crd
 }
 
-fn add_rule(schema: &mut Value, (path, rule, message): &Rule) {
+fn add_rule(schema: &mut Value, (path, rule, message): &Rule<'_>) {
     let mut at = schema;
     for part in path.split('/').filter(|part| !part.is_empty()) {
         at = &mut at["properties"][part.trim_end_matches("[]")];

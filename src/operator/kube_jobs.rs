@@ -54,6 +54,16 @@ async fn create(pass: &mut Pass<'_>, record: &Record) -> Result<(), Error> {
         pass.look_again = true;
         return Ok(());
     };
+    let gpus = pass.checked.job.gpus_per_trial;
+    if live.status.gpus != gpus {
+        // Its job asks for others since it was started: what its pod holds is what is counted.
+        let status = TrialStatus {
+            gpus,
+            ..pass.record(record.index).status.clone()
+        };
+        pass.look_again = true;
+        return pass.write_trial(record.index, status).await;
+    }
     let job = trial_job::trial_job(
         &pass.ctx.settings,
         &pass.checked.spec,
@@ -79,7 +89,9 @@ async fn create(pass: &mut Pass<'_>, record: &Record) -> Result<(), Error> {
 async fn refused(pass: &mut Pass<'_>, index: u32, refusal: Refusal) -> Result<(), Error> {
     let Refusal { why, is_final } = refusal;
     let cure = match is_final {
-        true => "mend spec.trial: delete the job and apply it again",
+        true => {
+            "mend spec.trial; if the API server lets nobody change what is wrong there, delete the job and apply it again"
+        }
         false => "it is tried again every 30 s",
     };
     let message = sentence(&format!("the API server refuses its Job: {why}; {cure}"));

@@ -1,7 +1,8 @@
 //! On which nodes may a trial's pod run? Pure.
 
+use crate::api::TrialSpec;
 use k8s_openapi::api::core::v1::{
-    Affinity, NodeAffinity, NodeSelectorRequirement, NodeSelectorTerm, PreferredSchedulingTerm,
+    Affinity, NodeAffinity, NodeSelectorRequirement, NodeSelectorTerm, PreferredSchedulingTerm, Toleration,
 };
 
 /// The greatest weight that a preference can have.
@@ -34,10 +35,36 @@ pub fn away_from(affinity: Option<Affinity>, nodes: &[String]) -> Option<Affinit
     Some(affinity)
 }
 
+/// A manifest's affinity as Kubernetes knows it; the error is a sentence.
+pub fn affinity(written: &crate::api::Affinity) -> Result<Affinity, String> {
+    let written = serde_json::Value::Object(written.0.clone());
+    let read: Affinity = serde_json::from_value(written.clone()).map_err(|e| e.to_string())?;
+    // What was not understood is not there any more.
+    match serde_json::to_value(&read) {
+        Ok(again) if again == written => Ok(read),
+        _ => Err(
+            "has fields that no affinity of a pod has; kubectl explain pod.spec.affinity lists them".into(),
+        ),
+    }
+}
+
+/// The taints that a trial bears, as Kubernetes knows them.
+pub fn tolerations(trial: &TrialSpec) -> Vec<Toleration> {
+    // The variants are Kubernetes' own words.
+    let toleration = |t: &crate::api::TolerationSpec| Toleration {
+        key: t.key.clone(),
+        operator: t.operator.as_ref().map(|o| format!("{o:?}")),
+        value: t.value.clone(),
+        effect: t.effect.as_ref().map(|e| format!("{e:?}")),
+        toleration_seconds: t.toleration_seconds,
+    };
+    trial.tolerations.iter().map(toleration).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     #[test]
     fn what_the_manifest_asks_for_stays() {
@@ -54,6 +81,17 @@ mod tests {
         assert_eq!(
             fields[1],
             json!({"key": "metadata.name", "operator": "NotIn", "values": ["n2"]})
+        );
+    }
+
+    #[test]
+    fn an_affinity_with_fields_that_none_has_is_refused() {
+        let read = |v: Value| affinity(&serde_json::from_value(v).unwrap());
+        assert!(read(json!({"nodeAffinity": {}})).is_ok());
+        assert!(
+            read(json!({"nodeAfinity": {}}))
+                .unwrap_err()
+                .contains("kubectl explain")
         );
     }
 }

@@ -8,9 +8,10 @@ use super::error::Error;
 use super::kube_jobs;
 use super::observe::{observe, stop_scraping};
 use super::pass::Pass;
+use super::placement::affinity;
+use super::record::Record;
 use super::settings::Settings;
 use super::status;
-use super::trial_job::affinity;
 use super::waiting::{self, Trouble};
 use crate::api::{self, Checked, Fault, TrialPhase, TuningJobStatus};
 use crate::tuning::{Plan, Question, Snapshot, decide_with, sentence, stuck};
@@ -240,7 +241,11 @@ impl Pass<'_> {
         let state = match ended {
             Some(end) => JobState::Ended(end),
             None if self.checked.job.suspend => JobState::Suspended,
-            None => JobState::Working(trouble.map(|t| sentence(&t.why))),
+            None => {
+                let why = trouble.map(|t| t.why);
+                let why = why.or_else(|| self.waits().filter(|_| !runs));
+                JobState::Working(why.map(|why| sentence(&why)))
+            }
         };
         (state, None)
     }
@@ -259,6 +264,13 @@ impl Pass<'_> {
                 .await;
         }
         Ok(patience)
+    }
+
+    /// What a trial waits for that is nobody's business, such as its turn in a queue.
+    fn waits(&self) -> Option<String> {
+        let waits = |r: &&Record| r.status.phase == TrialPhase::Pending && !r.status.message.is_empty();
+        let record = self.records.iter().find(waits)?;
+        Some(format!("{}: {}", record.name(), record.status.message))
     }
 
     /// A trial that nodes would not run.

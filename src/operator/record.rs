@@ -90,7 +90,9 @@ impl Record {
         trial.attempt_started = status.attempt_start_time;
         trial.attempt_ended = status.attempt_end_time;
         trial.ended = status.completion_time;
-        trial.ran = SignedDuration::try_from_secs_f64(status.ran_seconds).unwrap_or_default();
+        let seconds = |s| SignedDuration::try_from_secs_f64(s).unwrap_or_default();
+        trial.ran = seconds(status.ran_seconds);
+        (trial.gpus, trial.gpu_time) = (status.gpus, seconds(status.gpu_seconds));
         trial.attempts = status.attempts;
         trial.n_lost = status.lost_attempts;
         trial.not_before = status.retry_time;
@@ -103,7 +105,7 @@ impl Record {
     }
 
     /// The status that says what the core has made of the trial; what only a cluster knows stays as it is.
-    pub fn status_of(&self, trial: &Trial, gpus: u32) -> TrialStatus {
+    pub fn status_of(&self, trial: &Trial) -> TrialStatus {
         let (phase, failure) = phase_words(trial);
         let mut points = trial.curve.clone();
         curve::thin(&mut points, MAX_POINTS);
@@ -112,7 +114,6 @@ impl Record {
             value: p.value,
         };
         let finite = trial.metrics.iter().filter(|(_, v)| v.is_finite());
-        let ran_seconds = trial.ran.as_secs_f64();
         let shadow = trial.shadow_stop.as_ref();
         TrialStatus {
             phase,
@@ -131,8 +132,9 @@ impl Record {
             attempt_start_time: trial.attempt_started,
             attempt_end_time: trial.attempt_ended,
             completion_time: trial.ended,
-            ran_seconds,
-            gpu_seconds: ran_seconds * f64::from(gpus),
+            ran_seconds: trial.ran.as_secs_f64(),
+            gpus: trial.gpus,
+            gpu_seconds: trial.gpu_time.as_secs_f64(),
             attempts: trial.attempts,
             lost_attempts: trial.n_lost,
             retry_time: trial.not_before,

@@ -5,7 +5,7 @@
 //! which the operator has written itself and never looks at again.
 
 use k8s_openapi::api::batch::v1::{Job, JobSpec};
-use k8s_openapi::api::core::v1::{Pod, PodSpec};
+use k8s_openapi::api::core::v1::{Container, Pod, PodSpec};
 use kube::ResourceExt;
 use kube::api::DynamicObject;
 
@@ -39,8 +39,21 @@ impl Slim for Pod {
         self.spec = Some(PodSpec {
             node_name: spec.node_name,
             host_network: spec.host_network,
+            // Which of them are sidecars.
+            init_containers: spec
+                .init_containers
+                .map(|all| all.into_iter().map(kind).collect()),
             ..PodSpec::default()
         });
+    }
+}
+
+/// Which container it is, and whether it is always started again.
+fn kind(container: Container) -> Container {
+    Container {
+        name: container.name,
+        restart_policy: container.restart_policy,
+        ..Container::default()
     }
 }
 
@@ -57,7 +70,8 @@ mod tests {
     #[test]
     fn what_decides_stays_and_the_rest_goes() {
         let pod = json!({"metadata": metadata(), "status": {"phase": "Running"},
-            "spec": {"nodeName": "n", "hostNetwork": true, "containers": [{"name": "trial", "image": "x"}]}});
+            "spec": {"nodeName": "n", "hostNetwork": true, "containers": [{"name": "trial", "image": "x"}],
+                "initContainers": [{"name": "watch", "image": "y", "restartPolicy": "Always"}]}});
         let mut pod: Pod = serde_json::from_value(pod).unwrap();
         pod.slim();
         let spec = pod.spec.clone().unwrap();
@@ -67,6 +81,13 @@ mod tests {
             spec.containers.len(),
         );
         assert_eq!(kept, (Some("n"), Some(true), 0));
+        let helper = spec.init_containers.unwrap()[0].clone();
+        let kept = (
+            helper.name.as_str(),
+            helper.restart_policy.as_deref(),
+            helper.image,
+        );
+        assert_eq!(kept, ("watch", Some("Always"), None));
         assert_eq!(pod.status.clone().unwrap().phase.as_deref(), Some("Running"));
         assert!(pod.managed_fields().is_empty() && pod.labels()["b"] == "c");
 

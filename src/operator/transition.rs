@@ -34,7 +34,7 @@ pub fn change(
     let (attempt, reported) = (&observed.attempt, &observed.reported);
     let next = lifecycle::observe(job, &before, &attempt.state, reported, now);
     let trial = &next.trial;
-    let mut status = record.status_of(trial, job.gpus_per_trial);
+    let mut status = record.status_of(trial);
     let pod = attempt.pod.as_ref();
     let runs = matches!(
         attempt.state,

@@ -68,7 +68,7 @@ fn after(record: &Record, observed: &Observed) -> Change {
 
 #[test]
 fn an_end_is_written_with_its_pod_its_source_and_its_gpu_seconds() {
-    let pending = record(json!({"phase": "Pending", "attempts": 1}));
+    let pending = record(json!({"phase": "Pending", "attempts": 1, "gpus": 2}));
     let heard = Reported {
         metrics: [("f1".to_owned(), 0.5)].into(),
         ..Reported::default()

@@ -1,30 +1,34 @@
 //! The Kubernetes Job that is one attempt at a trial. Pure.
 
 use super::checkpoint_folder;
-use super::placement::away_from;
+use super::placement::{affinity, away_from, tolerations};
 use super::processors;
 use super::record::Record;
 use super::settings::Settings;
+use super::trial_env::{self, escaped};
 use super::trial_volumes::{self, CONTRACT_DIR, Folders};
-use super::{ATTEMPT_ANNOTATION, CONTAINER, JOB_LABEL, PARAMETERS_ANNOTATION, TRIAL_LABEL};
-use crate::api::{BertSpec, Device, MetricsSpec, Quantity, Resources, TrialSpec, TuningJobSpec, device_of};
+use super::{
+    ATTEMPT_ANNOTATION, CONTAINER, JOB_LABEL, PARAMETERS_ANNOTATION, TRIAL_LABEL, helpers, pod_security,
+    resources,
+};
+use crate::api::{BertSpec, Device, MetricsSpec, TuningJobSpec, device_of};
 use crate::contract::{Parameters, sagemaker_files, variables};
 use crate::tuning::{Job, Trial};
 use k8s_openapi::api::batch::v1::{
     Job as KubeJob, JobSpec, PodFailurePolicy, PodFailurePolicyOnPodConditionsPattern, PodFailurePolicyRule,
 };
 use k8s_openapi::api::core::v1::{
-    Affinity, Capabilities, Container, ContainerPort, EnvVar, LocalObjectReference, PodSecurityContext,
-    PodSpec, PodTemplateSpec, ResourceRequirements, SeccompProfile, SecurityContext, Toleration,
+    Container, ContainerPort, EnvVar, LocalObjectReference, PodSpec, PodTemplateSpec,
 };
-use k8s_openapi::apimachinery::pkg::api::resource::Quantity as KubeQuantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 use std::collections::BTreeMap;
 
-/// Seconds between the request to stop and the end: time to write a checkpoint.
-const GRACE_SECONDS: i64 = 60;
-/// The user of the trainer's image.
-pub const TRAINER_USER: i64 = 65532;
+/// Seconds between the request to stop and the end, where the manifest names no others: time to write a checkpoint.
+const GRACE_SECONDS: u32 = 60;
+/// Label by which Kueue knows the queue of a Job.
+const QUEUE_LABEL: &str = "kueue.x-k8s.io/queue-name";
+/// Label by which it knows the Job's place in the queue.
+const QUEUE_PRIORITY_LABEL: &str = "kueue.x-k8s.io/priority-class";
 
 /// The Job of this attempt. `bar` is what a model has to beat to be kept.
 pub fn trial_job(
@@ -48,10 +52,17 @@ pub fn trial_job(
         (JOB_LABEL.to_owned(), job.name.clone()),
         (TRIAL_LABEL.to_owned(), name.clone()),
     ]);
-    let pod_labels = labels.clone();
+    // The operator has refused the tuner's own keys.
+    let mut pod_labels = labels.clone();
+    pod_labels.extend(spec.trial.pod_labels.clone());
     let own_affinity = spec.trial.affinity.as_ref().and_then(|a| affinity(a).ok());
-    let queue = spec.trial.queue_name.as_ref();
-    labels.extend(queue.map(|q| ("kueue.x-k8s.io/queue-name".to_owned(), q.clone())));
+    let (queue, priority) = (&spec.trial.queue_name, &spec.trial.queue_priority_class_name);
+    labels.extend(queue.iter().map(|q| (QUEUE_LABEL.to_owned(), q.clone())));
+    labels.extend(
+        priority
+            .iter()
+            .map(|p| (QUEUE_PRIORITY_LABEL.to_owned(), p.clone())),
+    );
     KubeJob {
         metadata: ObjectMeta {
             name: Some(name.clone()),
@@ -85,7 +96,8 @@ pub fn trial_job(
 
 /// What the pod's files are made of: the parameters, and SageMaker's three files where its layout is asked for.
 fn annotations(spec: &TuningJobSpec, job: &Job, parameters: &Parameters) -> BTreeMap<String, String> {
-    let mut annotations = BTreeMap::from([(PARAMETERS_ANNOTATION.to_owned(), parameters.json())]);
+    let mut annotations = spec.trial.pod_annotations.clone();
+    annotations.insert(PARAMETERS_ANNOTATION.to_owned(), parameters.json());
     if let Some(sagemaker) = &spec.trial.sagemaker {
         let files = sagemaker_files(sagemaker, &job.objective.metric, parameters);
         let named = files
@@ -134,28 +146,27 @@ fn pod(
         .collect();
     PodSpec {
         restart_policy: Some("Never".into()),
+        init_containers: helpers::init_containers(trial, parameters),
         containers: vec![container(settings, spec, name, checkpoint, parameters)],
         volumes: Some(trial_volumes::volumes(trial)),
         // A trial has no business with the API server, unless its own service account says so.
         automount_service_account_token: Some(trial.service_account_name.is_some()),
         service_account_name: trial.service_account_name.clone(),
         enable_service_links: Some(false),
-        termination_grace_period_seconds: Some(GRACE_SECONDS),
+        termination_grace_period_seconds: Some(
+            trial
+                .termination_grace_period_seconds
+                .unwrap_or(GRACE_SECONDS)
+                .into(),
+        ),
+        resource_claims: resources::pod_claims(&trial.resource_claims),
+        scheduler_name: trial.scheduler_name.clone(),
         node_selector: (!trial.node_selector.is_empty()).then(|| trial.node_selector.clone()),
         tolerations: (!trial.tolerations.is_empty()).then(|| tolerations(trial)),
         image_pull_secrets: (!secrets.is_empty()).then_some(secrets),
         runtime_class_name: trial.runtime_class_name.clone(),
         priority_class_name: trial.priority_class_name.clone(),
-        security_context: Some(PodSecurityContext {
-            run_as_non_root: trial.bert.is_some().then_some(true),
-            run_as_user: trial.bert.is_some().then_some(TRAINER_USER),
-            fs_group: trial.bert.is_some().then_some(TRAINER_USER),
-            seccomp_profile: Some(SeccompProfile {
-                type_: "RuntimeDefault".into(),
-                localhost_profile: None,
-            }),
-            ..PodSecurityContext::default()
-        }),
+        security_context: Some(pod_security::of_pod(trial)),
         ..PodSpec::default()
     }
 }
@@ -193,9 +204,11 @@ fn container(
     Container {
         name: CONTAINER.into(),
         image: Some(image),
+        image_pull_policy: trial.image_pull_policy.map(helpers::pull_policy),
         command,
         args,
         env: Some(environment(spec, name, parameters)),
+        env_from: trial_env::env_from(&trial.env_from),
         ports: port(spec.metrics.as_ref()).map(|port| {
             vec![ContainerPort {
                 name: Some("metrics".into()),
@@ -203,27 +216,14 @@ fn container(
                 ..ContainerPort::default()
             }]
         }),
-        resources: trial.resources.as_ref().map(resources),
+        resources: trial.resources.as_ref().map(resources::resources),
         volume_mounts: Some(trial_volumes::mounts(trial, name, checkpoint)),
         termination_message_path: Some(Folders::of(trial).message.into()),
         // The last lines of the log stand in for the message of a trial that failed without one.
         termination_message_policy: Some("FallbackToLogsOnError".into()),
-        security_context: Some(SecurityContext {
-            allow_privilege_escalation: Some(false),
-            read_only_root_filesystem: trial.bert.is_some().then_some(true),
-            capabilities: trial.bert.is_some().then(|| Capabilities {
-                add: None,
-                drop: Some(vec!["ALL".into()]),
-            }),
-            ..SecurityContext::default()
-        }),
+        security_context: Some(pod_security::of_trial(trial)),
         ..Container::default()
     }
-}
-
-/// Kubernetes expands `$(NAME)` in commands and values: what we mean literally gets a second `$`.
-fn escaped(text: &str) -> String {
-    text.replace("$(", "$$(")
 }
 
 /// The image of a fine-tuner whose device is settled: the one with the CUDA libraries is for those that need a GPU.
@@ -253,12 +253,7 @@ fn environment(spec: &TuningJobSpec, name: &str, parameters: &Parameters) -> Vec
         value: Some(escaped(&value)),
         value_from: None,
     };
-    let own = spec
-        .trial
-        .env
-        .iter()
-        .map(|e| plain(&e.name, parameters.fill(&e.value)));
-    let mut env: Vec<EnvVar> = own.collect();
+    let mut env = trial_env::variables(&spec.trial.env, parameters);
     // Python would keep its lines back: a metric is to be heard when it is printed.
     const UNBUFFERED: &str = "PYTHONUNBUFFERED";
     if spec.trial.bert.is_none() && env.iter().all(|own| own.name != UNBUFFERED) {
@@ -283,51 +278,6 @@ fn environment(spec: &TuningJobSpec, name: &str, parameters: &Parameters) -> Vec
     env.extend(port(spec.metrics.as_ref()).map(|p| plain(variables::METRICS_PORT, p.to_string())));
     env.extend(parameters.env().map(|(name, value)| plain(&name, value)));
     env
-}
-
-fn resources(resources: &Resources) -> ResourceRequirements {
-    let quantities = |list: &BTreeMap<String, Quantity>| {
-        let text = |q: &Quantity| match q {
-            Quantity::Number(n) => n.to_string(),
-            Quantity::Text(text) => text.clone(),
-        };
-        let all: BTreeMap<String, KubeQuantity> = list
-            .iter()
-            .map(|(name, q)| (name.clone(), KubeQuantity(text(q))))
-            .collect();
-        (!all.is_empty()).then_some(all)
-    };
-    ResourceRequirements {
-        limits: quantities(&resources.limits),
-        requests: quantities(&resources.requests),
-        claims: None,
-    }
-}
-
-/// A manifest's affinity as Kubernetes knows it; the error is a sentence.
-pub fn affinity(written: &crate::api::Affinity) -> Result<Affinity, String> {
-    let written = serde_json::Value::Object(written.0.clone());
-    let read: Affinity = serde_json::from_value(written.clone()).map_err(|e| e.to_string())?;
-    // What was not understood is not there any more.
-    match serde_json::to_value(&read) {
-        Ok(again) if again == written => Ok(read),
-        _ => Err(
-            "has fields that no affinity of a pod has; kubectl explain pod.spec.affinity lists them".into(),
-        ),
-    }
-}
-
-/// The taints that a trial bears, as Kubernetes knows them.
-pub fn tolerations(trial: &TrialSpec) -> Vec<Toleration> {
-    // The variants are Kubernetes' own words.
-    let toleration = |t: &crate::api::TolerationSpec| Toleration {
-        key: t.key.clone(),
-        operator: t.operator.as_ref().map(|o| format!("{o:?}")),
-        value: t.value.clone(),
-        effect: t.effect.as_ref().map(|e| format!("{e:?}")),
-        toleration_seconds: t.toleration_seconds,
-    };
-    trial.tolerations.iter().map(toleration).collect()
 }
 
 #[cfg(test)]

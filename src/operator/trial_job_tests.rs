@@ -1,5 +1,6 @@
 //! What a trial's Job says, by its manifest.
 
+use super::super::pod_security::TRAINER_USER;
 use super::*;
 use crate::api;
 use serde_json::{Value, json};
@@ -207,17 +208,6 @@ fn the_fine_tuner_runs_without_rights() {
         (Some(true), Some(false))
     );
     assert_eq!(own.capabilities.unwrap().drop, Some(vec!["ALL".into()]));
-}
-
-#[test]
-fn an_affinity_with_fields_that_none_has_is_refused() {
-    let read = |v: Value| affinity(&serde_json::from_value(v).unwrap());
-    assert!(read(json!({"nodeAffinity": {}})).is_ok());
-    assert!(
-        read(json!({"nodeAfinity": {}}))
-            .unwrap_err()
-            .contains("kubectl explain")
-    );
 }
 
 #[test]

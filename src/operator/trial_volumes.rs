@@ -1,13 +1,15 @@
 //! The volumes of a trial's pod and where the trial sees them. Pure.
 
-use super::{PARAMETERS_ANNOTATION, checkpoint_folder};
-use crate::api::{Medium, Quantity, TrialSpec, VolumeSpec};
+use super::resources::quantity;
+use super::{PARAMETERS_ANNOTATION, checkpoint_folder, pod_security};
+use crate::api::{ClaimTemplate, Medium, TrialSpec, VolumeSpec};
 use crate::contract::SAGEMAKER_FILES;
 use k8s_openapi::api::core::v1::{
-    ConfigMapVolumeSource, DownwardAPIVolumeFile, DownwardAPIVolumeSource, EmptyDirVolumeSource,
-    ObjectFieldSelector, PersistentVolumeClaimVolumeSource, SecretVolumeSource, Volume, VolumeMount,
+    CSIVolumeSource, ConfigMapVolumeSource, DownwardAPIVolumeFile, DownwardAPIVolumeSource,
+    EmptyDirVolumeSource, EphemeralVolumeSource, LocalObjectReference, ObjectFieldSelector,
+    PersistentVolumeClaimSpec, PersistentVolumeClaimTemplate, PersistentVolumeClaimVolumeSource,
+    SecretVolumeSource, Volume, VolumeMount, VolumeResourceRequirements,
 };
-use k8s_openapi::apimachinery::pkg::api::resource::Quantity as KubeQuantity;
 
 /// Where a trial finds its parameters.
 pub const CONTRACT_DIR: &str = "/var/tuning/contract";
@@ -86,10 +88,7 @@ pub fn volume(spec: &VolumeSpec) -> Volume {
     };
     let empty = |e: &crate::api::EmptyDirSource| EmptyDirVolumeSource {
         medium: e.medium.map(|Medium::Memory| "Memory".into()),
-        size_limit: e.size_limit.as_ref().map(|q| match q {
-            Quantity::Number(n) => KubeQuantity(n.to_string()),
-            Quantity::Text(text) => KubeQuantity(text.clone()),
-        }),
+        size_limit: e.size_limit.as_ref().map(quantity),
         ..EmptyDirVolumeSource::default()
     };
     Volume {
@@ -98,8 +97,47 @@ pub fn volume(spec: &VolumeSpec) -> Volume {
         config_map: spec.config_map.as_ref().map(config),
         secret: spec.secret.as_ref().map(secret),
         empty_dir: spec.empty_dir.as_ref().map(empty),
+        csi: spec.csi.as_ref().map(|csi| CSIVolumeSource {
+            driver: csi.driver.clone(),
+            fs_type: csi.fs_type.clone(),
+            read_only: spec.read_only.then_some(true),
+            volume_attributes: (!csi.volume_attributes.is_empty()).then(|| csi.volume_attributes.clone()),
+            node_publish_secret_ref: csi.node_publish_secret_ref.as_ref().map(|secret| {
+                LocalObjectReference {
+                    name: secret.name.clone(),
+                }
+            }),
+        }),
+        ephemeral: spec.ephemeral.as_ref().map(|made| EphemeralVolumeSource {
+            volume_claim_template: Some(claim_template(&made.volume_claim_template)),
+        }),
         ..Volume::default()
     }
+}
+
+/// The claim that is made for a pod.
+fn claim_template(template: &ClaimTemplate) -> PersistentVolumeClaimTemplate {
+    let spec = &template.spec;
+    let storage = ("storage".to_owned(), quantity(&spec.resources.requests.storage));
+    PersistentVolumeClaimTemplate {
+        metadata: None,
+        spec: PersistentVolumeClaimSpec {
+            // The variants are Kubernetes' own words.
+            access_modes: Some(spec.access_modes.iter().map(|mode| format!("{mode:?}")).collect()),
+            storage_class_name: spec.storage_class_name.clone(),
+            resources: Some(VolumeResourceRequirements {
+                requests: Some([storage].into()),
+                limits: None,
+            }),
+            ..PersistentVolumeClaimSpec::default()
+        },
+    }
+}
+
+/// Whether the trial's `/tmp` is an empty folder: where the image's own can't be written to, and the manifest has put nothing there.
+fn needs_tmp(trial: &TrialSpec) -> bool {
+    let mut places = trial.volumes.iter().filter_map(|v| v.mount_path.as_deref());
+    pod_security::reads_only(trial) && !places.any(|at| at.trim_end_matches('/') == "/tmp")
 }
 
 /// The volumes of a trial's pod: the manifest's, and those of the contract.
@@ -117,7 +155,7 @@ pub fn volumes(trial: &TrialSpec) -> Vec<Volume> {
     let sagemaker = trial.sagemaker.as_ref();
     scratch("tuning-output", true);
     scratch("tuning-checkpoint", trial.checkpoint_volume.is_none());
-    scratch("tuning-tmp", trial.bert.is_some());
+    scratch("tuning-tmp", needs_tmp(trial));
     scratch(
         "tuning-model",
         sagemaker.is_some_and(|s| s.model_volume.is_none()),
@@ -167,7 +205,7 @@ pub fn mounts(trial: &TrialSpec, name: &str, checkpoint: &str) -> Vec<VolumeMoun
         "tuning-checkpoint",
         folders.checkpoint,
     ));
-    if trial.bert.is_some() {
+    if needs_tmp(trial) {
         mounts.push(at("tuning-tmp", "/tmp"));
     }
     if let Some(sagemaker) = &trial.sagemaker {

@@ -168,7 +168,7 @@ fn next_deadline(snapshot: &Snapshot, now: Timestamp) -> Option<SignedDuration> 
         let working = snapshot.trials.iter().filter(|t| works(t));
         working.map(|t| limit - t.duration(now)).min()
     });
-    let gpus = snapshot.job.gpus_per_trial * running(snapshot).count() as u32;
+    let gpus: u32 = running(snapshot).map(|t| t.gpus).sum();
     let gpu_left = budget.max_gpu_hours.filter(|_| gpus > 0).map(|limit| {
         let hours = (limit - super::status::gpu_hours(snapshot, now)) / f64::from(gpus);
         SignedDuration::try_from_secs_f64(hours * 3600.0).unwrap_or(SignedDuration::MAX)

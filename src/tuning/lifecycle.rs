@@ -107,10 +107,11 @@ pub fn stop(objective: &Objective, trial: &Trial, reason: &StopReason, now: Time
     stopped
 }
 
-/// A queued trial gets its next attempt.
-pub fn start(trial: &mut Trial) {
+/// A queued trial gets its next attempt, which holds so many GPUs: as many as its job asks for by now.
+pub fn start(trial: &mut Trial, gpus: u32) {
     trial.phase = Phase::Running;
     trial.attempts += 1;
+    trial.gpus = gpus;
     trial.not_before = None;
     trial.message = shadow_message(trial);
     forget_attempt(trial);
@@ -309,7 +310,7 @@ fn forget_attempt(trial: &mut Trial) {
 fn close(trial: &mut Trial, at: Timestamp) {
     trial.attempt_ended = None;
     if let Some(start) = trial.attempt_started.take() {
-        trial.ran += at.duration_since(start).max(jiff::SignedDuration::ZERO);
+        trial.add_time(at.duration_since(start).max(jiff::SignedDuration::ZERO));
     }
 }
 

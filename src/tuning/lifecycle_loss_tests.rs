@@ -75,7 +75,7 @@ fn what_a_node_will_not_run_is_tried_again_later_and_then_waits_for_a_person() {
             assert!(!may_start(&job(), &trial, at(1_005)));
             assert_eq!(may_start(&job(), &trial, at(2_000)), pause.is_some());
             if pause.is_some() {
-                start(&mut trial);
+                start(&mut trial, 1);
             }
         }
         // A person has looked at it.
@@ -87,7 +87,7 @@ fn what_a_node_will_not_run_is_tried_again_later_and_then_waits_for_a_person() {
 #[test]
 fn what_has_reported_since_is_forgiven_what_nodes_did_before() {
     let mut trial = see(&started(), lost("sick", true), &Reported::default(), 1_000).trial;
-    start(&mut trial);
+    start(&mut trial, 1);
     let trial = see(
         &trial,
         AttemptState::Running(run(true, 1_100)),

@@ -12,7 +12,7 @@ mod loss;
 /// A trial whose first attempt was started.
 fn started() -> Trial {
     let mut trial = trial(1, 0.5);
-    start(&mut trial);
+    start(&mut trial, 1);
     trial
 }
 
@@ -119,7 +119,7 @@ fn a_value_of_an_earlier_attempt_is_never_final() {
     .trial;
     // Another pod of the same attempt, and another attempt.
     let mut again = see(&first, lost("gone", false), &Reported::default(), 120).trial;
-    start(&mut again);
+    start(&mut again, 1);
     for trial in [first, again] {
         let end = see(
             &trial,
@@ -222,7 +222,7 @@ fn the_reason_for_a_stop_decides_and_the_curves_last_value_stays() {
     .trial;
     // Resumed, and stopped before it has said anything.
     let mut resumed = stop(&job().objective, &running, &StopReason::Suspended, at(120));
-    start(&mut resumed);
+    start(&mut resumed, 1);
     let message = "at step 10 its best f1 0.5 is below the median".to_owned();
     let cases = [
         (StopReason::LagsBehind { message }, Phase::EarlyStopped, Some(0.5)),

@@ -72,15 +72,15 @@ impl Best {
 
 /// GPUs times hours that all trials held so far.
 pub(super) fn gpu_hours(snapshot: &Snapshot, now: Timestamp) -> f64 {
-    let hours = |t: &Trial| t.duration(now).as_secs_f64() / 3600.0;
-    snapshot.trials.iter().map(hours).sum::<f64>() * f64::from(snapshot.job.gpus_per_trial)
+    let hours = |t: &Trial| t.gpu_duration(now).as_secs_f64() / 3600.0;
+    snapshot.trials.iter().map(hours).sum()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::tuning::fixtures::{at, finished, job};
-    use jiff::SignedDuration;
+    use crate::tuning::lifecycle;
 
     #[test]
     fn of_equals_the_first_is_the_best_and_who_was_stopped_early_does_not_compete() {
@@ -94,11 +94,20 @@ mod tests {
     }
 
     #[test]
-    fn every_gpu_of_a_trial_counts_for_as_long_as_it_ran() {
-        let mut snapshot = finished(job(), &[(Phase::Succeeded, Some(0.8)), (Phase::Running, None)]);
-        snapshot.job.gpus_per_trial = 2;
-        snapshot.trials[0].ran = SignedDuration::from_hours(1);
-        snapshot.trials[1].attempt_started = Some(at(0));
+    fn every_gpu_of_an_attempt_counts_for_as_long_as_it_ran() {
+        let mut snapshot = finished(job(), &[(Phase::Queued, None), (Phase::Running, None)]);
+        let [first, second] = &mut snapshot.trials[..] else {
+            unreachable!()
+        };
+        lifecycle::start(first, 2);
+        first.attempt_started = Some(at(0));
+        lifecycle::requeue(first, String::new(), at(3600));
+        (second.gpus, second.attempt_started) = (2, Some(at(0)));
         assert_eq!(gpu_hours(&snapshot, at(1800)), 3.0);
+        // What the next attempt holds is not what the one before held.
+        let first = &mut snapshot.trials[0];
+        lifecycle::start(first, 4);
+        first.attempt_started = Some(at(1800));
+        assert_eq!((first.gpus, gpu_hours(&snapshot, at(3600))), (4, 6.0));
     }
 }

@@ -46,6 +46,10 @@ pub struct Trial {
     pub ended: Option<Timestamp>,
     /// Time that finished attempts ran.
     pub ran: SignedDuration,
+    /// GPUs that its current or last attempt holds.
+    pub gpus: u32,
+    /// The same time, once for each GPU that the attempt held.
+    pub gpu_time: SignedDuration,
     /// How often it was started.
     pub attempts: u32,
     /// Attempts in a row that nodes would not run.
@@ -186,6 +190,8 @@ impl Trial {
             attempt_ended: None,
             ended: None,
             ran: SignedDuration::ZERO,
+            gpus: 0,
+            gpu_time: SignedDuration::ZERO,
             attempts: 0,
             n_lost: 0,
             not_before: None,
@@ -196,13 +202,24 @@ impl Trial {
 
     /// Time that it ran, all attempts together, up to `now`.
     pub fn duration(&self, now: Timestamp) -> SignedDuration {
-        self.ran
-            + self
-                .attempt_started
-                .map_or(SignedDuration::ZERO, |start| {
-                    self.attempt_ended.unwrap_or(now).duration_since(start)
-                })
-                .max(SignedDuration::ZERO)
+        self.ran + self.attempt_duration(now)
+    }
+
+    /// GPUs times the time that it held them, all attempts together, up to `now`.
+    pub fn gpu_duration(&self, now: Timestamp) -> SignedDuration {
+        self.gpu_time + times(self.attempt_duration(now), self.gpus)
+    }
+
+    fn attempt_duration(&self, now: Timestamp) -> SignedDuration {
+        let ran = |start| self.attempt_ended.unwrap_or(now).duration_since(start);
+        let ran = self.attempt_started.map_or(SignedDuration::ZERO, ran);
+        ran.max(SignedDuration::ZERO)
+    }
+
+    /// Takes in that its current attempt ran so long.
+    pub(super) fn add_time(&mut self, ran: SignedDuration) {
+        self.ran += ran;
+        self.gpu_time += times(ran, self.gpus);
     }
 
     /// Whether it reported that its model gives one answer for every input: a value that it has nevertheless says nothing.
@@ -217,4 +234,9 @@ impl Trial {
     pub fn last(&self) -> Option<CurvePoint> {
         self.curve.last().copied()
     }
+}
+
+fn times(time: SignedDuration, n: u32) -> SignedDuration {
+    let n = i32::try_from(n).unwrap_or(i32::MAX);
+    time.checked_mul(n).unwrap_or(SignedDuration::MAX)
 }

@@ -204,7 +204,7 @@ impl World {
             Action::Start { index } => {
                 let mut trial = self.snapshot.trials[self.place(*index)].clone();
                 assert_eq!(trial.phase, Phase::Queued, "only what waits is started");
-                lifecycle::start(&mut trial);
+                lifecycle::start(&mut trial, self.snapshot.job.gpus_per_trial);
                 self.write(trial)
             }
             Action::Stop { index, reason } => self.stop(*index, reason),

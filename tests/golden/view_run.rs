@@ -122,6 +122,7 @@ fn trial(index: u32, rate: f64, f1: f64) -> Trial {
     t.started = Some(time(start + 1));
     t.ended = Some(time(start + 182 + i64::from(index % 3)));
     t.ran = SignedDuration::from_secs(181 + i64::from(index % 3));
+    (t.gpus, t.gpu_time) = (1, t.ran);
     t.attempts = 1;
     t.progress = Progress {
         step: Some(345),
@@ -203,6 +204,7 @@ pub fn running() -> RunView {
         (t.phase, t.value, t.ended) = (Phase::Running, None, None);
         t.started = Some(time(started));
         (t.ran, t.attempt_started) = (SignedDuration::ZERO, t.started);
+        t.gpu_time = SignedDuration::ZERO;
         t.progress = Progress {
             step: Some(step),
             total_steps: Some(345),
