@@ -175,14 +175,14 @@ impl Page {
         if !inner["properties"].is_object() {
             return (format!("{before}{}{bounds}", plain(inner, many)), None);
         }
-        let known = self.explained.get(&inner.to_string()).cloned();
+        let known = self.explained.get(&parts_of(inner)).cloned();
         let target = known.clone().unwrap_or_else(|| place.clone());
         let word = if many { "objects" } else { "object" };
         let type_ = format!("{before}[{word}](#{}){bounds}", anchor(&target));
         if known.is_some() {
             return (type_, None);
         }
-        self.explained.insert(inner.to_string(), place.clone());
+        self.explained.insert(parts_of(inner), place.clone());
         (type_, Some((place, inner)))
     }
 
@@ -200,6 +200,13 @@ impl Page {
             writeln!(self.text, "| `{path}` | {may} |").unwrap();
         }
     }
+}
+
+/// What an object is, whatever it is there for.
+fn parts_of(schema: &Value) -> String {
+    let mut parts = schema.clone();
+    parts["description"] = Value::Null;
+    parts.to_string()
 }
 
 /// The heading's address in the page, as GitHub makes it.

@@ -229,7 +229,9 @@ fn pods_that_the_namespace_does_not_admit_are_said_with_the_reason() {
             .await
             .unwrap();
         let _operator = space.operator();
-        space.apply(&manifest("job", 1, 1)).await.unwrap();
+        let mut root = manifest("job", 1, 1);
+        root["spec"]["trial"]["podSecurityContext"] = json!({"runAsUser": 0});
+        space.apply(&root).await.unwrap();
         says(&space, "job", "FailedCreate: ").await;
         let said = message(&space, "job").await;
         assert!(said.contains("violates PodSecurity"), "{said}");

@@ -19,8 +19,7 @@ pub struct InitContainerSpec {
     /// When the image is pulled; absent: as Kubernetes does, `Always` for the tag `latest` and `IfNotPresent` for all else.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image_pull_policy: Option<ImagePullPolicy>,
-    /// `Always`: a sidecar, which starts before the trial, runs beside it and is ended after it. Absent: it has to end well
-    /// before the next one starts.
+    /// Whether it is a sidecar.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restart_policy: Option<HelperRestartPolicy>,
     /// Its entry point; `$(params.NAME)` stands for a parameter's value.
@@ -51,7 +50,8 @@ pub struct InitContainerSpec {
     pub security_context: Option<ContainerSecuritySpec>,
 }
 
-/// When a container that comes before the trial is started again.
+/// `Always`: a sidecar, which starts before the trial, runs beside it and is ended after it. Absent: it has to end well before the
+/// next one starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum HelperRestartPolicy {
     /// Whenever it has ended, as long as the trial runs.
