@@ -14,15 +14,34 @@ pub struct Hostile {
 
 /// All of them: none is a manifest that may run.
 pub fn all() -> Vec<Hostile> {
-    let mut all = Vec::new();
-    let mut add = |family, field, values: Vec<Value>| {
-        all.extend(values.into_iter().map(|value| Hostile { family, field, value }));
-    };
-    let texts = |texts: &[&str]| texts.iter().map(|text| json!(text)).collect::<Vec<_>>();
-    let metrics = |kind: &str, field: &str, values: &[&str]| -> Vec<Value> {
-        values.iter().map(|value| json!({kind: {field: value}})).collect()
-    };
-    let no_paths = [
+    let mut all = urls();
+    all.extend(questions());
+    all.extend(expressions());
+    all.extend(sizes());
+    all.extend(control_characters());
+    all.extend(volumes());
+    all.extend(elsewhere());
+    all.extend(unknown_fields());
+    all
+}
+
+fn of(
+    family: &'static str,
+    field: &'static str,
+    values: impl IntoIterator<Item = Value>,
+) -> impl Iterator<Item = Hostile> {
+    let values: Vec<Value> = values.into_iter().collect();
+    values
+        .into_iter()
+        .map(move |value| Hostile { family, field, value })
+}
+
+fn texts(family: &'static str, field: &'static str, values: &[&str]) -> impl Iterator<Item = Hostile> {
+    of(family, field, values.iter().map(|text| json!(text)))
+}
+
+fn urls() -> Vec<Hostile> {
+    let paths = [
         "http://evil.example/metrics",
         "https://kubernetes.default/api",
         "@evil.example/",
@@ -34,8 +53,12 @@ pub fn all() -> Vec<Hostile> {
         "\n/metrics",
         "",
     ];
-    add("URLs", "/spec/metrics", metrics("prometheus", "path", &no_paths));
-    let no_names = [
+    let metrics = paths.map(|path| json!({"prometheus": {"path": path}}));
+    of("URLs", "/spec/metrics", metrics).collect()
+}
+
+fn questions() -> Vec<Hostile> {
+    let names = [
         "f1{namespace=\"kube-system\"}",
         "f1} or vector(1) #",
         "{__name__=~\".+\"}",
@@ -51,12 +74,7 @@ pub fn all() -> Vec<Hostile> {
         "__name__ ",
         "",
     ];
-    add(
-        "PromQL",
-        "/spec/metrics",
-        metrics("promQuery", "metric", &no_names),
-    );
-    let no_labels = [
+    let labels = [
         json!({"namespace": "kube-system"}),
         json!({"pod": "other"}),
         json!({"__name__": "secret"}),
@@ -66,10 +84,12 @@ pub fn all() -> Vec<Hostile> {
         json!({"": "b"}),
         json!({"a\n": "b"}),
     ];
-    let labelled = no_labels
-        .iter()
-        .map(|labels| json!({"promQuery": {"metric": "f1", "labels": labels}}));
-    add("PromQL", "/spec/metrics", labelled.collect());
+    let named = names.map(|name| json!({"promQuery": {"metric": name}}));
+    let labelled = labels.map(|labels| json!({"promQuery": {"metric": "f1", "labels": labels}}));
+    of("PromQL", "/spec/metrics", named.into_iter().chain(labelled)).collect()
+}
+
+fn expressions() -> Vec<Hostile> {
     let bombs = [
         "f1=((((a{1000}){1000}){1000}){1000})".to_owned(),
         format!("f1=({})", "(a?){500}".repeat(100)),
@@ -82,18 +102,18 @@ pub fn all() -> Vec<Hostile> {
         "no group".into(),
         "x".repeat(100_000),
     ];
-    let logs = bombs
-        .iter()
-        .map(|bomb| json!({"logs": {"definitions": [{"name": "f1", "regex": bomb}]}}));
-    add("regular expressions", "/spec/metrics", logs.collect());
-    let endless: Vec<Value> = (0..5000).map(|i| json!({"name": format!("m{i}")})).collect();
-    add(
-        "sizes",
-        "/spec/metrics",
-        vec![json!({"logs": {"definitions": endless}})],
-    );
+    let logs = bombs.map(|bomb| json!({"logs": {"definitions": [{"name": "f1", "regex": bomb}]}}));
+    of("regular expressions", "/spec/metrics", logs).collect()
+}
 
+fn sizes() -> Vec<Hostile> {
+    let sized = |field, values: Vec<Value>| of("sizes", field, values);
+    let endless: Vec<Value> = (0..5000).map(|i| json!({"name": format!("m{i}")})).collect();
+    let parameter = |i| json!({"name": format!("p{i}"), "double": {"min": 0.0, "max": 1.0}});
+    let many: Vec<Value> = (0..10_000).map(parameter).collect();
     let megabyte = "x".repeat(1_000_000);
+    let mut all: Vec<Hostile> =
+        sized("/spec/metrics", vec![json!({"logs": {"definitions": endless}})]).collect();
     for field in [
         "/spec/objective/metric",
         "/spec/trial/container/image",
@@ -103,71 +123,50 @@ pub fn all() -> Vec<Hostile> {
         "/spec/trial/runtimeClassName",
         "/spec/parameters/0/name",
     ] {
-        add("sizes", field, vec![json!(megabyte)]);
+        all.extend(sized(field, vec![json!(megabyte)]));
     }
-    add(
-        "sizes",
-        "/spec/trial/env",
-        vec![
-            json!([{"name": "A", "value": megabyte}]),
-            json!([{"name": megabyte, "value": ""}]),
-        ],
-    );
-    add(
-        "sizes",
+    let env = [
+        json!([{"name": "A", "value": megabyte}]),
+        json!([{"name": megabyte, "value": ""}]),
+    ];
+    all.extend(sized("/spec/trial/env", env.to_vec()));
+    all.extend(sized(
         "/spec/trial/container/args",
         vec![json!(vec!["x"; 100_000])],
-    );
-    add(
-        "sizes",
+    ));
+    all.extend(sized(
         "/spec/budget/maxTrials",
         vec![json!(u64::MAX), json!(-1), json!(1e300)],
-    );
-    add(
-        "sizes",
+    ));
+    all.extend(sized(
         "/spec/budget/parallelTrials",
         vec![json!(4_000_000_000_u64), json!(0)],
-    );
-    add(
-        "sizes",
-        "/spec/parameters",
-        vec![
-            json!(
-                (0..10_000)
-                    .map(|i| json!({"name": format!("p{i}"), "double": {"min": 0.0, "max": 1.0}}))
-                    .collect::<Vec<_>>()
-            ),
-            json!([{"name": "a", "categorical": {"values": vec!["x"; 100_000]}}]),
-            json!([{"name": "a", "double": {"min": f64::MIN, "max": f64::MAX}}]),
-        ],
-    );
+    ));
+    let parameters = [
+        json!(many),
+        json!([{"name": "a", "categorical": {"values": vec!["x"; 100_000]}}]),
+        json!([{"name": "a", "double": {"min": f64::MIN, "max": f64::MAX}}]),
+    ];
+    all.extend(sized("/spec/parameters", parameters.to_vec()));
+    all
+}
 
-    add(
-        "control characters",
-        "/spec/parameters/0/name",
-        texts(&[
-            "a\0",
-            "a\nb",
-            "a\u{1b}[2J",
-            "a\u{202e}",
-            "a b",
-            "a=b",
-            "$(a)",
-            "../a",
-            "a/b",
-        ]),
-    );
-    add(
-        "control characters",
-        "/spec/trial/container/image",
-        texts(&["", " ", "a\nb", "a\0b", "a b", "\u{1b}[31mred"]),
-    );
-    add(
-        "control characters",
-        "/metadata/name",
-        texts(&["a\nb", "../a", "a/b", "A", "-a", "a_b", "\u{430}", "a\u{202e}b"]),
-    );
-    let names = [
+fn control_characters() -> Vec<Hostile> {
+    const FAMILY: &str = "control characters";
+    let parameters = [
+        "a\0",
+        "a\nb",
+        "a\u{1b}[2J",
+        "a\u{202e}",
+        "a b",
+        "a=b",
+        "$(a)",
+        "../a",
+        "a/b",
+    ];
+    let images = ["", " ", "a\nb", "a\0b", "a b", "\u{1b}[31mred"];
+    let jobs = ["a\nb", "../a", "a/b", "A", "-a", "a_b", "\u{430}", "a\u{202e}b"];
+    let variables = [
         "A=B",
         "A\0",
         "",
@@ -175,10 +174,16 @@ pub fn all() -> Vec<Hostile> {
         "TUNING_OUTPUT_DIR",
         "TUNING_CHECKPOINT_DIR",
     ];
-    let env = names.iter().map(|name| json!([{"name": name, "value": "x"}]));
-    add("control characters", "/spec/trial/env", env.collect());
+    let env = variables.map(|name| json!([{"name": name, "value": "x"}]));
+    texts(FAMILY, "/spec/parameters/0/name", &parameters)
+        .chain(texts(FAMILY, "/spec/trial/container/image", &images))
+        .chain(texts(FAMILY, "/metadata/name", &jobs))
+        .chain(of(FAMILY, "/spec/trial/env", env))
+        .collect()
+}
 
-    let hostile_volumes = [
+fn volumes() -> Vec<Hostile> {
+    let volumes = [
         json!({"name": "v", "mountPath": "/v", "hostPath": {"path": "/"}}),
         json!({"name": "v", "mountPath": "/v", "nfs": {"server": "evil.example", "path": "/"}}),
         json!({"name": "v", "mountPath": "/v", "projected": {"sources": [{"serviceAccountToken": {"path": "t"}}]}}),
@@ -190,41 +195,46 @@ pub fn all() -> Vec<Hostile> {
         json!({"name": "v", "mountPath": "/v", "secret": {"secretName": "kube-system/bootstrap-token"}}),
         json!({"name": "v", "mountPath": "/v", "configMap": {"name": "../kube-root-ca.crt"}}),
     ];
-    add(
-        "volumes and namespaces",
+    of(
+        "volumes",
         "/spec/trial/volumes",
-        hostile_volumes.iter().map(|volume| json!([volume])).collect(),
-    );
+        volumes.map(|volume| json!([volume])),
+    )
+    .collect()
+}
+
+fn elsewhere() -> Vec<Hostile> {
+    const FAMILY: &str = "other namespaces' names";
+    let mut all = Vec::new();
     for field in [
         "/spec/trial/serviceAccountName",
         "/spec/trial/queueName",
         "/spec/trial/priorityClassName",
         "/spec/trial/runtimeClassName",
     ] {
-        add(
-            "volumes and namespaces",
+        all.extend(texts(
+            FAMILY,
             field,
-            texts(&["kube-system/default", "a b", "a\n", "../x"]),
-        );
+            &["kube-system/default", "a b", "a\n", "../x"],
+        ));
     }
-    add(
-        "volumes and namespaces",
+    all.extend(texts(
+        FAMILY,
         "/spec/trial/checkpointVolume",
-        texts(&["none", "../x", ""]),
-    );
+        &["none", "../x", ""],
+    ));
     let selectors = [
         json!({"a": "b c"}),
         json!({"a/b/c": "d"}),
         json!({"": "x"}),
         json!({"a": "x".repeat(64)}),
     ];
-    add(
-        "volumes and namespaces",
-        "/spec/trial/nodeSelector",
-        selectors.to_vec(),
-    );
+    all.extend(of(FAMILY, "/spec/trial/nodeSelector", selectors));
+    all
+}
 
-    for (field, value) in [
+fn unknown_fields() -> Vec<Hostile> {
+    let fields = [
         ("/spec/trial/hostNetwork", json!(true)),
         ("/spec/trial/hostPID", json!(true)),
         ("/spec/trial/privileged", json!(true)),
@@ -235,10 +245,45 @@ pub fn all() -> Vec<Hostile> {
         ("/spec/trial/nodeName", json!("node-1")),
         ("/spec/namespace", json!("kube-system")),
         ("/spec/trial/command", json!(["/bin/sh", "-c", "id"])),
-    ] {
-        add("fields that are not there", field, vec![value]);
-    }
-    all
+        // What the fields that are there may not say.
+        (
+            "/spec/trial/containerSecurityContext",
+            json!({"privileged": true}),
+        ),
+        (
+            "/spec/trial/env",
+            json!([{"name": "A", "valueFrom": {"secretKeyRef": {"name": "../s", "key": "k"}}}]),
+        ),
+        (
+            "/spec/trial/envFrom",
+            json!([{"secretRef": {"name": "kube-system/s"}}]),
+        ),
+        (
+            "/spec/trial/podLabels",
+            json!({"tuning-operator.io/trial": "other-0001"}),
+        ),
+        ("/spec/trial/podLabels", json!({"a b": "c"})),
+        (
+            "/spec/trial/podAnnotations",
+            json!({"tuning-operator.io/parameters": "{}"}),
+        ),
+        (
+            "/spec/trial/initContainers",
+            json!([{"name": "trial", "image": "x"}]),
+        ),
+        (
+            "/spec/trial/initContainers",
+            json!([{"name": "a", "image": "x", "securityContext": {"privileged": true}}]),
+        ),
+        (
+            "/spec/trial/initContainers",
+            json!([{"name": "a", "image": "x", "volumeMounts": [{"name": "none", "mountPath": "/v"}]}]),
+        ),
+    ];
+    fields
+        .into_iter()
+        .flat_map(|(field, value)| of("powers", field, [value]))
+        .collect()
 }
 
 impl Hostile {
