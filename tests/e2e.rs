@@ -376,6 +376,8 @@ fn a_trial_that_tells_only_by_its_endpoint_is_heard() {
 
 #[path = "e2e/checkpoints.rs"]
 mod checkpoints;
+#[path = "e2e/policy.rs"]
+mod policy;
 #[path = "e2e/queue.rs"]
 mod queue;
 #[path = "e2e/reading.rs"]
