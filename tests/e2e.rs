@@ -118,46 +118,6 @@ fn an_evicted_trial_goes_on_from_its_checkpoint() {
 }
 
 #[test]
-fn every_end_on_the_node_means_what_the_table_says() {
-    use TrialFailure::*;
-    let report = r#"echo '{"f1": 0.5}' > /dev/termination-log"#;
-    let cases = [
-        ("memory", "head -c 300000000 /dev/zero | tail", Some(OutOfMemory)),
-        (
-            "nan",
-            r#"echo '{"f1": NaN}' > /dev/termination-log"#,
-            Some(Diverged),
-        ),
-        ("mute", "true", Some(MetricMissing)),
-        ("crash", "echo 'no such file: x.tsv'; exit 1", Some(Crashed)),
-        ("hung", "sleep 100000", Some(TimedOut)),
-        ("well", report, None),
-    ];
-    block_on(async {
-        let space = Space::on_the_node("triage").await;
-        for (name, script, failure) in cases {
-            let mut manifest = shell(name, 1, script);
-            // However slow the others are, theirs is not the end by the clock.
-            if failure == Some(TimedOut) {
-                manifest["spec"]["budget"]["maxTrialDuration"] = json!("15s");
-            }
-            manifest["spec"]["retain"] = json!("All");
-            manifest["spec"]["trial"]["resources"] = json!({"limits": {"memory": "64Mi"}});
-            space.apply(&manifest).await.unwrap();
-        }
-        for (name, _, failure) in cases {
-            let (_, found, value, message) = ended(&space, &format!("{name}-0001")).await;
-            assert_eq!(found, failure, "{name}: {message}");
-            assert_eq!(value, failure.is_none().then_some(0.5), "{name}");
-            assert!(
-                failure != Some(Crashed) || message.contains("no such file: x.tsv"),
-                "{message}"
-            );
-        }
-    });
-}
-
-#[test]
 fn logs_are_read_even_where_they_flood() {
     block_on(async {
         let space = Space::on_the_node("logs").await;
@@ -376,6 +336,8 @@ fn a_trial_that_tells_only_by_its_endpoint_is_heard() {
 
 #[path = "e2e/checkpoints.rs"]
 mod checkpoints;
+#[path = "e2e/endings.rs"]
+mod endings;
 #[path = "e2e/policy.rs"]
 mod policy;
 #[path = "e2e/queue.rs"]

@@ -7,9 +7,9 @@
 //! they lie behind each other. libtorch has it for NVIDIA GPUs from compute capability 8.0 on, for 16-bit numbers.
 
 use super::batches::{Batch, Form};
-use super::bert::{Masks, dense, masked};
 use super::bert_config::BertConfig;
 use super::dispatcher::{self, Ragged};
+use super::dropout::{Masks, masked};
 use super::weights::{Dense, LayerLeaves};
 use tch::{Device, Kind, Tensor};
 
@@ -33,7 +33,7 @@ pub(super) fn of_all(
     x: &Tensor,
     masks: Masks,
 ) -> Tensor {
-    let projected = dense(x, &layer.qkv);
+    let projected = layer.qkv.of(x);
     match &batch.form {
         Form::Padded { mask } => {
             let parts = heads(&projected, 3, config, batch);
@@ -66,7 +66,7 @@ pub(super) fn of_first(
         weight: layer.qkv.weight.narrow(0, start, n),
         bias: layer.qkv.bias.narrow(0, start, n),
     };
-    let (queries, others) = (dense(first, &rows(0, h)), dense(x, &rows(h, 2 * h)));
+    let (queries, others) = (rows(0, h).of(first), rows(h, 2 * h).of(x));
     match &batch.form {
         Form::Padded { mask } => {
             let queries = queries.view([batch.n_pairs, config.n_heads, 1, config.head()]);

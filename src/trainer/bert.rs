@@ -9,13 +9,10 @@
 use super::attention;
 use super::batches::{Batch, Form, MASKED};
 use super::bert_config::BertConfig;
-use super::dropout::Dropout;
+use super::dropout::{Masks, added, masked};
 use super::family::Family;
 use super::weights::{Dense, HeadLeaves, LayerLeaves, Leaves, Norm};
 use tch::{Kind, Tensor};
-
-/// Masks while training; `None` where the model only answers.
-pub(super) type Masks<'a> = Option<&'a mut Dropout>;
 
 /// The head's outputs for a batch in 32 bits: of a classifier [B, n], of a head over each token [B, 2, S].
 pub(super) fn outputs(
@@ -37,7 +34,7 @@ pub(super) fn outputs(
         HeadLeaves::Span(map) => {
             let x = whole_layer(last, config, batch, &x, masks.as_deref_mut());
             let x = masked(x.to_kind(Kind::Float), config.span_dropout, masks);
-            by_example(&dense(&x, map), batch)
+            by_example(&map.of(&x), batch)
         }
         HeadLeaves::Pooled { pooler, classifier } => {
             let first = firsts(config, batch, &x);
@@ -135,14 +132,14 @@ fn finish(
     attended: &Tensor,
     mut masks: Masks,
 ) -> Tensor {
-    let out = dense(attended, &layer.attended);
+    let out = layer.attended.of(attended);
     let x = layer_norm(
         &added(x, out, config.attended_dropout(), masks.as_deref_mut()),
         &layer.attended_norm,
         config.epsilon,
     );
-    let inner = gelu(&dense(&x, &layer.up), config.tanh_gelu);
-    let out = dense(&inner, &layer.down);
+    let inner = gelu(&layer.up.of(&x), config.tanh_gelu);
+    let out = layer.down.of(&inner);
     layer_norm(
         &added(&x, out, config.hidden_dropout, masks),
         &layer.norm,
@@ -162,33 +159,12 @@ fn classify(
     if config.family == Family::Roberta {
         first = masked(first, config.classifier_dropout, masks.as_deref_mut());
     }
-    let pooled = dense(&first, pooler);
+    let pooled = pooler.of(&first);
     let pooled = match config.family {
         Family::Bert | Family::Roberta => pooled.tanh(),
         Family::DistilBert => pooled.relu(),
     };
-    dense(&masked(pooled, config.classifier_dropout, masks), classifier)
-}
-
-/// x Wᵀ + b.
-pub(super) fn dense(x: &Tensor, map: &Dense) -> Tensor {
-    x.linear(&map.weight, Some(&map.bias))
-}
-
-/// x + dropout(y).
-fn added(x: &Tensor, y: Tensor, p: f64, masks: Masks) -> Tensor {
-    match masks {
-        Some(masks) => masks.added(x, y, p),
-        None => x + y,
-    }
-}
-
-/// dropout(x).
-pub(super) fn masked(x: Tensor, p: f64, masks: Masks) -> Tensor {
-    match masks {
-        Some(masks) => masks.applied(x, p),
-        None => x,
-    }
+    classifier.of(&masked(pooled, config.classifier_dropout, masks))
 }
 
 /// LayerNorm over the last dimension. On a CPU 16-bit rows go with 32-bit weights; a GPU wants one kind.

@@ -11,6 +11,25 @@ const LANES: usize = 8;
 /// Decisions in one turn of the generator: four of 16 bits from each lane.
 const BLOCK: usize = 4 * LANES;
 
+/// Masks while training; `None` where the model only answers.
+pub(super) type Masks<'a> = Option<&'a mut Dropout>;
+
+/// dropout(x).
+pub(super) fn masked(x: Tensor, p: f64, masks: Masks) -> Tensor {
+    match masks {
+        Some(masks) => masks.applied(x, p),
+        None => x,
+    }
+}
+
+/// x + dropout(y).
+pub(super) fn added(x: &Tensor, y: Tensor, p: f64, masks: Masks) -> Tensor {
+    match masks {
+        Some(masks) => masks.added(x, y, p),
+        None => x + y,
+    }
+}
+
 /// The masks of one step.
 #[derive(Debug)]
 pub(super) struct Dropout {
@@ -39,7 +58,7 @@ impl Dropout {
     }
 
     /// `x` with the probability 1 - p times 1 / (1 - p), otherwise 0, each element by itself.
-    pub(super) fn applied(&mut self, x: Tensor, p: f64) -> Tensor {
+    fn applied(&mut self, x: Tensor, p: f64) -> Tensor {
         match &mut self.source {
             _ if p == 0.0 => x,
             Source::Own(lanes) => {
@@ -52,7 +71,7 @@ impl Dropout {
     }
 
     /// `x` and `y` after dropout.
-    pub(super) fn added(&mut self, x: &Tensor, y: Tensor, p: f64) -> Tensor {
+    fn added(&mut self, x: &Tensor, y: Tensor, p: f64) -> Tensor {
         match &mut self.source {
             // In one operation.
             Source::Own(lanes) if p > 0.0 => x.addcmul(&y, &mask(lanes, self.kind, p, &y.size())),

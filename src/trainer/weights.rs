@@ -22,6 +22,13 @@ pub(super) struct Dense {
     pub(super) bias: Tensor,
 }
 
+impl Dense {
+    /// x Wᵀ + b: [rows, in] to [rows, out].
+    pub(super) fn of(&self, x: &Tensor) -> Tensor {
+        x.linear(&self.weight, Some(&self.bias))
+    }
+}
+
 /// LayerNorm's two vectors, `[H]` each.
 #[derive(Debug)]
 pub(super) struct Norm {

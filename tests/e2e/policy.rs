@@ -12,19 +12,75 @@ fn with(name: &str, field: &str, value: &Value) -> Value {
     manifest
 }
 
+/// A volume of this source.
+fn volume(source: Value) -> Value {
+    let mut volume = json!({"name": "v", "mountPath": "/v"});
+    volume
+        .as_object_mut()
+        .unwrap()
+        .extend(source.as_object().unwrap().clone());
+    json!([volume])
+}
+
+fn reference(secret: &str) -> Value {
+    json!({"secretKeyRef": {"name": secret, "key": "k", "optional": true}})
+}
+
+/// What is refused of each field, in which words.
+fn refused() -> Vec<(&'static str, Value, &'static str)> {
+    let helper =
+        json!([{"name": "h", "image": "x", "env": [{"name": "A", "valueFrom": reference("other")}]}]);
+    let csi = json!({"csi": {"driver": "d.example", "nodePublishSecretRef": {"name": "other"}}});
+    vec![
+        (
+            "serviceAccountName",
+            json!("other"),
+            "serviceAccountName: other may not be named here; allowed are trials",
+        ),
+        (
+            "volumes",
+            volume(json!({"secret": {"secretName": "other"}})),
+            "a secret is named that may not be; allowed are allowed",
+        ),
+        (
+            "volumes",
+            volume(json!({"persistentVolumeClaim": {"claimName": "other"}})),
+            "a claim is named that may not be",
+        ),
+        ("volumes", volume(csi), "a secret is named that may not be"),
+        (
+            "volumes",
+            volume(json!({"csi": {"driver": "d.example"}})),
+            "a CSI driver is named that may not be",
+        ),
+        (
+            "env",
+            json!([{"name": "A", "valueFrom": reference("other")}]),
+            "spec.trial.env",
+        ),
+        (
+            "envFrom",
+            json!([{"secretRef": {"name": "other"}}]),
+            "spec.trial.envFrom",
+        ),
+        (
+            "initContainers",
+            helper,
+            "spec.trial.env (or that of an initContainer)",
+        ),
+        (
+            "imagePullSecrets",
+            json!([{"name": "other"}]),
+            "spec.trial.imagePullSecrets",
+        ),
+    ]
+}
+
 #[test]
 fn a_job_names_what_the_policy_allows_and_nothing_else() {
     block_on(async {
         let space = Space::on_the_node("policy").await;
         // Before the policy holds, anything goes.
-        let volume = |source: Value| {
-            let mut volume = json!({"name": "v", "mountPath": "/v"});
-            volume
-                .as_object_mut()
-                .unwrap()
-                .extend(source.as_object().unwrap().clone());
-            json!([volume])
-        };
         let before = with(
             "before",
             "volumes",
@@ -37,53 +93,7 @@ fn a_job_names_what_the_policy_allows_and_nothing_else() {
             .patch(&space.name, &PatchParams::default(), &label)
             .await
             .unwrap();
-
-        let reference = |name: &str| json!({"secretKeyRef": {"name": name, "key": "k", "optional": true}});
-        let helper = |name: &str| json!([{"name": "h", "image": "x", "env": [{"name": "A", "valueFrom": reference(name)}]}]);
-        let csi = json!({"csi": {"driver": "d.example", "nodePublishSecretRef": {"name": "other"}}});
-        let refused = [
-            (
-                "serviceAccountName",
-                json!("other"),
-                "serviceAccountName: other may not be named here; allowed are trials",
-            ),
-            (
-                "volumes",
-                volume(json!({"secret": {"secretName": "other"}})),
-                "allowed are allowed",
-            ),
-            (
-                "volumes",
-                volume(json!({"persistentVolumeClaim": {"claimName": "other"}})),
-                "a claim is named that may not be",
-            ),
-            ("volumes", volume(csi), "a secret is named that may not be"),
-            (
-                "volumes",
-                volume(json!({"csi": {"driver": "d.example"}})),
-                "a CSI driver is named that may not be",
-            ),
-            (
-                "env",
-                json!([{"name": "A", "valueFrom": reference("other")}]),
-                "spec.trial.env",
-            ),
-            (
-                "envFrom",
-                json!([{"secretRef": {"name": "other"}}]),
-                "spec.trial.envFrom",
-            ),
-            (
-                "initContainers",
-                helper("other"),
-                "spec.trial.env (or that of an initContainer)",
-            ),
-            (
-                "imagePullSecrets",
-                json!([{"name": "other"}]),
-                "spec.trial.imagePullSecrets",
-            ),
-        ];
+        let refused = refused();
         // The API server takes a policy up a moment after it knows the label.
         let (field, value, _) = &refused[0];
         until("the policy holds", async || {
