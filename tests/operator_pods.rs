@@ -134,7 +134,7 @@ fn editable() -> Vec<Editable> {
     let required = "requiredDuringSchedulingIgnoredDuringExecution";
     let list = |key: &str, value: &str| json!([{key: value}]);
     let value = |field: &str, word: &str| match field {
-        "resources" => json!({"limits": {"example.org/device": word}}),
+        "resources" => json!({"limits": {"nvidia.com/gpu": word}}),
         "nodeSelector" => json!({"zone": word}),
         "tolerations" => list("key", word),
         "affinity" => json!({"podAntiAffinity": {required: list("topologyKey", word)}}),
@@ -143,10 +143,7 @@ fn editable() -> Vec<Editable> {
         _ => json!(word),
     };
     [
-        (
-            "resources",
-            pod("containers/0/resources/limits/example.org~1device"),
-        ),
+        ("resources", pod("containers/0/resources/limits/nvidia.com~1gpu")),
         ("nodeSelector", pod("nodeSelector/zone")),
         ("tolerations", pod("tolerations/0/key")),
         (
@@ -223,6 +220,17 @@ fn where_trials_run_may_change_while_a_job_runs_and_holds_for_the_next() {
                     edit.field
                 );
             }
+        }
+        // What each of them held is what counts.
+        for (number, gpus) in [(1, 1), (2, 2)] {
+            let trial = space
+                .trials()
+                .get(&format!("resources-000{number}"))
+                .await
+                .unwrap();
+            let status = trial.status.unwrap();
+            assert_eq!(status.gpus, gpus);
+            assert_eq!(status.gpu_seconds, status.ran_seconds * f64::from(gpus));
         }
     });
 }
