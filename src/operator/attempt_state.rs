@@ -13,7 +13,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
 
 /// What is said of a Job that its queue does not admit.
-pub const SUSPENDED: &str = "its Job is suspended: it waits for its queue to admit it";
+const SUSPENDED: &str = "its Job is suspended: it waits for its queue to admit it";
 
 /// What an attempt is looked at with.
 #[derive(Clone, Copy, Debug)]

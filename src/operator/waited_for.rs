@@ -1,9 +1,9 @@
 //! What is waited for, as one word: for a column of `kubectl get`. Pure.
 
-use super::attempt_state::SUSPENDED;
-
 /// Longest word for it, as the CRD's schema has it.
 const MAX_WORD: usize = 63;
+/// What stands in whatever is said of a Job that its queue keeps back (`attempt_state`, `queue`).
+const QUEUE: &str = "its queue ";
 /// How it begins what the API server does not take.
 const REFUSED: &str = "the API server refuses";
 
@@ -15,7 +15,7 @@ pub fn word(why: &str) -> &str {
             && part.chars().all(|c| c.is_ascii_alphanumeric())
     };
     match why.split(": ").find(is_reason) {
-        _ if why.contains(SUSPENDED) => "Queue",
+        _ if why.contains(QUEUE) => "Queue",
         _ if why.contains(REFUSED) => "Refused",
         Some(reason) if reason.len() <= MAX_WORD => reason,
         _ => "Other",
@@ -43,6 +43,14 @@ mod tests {
             ),
             (
                 "a-0001: its Job is suspended: it waits for its queue to admit it",
+                "Queue",
+            ),
+            (
+                "a-0001: its queue lq has not admitted it; it has place 2 of 3 there: Insufficient: 1 more needed",
+                "Queue",
+            ),
+            (
+                "a-0001: its Workload w is deactivated, so its queue lq leaves it alone; set spec.active of the Workload to true",
                 "Queue",
             ),
             ("a-0001: the API server refuses its Job: Forbidden: no", "Refused"),
