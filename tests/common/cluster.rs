@@ -130,7 +130,7 @@ pub struct Space {
 
 impl Space {
     pub async fn new(name: &str) -> Self {
-        Self::on(load(&PLANE.kubeconfig).await, name).await
+        Self::on(load(&PLANE.kubeconfig).await, name, json!({})).await
     }
 
     /// How a program of its own reaches the control plane.
@@ -139,16 +139,27 @@ impl Space {
     }
 
     /// A namespace of the cluster that `make cluster-up` has brought up, where `$TUNING_CLUSTER_KUBECONFIG` says how to
-    /// reach it.
+    /// reach it. Its pods have to pass Pod Security's level restricted.
     pub async fn on_the_node(name: &str) -> Self {
-        let path = std::env::var("TUNING_CLUSTER_KUBECONFIG").expect("run this by make e2e");
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        Self::on(load(&path).await, name).await
+        let restricted = json!({"pod-security.kubernetes.io/enforce": "restricted"});
+        Self::labelled_on_the_node(name, restricted).await
     }
 
-    async fn on(config: Config, name: &str) -> Self {
+    /// The same for pods that are root.
+    pub async fn on_the_node_with_root(name: &str) -> Self {
+        Self::labelled_on_the_node(name, json!({})).await
+    }
+
+    async fn labelled_on_the_node(name: &str, labels: Value) -> Self {
+        let path = std::env::var("TUNING_CLUSTER_KUBECONFIG").expect("run this by make e2e");
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        Self::on(load(&path).await, name, labels).await
+    }
+
+    async fn on(config: Config, name: &str, labels: Value) -> Self {
         let client = Client::try_from(config.clone()).unwrap();
-        let namespace: Namespace = serde_json::from_value(json!({"metadata": {"name": name}})).unwrap();
+        let namespace = json!({"metadata": {"name": name, "labels": labels}});
+        let namespace: Namespace = serde_json::from_value(namespace).unwrap();
         Api::all(client.clone())
             .create(&PostParams::default(), &namespace)
             .await

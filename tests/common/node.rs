@@ -96,8 +96,8 @@ pub fn shell(name: &str, trials: u32, script: &str) -> Value {
     manifest["spec"]["trial"]["container"] = json!({
         "image": "localhost/tuning-operator/shell:test", "command": ["/bin/sh", "-c"], "args": [script],
     });
-    // Its scripts write where they like.
-    manifest["spec"]["trial"]["podSecurityContext"] = json!({"runAsNonRoot": false});
+    // The image names no user.
+    manifest["spec"]["trial"]["podSecurityContext"] = json!({"runAsUser": 1000});
     manifest
 }
 

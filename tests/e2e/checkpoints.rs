@@ -37,7 +37,8 @@ async fn delete(space: &Space, job: &str) {
 #[test]
 fn checkpoints_go_with_their_job_and_nothing_else_does() {
     block_on(async {
-        let space = Space::on_the_node("checkpoints").await;
+        // It gives its files to another user, which only root can.
+        let space = Space::on_the_node_with_root("checkpoints").await;
         work_volume(&space).await;
         let all = checkpoints(&space);
         fs::create_dir_all(all.join("foreign")).unwrap();
@@ -47,7 +48,8 @@ fn checkpoints_go_with_their_job_and_nothing_else_does() {
         // Files of another user, in a folder that is closed to everybody else.
         let script = r#"cd $TUNING_CHECKPOINT_DIR; mkdir deep; echo state > deep/state; chown -R 1234 deep; chmod 500 deep
             echo '{"f1": 0.5}' > /dev/termination-log"#;
-        let manifest = keeping_checkpoints(shell("job", 1, script));
+        let mut manifest = keeping_checkpoints(shell("job", 1, script));
+        manifest["spec"]["trial"]["podSecurityContext"] = json!({"runAsNonRoot": false});
         space.apply(&manifest).await.unwrap();
         space.complete("job").await;
         let folder = async |job: &str| {

@@ -174,7 +174,9 @@ async fn urgent(space: &Space) {
         "spec": {"suspend": true, "template": {"spec": {
             "restartPolicy": "Never",
             "volumes": [{"name": "work", "persistentVolumeClaim": {"claimName": "work"}}],
+            "securityContext": {"runAsUser": 1000, "runAsNonRoot": true, "seccompProfile": {"type": "RuntimeDefault"}},
             "containers": [{"name": "c", "image": "localhost/tuning-operator/shell:test", "imagePullPolicy": "Never",
+                "securityContext": {"allowPrivilegeEscalation": false, "capabilities": {"drop": ["ALL"]}},
                 "command": ["/bin/sh", "-c", script], "resources": {"requests": {"cpu": CPU}},
                 "volumeMounts": [{"name": "work", "mountPath": "/volume"}]}],
         }}},
