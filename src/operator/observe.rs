@@ -89,6 +89,12 @@ fn departed_of(pass: &Pass, job: &Job) -> Option<Pod> {
     own.next_back().map(|p| Pod::clone(p))
 }
 
+/// Whether the trial has been told of the end of a pod that is gone, and waits for the Job to make another one.
+fn is_told(record: &Record, job: &Job, pod: &Pod) -> bool {
+    let is_known = record.status.pod.as_deref() == Some(&pod.name_any());
+    is_known && record.status.attempt_start_time.is_none() && !attempt_state::has_ended(job)
+}
+
 async fn look(pass: &Pass<'_>, record: &Record) -> Result<AttemptView, Error> {
     let lens = Lens {
         last_pod: record.status.pod.as_deref(),
@@ -102,7 +108,7 @@ async fn look(pass: &Pass<'_>, record: &Record) -> Result<AttemptView, Error> {
     };
     let mut pods = pods_of(pass, record);
     if !pods.iter().any(|p| attempt_state::belongs(p, &job)) {
-        pods.extend(departed_of(pass, &job));
+        pods.extend(departed_of(pass, &job).filter(|pod| !is_told(record, &job, pod)));
     }
     let seen = complaints(
         pass,
@@ -370,5 +376,30 @@ mod tests {
                 "{status:?} {points:?}"
             );
         }
+    }
+
+    #[test]
+    fn a_pod_that_is_gone_is_told_of_once() {
+        let told = |status: serde_json::Value, pod: &str, ended: bool| {
+            let object = serde_json::json!({
+                "apiVersion": "tuning-operator.io/v1alpha1", "kind": "Trial", "metadata": {"name": "a-0001"},
+                "spec": {"job": "a", "index": 1, "parameters": {}}, "status": status,
+            });
+            let record = Record::parse(&serde_json::from_value(object).unwrap()).unwrap();
+            let mut job = Job::default();
+            if ended {
+                let status = serde_json::json!({"conditions": [{"type": "Failed", "status": "True"}]});
+                job.status = Some(serde_json::from_value(status).unwrap());
+            }
+            let mut gone = Pod::default();
+            gone.metadata.name = Some(pod.into());
+            is_told(&record, &job, &gone)
+        };
+        let paused = serde_json::json!({"pod": "p"});
+        let running = serde_json::json!({"pod": "p", "attemptStartTime": "2026-01-02T03:04:05Z"});
+        assert!(told(paused.clone(), "p", false));
+        assert!(!told(running, "p", false), "its end is news");
+        assert!(!told(paused.clone(), "q", false), "another's end is news");
+        assert!(!told(paused, "p", true), "how the Job ended is told by it");
     }
 }

@@ -1,11 +1,12 @@
 //! Trials whose Jobs the real Kueue admits, takes back and holds, with real pods.
 
 use super::cluster::{Space, block_on, within};
-use super::{folder, in_log, shell, trial, with_volume, work_volume};
+use super::{folder, in_log, shell, with_volume, work_volume};
+use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
 use kube::api::{Api, ApiResource, DynamicObject, ListParams, Patch, PatchParams};
 use serde_json::{Value, json};
-use tuning_operator::api::TrialPhase;
+use tuning_operator::api::{TrialPhase, TrialStatus};
 
 const PATIENCE: u64 = 180;
 
@@ -86,29 +87,36 @@ fn queued(mut manifest: Value) -> Value {
     manifest
 }
 
-/// Waits until a trial says this of itself; the answer is all that it says.
-async fn says(space: &Space, name: &str, what: &str) -> String {
-    within(PATIENCE, &format!("{name} says: {what}"), async || {
-        let trial = space.trials().get_opt(name).await.unwrap();
-        trial
-            .and_then(|t| t.status)
-            .is_some_and(|s| s.message.contains(what))
-    })
-    .await;
-    trial(space, name).await.status.unwrap().message
+async fn status(space: &Space, name: &str) -> TrialStatus {
+    let trial = space.trials().get_opt(name).await.unwrap();
+    trial.and_then(|t| t.status).unwrap_or_default()
 }
 
-/// Waits until the trial's program has come so far in a pod that nobody asked to end.
+/// Waits until a trial says this of itself; the answer is all that it says.
+async fn says(space: &Space, name: &str, what: &str) -> String {
+    let mut last = String::new();
+    within(PATIENCE, &format!("{name} says: {what}"), async || {
+        let said = status(space, name).await.message;
+        if said != last {
+            println!("{name}: {said}");
+            last = said;
+        }
+        last.contains(what)
+    })
+    .await;
+    last
+}
+
+/// Waits until the trial's program runs in a pod that nobody asked to end.
 async fn runs(space: &Space, name: &str) {
     within(PATIENCE, &format!("{name} runs"), async || {
         let params = ListParams::default().labels(&format!("tuning-operator.io/trial={name}"));
         let pods = space.pods().list(&params).await.unwrap().items;
-        let up = |pod: &k8s_openapi::api::core::v1::Pod| {
+        let up = |pod: &Pod| {
             let phase = pod.status.as_ref().and_then(|s| s.phase.as_deref());
             phase == Some("Running") && pod.metadata.deletion_timestamp.is_none()
         };
-        let phase = space.trials().get(name).await.unwrap().status.map(|s| s.phase);
-        pods.iter().any(up) && phase == Some(TrialPhase::Running)
+        pods.iter().any(up) && status(space, name).await.phase == TrialPhase::Running
     })
     .await;
 }
@@ -130,7 +138,6 @@ fn a_quota_smaller_than_the_parallel_trials_makes_them_wait_in_line() {
                 said.contains("its queue lq has not admitted it") && said.contains("quota"),
                 "{said}"
             );
-            println!("{name}: {said}");
         }
         std::fs::write(folder(&space).join("go"), "").unwrap();
         space.complete("line").await;
@@ -147,21 +154,21 @@ fn a_quota_smaller_than_the_parallel_trials_makes_them_wait_in_line() {
                 "{selector:?}"
             );
         }
-        let all = workloads(&space)
-            .list(&ListParams::default())
-            .await
-            .unwrap()
-            .items;
         let is_finished = |w: &DynamicObject| {
-            let conditions = w.data["status"]["conditions"]
-                .as_array()
-                .cloned()
-                .unwrap_or_default();
-            conditions
-                .iter()
-                .any(|c| c["type"] == "Finished" && c["status"] == "True")
+            let conditions = w.data["status"]["conditions"].as_array();
+            let mut all = conditions.into_iter().flatten();
+            all.any(|c| c["type"] == "Finished" && c["status"] == "True")
         };
-        assert_eq!((all.len(), all.iter().filter(|w| is_finished(w)).count()), (3, 3));
+        // Kueue learns of an end a moment later.
+        within(PATIENCE, "each Workload has ended", async || {
+            let all = workloads(&space)
+                .list(&ListParams::default())
+                .await
+                .unwrap()
+                .items;
+            all.len() == 3 && all.iter().all(is_finished)
+        })
+        .await;
     });
 }
 
@@ -207,7 +214,6 @@ fn a_trial_that_its_queue_takes_back_waits_and_goes_on() {
         urgent(&space).await;
         let said = says(&space, "back-0001", "has taken it back (Preempted").await;
         assert!(said.contains("place 1 of 1"), "{said}");
-        println!("preempted: {said}");
         std::fs::write(folder(&space).join("urgent-is-over"), "").unwrap();
         runs(&space, "back-0001").await;
 
@@ -216,10 +222,7 @@ fn a_trial_that_its_queue_takes_back_waits_and_goes_on() {
             workloads(&space).patch(&own, &params, &patch).await.unwrap();
         };
         active(false).await;
-        println!(
-            "deactivated: {}",
-            says(&space, "back-0001", "is deactivated").await
-        );
+        says(&space, "back-0001", "is deactivated").await;
         active(true).await;
         runs(&space, "back-0001").await;
 
@@ -228,16 +231,13 @@ fn a_trial_that_its_queue_takes_back_waits_and_goes_on() {
             queues(&space).patch("lq", &params, &patch).await.unwrap();
         };
         stop("HoldAndDrain").await;
-        println!(
-            "drained: {}",
-            says(&space, "back-0001", "has taken it back (LocalQueue").await
-        );
+        says(&space, "back-0001", "has taken it back (LocalQueue").await;
         stop("None").await;
         runs(&space, "back-0001").await;
 
         std::fs::write(folder(&space).join("go"), "").unwrap();
         space.complete("back").await;
-        let status = trial(&space, "back-0001").await.status.unwrap();
+        let status = status(&space, "back-0001").await;
         assert_eq!(
             (status.phase, status.value),
             (TrialPhase::Succeeded, Some(0.5)),
