@@ -28,6 +28,9 @@ pub enum JobState {
     Ended(Ended),
 }
 
+/// The phases of a job, as its status says them.
+pub const PHASES: [&str; 6] = ["Pending", "Running", "Suspended", "Stalled", "Complete", "Failed"];
+
 /// Type of the condition that says that a parameter's range may be too narrow.
 const NARROW_RANGE: &str = "NarrowRange";
 

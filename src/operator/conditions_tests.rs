@@ -43,6 +43,7 @@ fn each_state_has_its_phase_and_its_conditions() {
     for (state, phase, conditions) in cases {
         let status = status_of(&state);
         assert_eq!(status.phase.as_deref(), Some(phase), "{state:?}");
+        assert!(PHASES.contains(&phase), "{phase} is not counted");
         assert_eq!(held(&status), conditions, "{state:?}");
         assert_eq!(status.observed_generation, Some(3));
         assert_eq!(

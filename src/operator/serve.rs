@@ -1,5 +1,6 @@
 //! The operator's own endpoints: /metrics, /healthz, /readyz.
 
+use super::conditions::PHASES;
 use super::context::Context;
 use axum::Router;
 use axum::http::StatusCode;
@@ -18,7 +19,9 @@ pub async fn start(address: SocketAddr, context: Arc<Context>) -> std::io::Resul
         async move {
             context.health.count(Instant::now());
             let jobs = context.stores.jobs.state();
-            context.telemetry.counted(jobs.len(), &trials_by_phase(&jobs));
+            context
+                .telemetry
+                .counted(jobs.len(), &jobs_by_phase(&jobs), &trials_by_phase(&jobs));
             (
                 [(CONTENT_TYPE, "text/plain; version=0.0.4")],
                 context.telemetry.page(),
@@ -57,6 +60,17 @@ fn answer(complaint: Option<String>) -> (StatusCode, String) {
     }
 }
 
+/// Jobs by phase, as their statuses say it: each phase, so that one that nobody is in any more goes back to 0.
+fn jobs_by_phase(jobs: &[Arc<kube::api::DynamicObject>]) -> Vec<(&'static str, u32)> {
+    let phase_of = |job: &Arc<kube::api::DynamicObject>| {
+        let phase = job.data.get("status")?.get("phase")?.as_str()?;
+        PHASES.into_iter().find(|known| *known == phase)
+    };
+    let found: Vec<&str> = jobs.iter().filter_map(phase_of).collect();
+    let count = |phase: &str| found.iter().filter(|found| **found == phase).count() as u32;
+    PHASES.into_iter().map(|phase| (phase, count(phase))).collect()
+}
+
 /// Trials by phase, as the jobs' statuses count them.
 fn trials_by_phase(jobs: &[Arc<kube::api::DynamicObject>]) -> Vec<(&'static str, u32)> {
     let phases = [
@@ -73,4 +87,28 @@ fn trials_by_phase(jobs: &[Arc<kube::api::DynamicObject>]) -> Vec<(&'static str,
         jobs.iter().filter_map(n).sum::<u64>() as u32
     };
     phases.into_iter().map(|phase| (phase, sum(phase))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn jobs_are_counted_by_phase_and_a_phase_without_jobs_is_0() {
+        let job = |status| {
+            let object = json!({"metadata": {"name": "j"}, "status": status});
+            Arc::new(serde_json::from_value(object).unwrap())
+        };
+        let stalled = json!({"phase": "Stalled"});
+        let jobs = [
+            job(stalled.clone()),
+            job(stalled),
+            job(json!({"phase": "Running"})),
+            job(json!({})),
+        ];
+        let counts: Vec<(&str, u32)> = jobs_by_phase(&jobs).into_iter().filter(|(_, n)| *n > 0).collect();
+        assert_eq!(counts, [("Running", 1), ("Stalled", 2)]);
+        assert_eq!(jobs_by_phase(&[]).len(), PHASES.len());
+    }
 }

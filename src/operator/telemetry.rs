@@ -31,6 +31,7 @@ struct Now {
     trials: IntGaugeVec,
     watches: IntGaugeVec,
     jobs: IntGauge,
+    phases: IntGaugeVec,
     leader: IntGauge,
 }
 
@@ -148,9 +149,12 @@ impl Telemetry {
         self.now.leader.set(i64::from(leads));
     }
 
-    /// How many jobs and trials there are.
-    pub fn counted(&self, jobs: usize, trials: &[(&str, u32)]) {
+    /// How many jobs and trials there are, these and those by phase.
+    pub fn counted(&self, jobs: usize, phases: &[(&str, u32)], trials: &[(&str, u32)]) {
         self.now.jobs.set(jobs as i64);
+        for (phase, n) in phases {
+            self.now.phases.with_label_values(&[phase]).set(i64::from(*n));
+        }
         for (phase, n) in trials {
             self.now.trials.with_label_values(&[phase]).set(i64::from(*n));
         }
@@ -216,6 +220,12 @@ impl Now {
                 "kind",
             )?,
             jobs: gauge("tuning_operator_tuningjobs", "TuningJobs in the cluster")?,
+            phases: gauges(
+                registry,
+                "tuning_operator_tuningjob_phases",
+                "TuningJobs by phase; Stalled are those that a person has to help",
+                "phase",
+            )?,
             leader: gauge(
                 "tuning_operator_leader",
                 "1 where this replica works, 0 where it stands by",
@@ -251,7 +261,7 @@ mod tests {
         telemetry.called("create", "Job", "ok", Duration::from_millis(20));
         telemetry.failed("api");
         telemetry.proposed(3);
-        telemetry.counted(2, &[("running", 4)]);
+        telemetry.counted(2, &[("Stalled", 1)], &[("running", 4)]);
         telemetry.scraped(None);
         telemetry.scraped(Some(Kind::Timeout));
         telemetry.woken(5);
@@ -269,6 +279,8 @@ mod tests {
             page.value("tuning_operator_trials", &[("phase", "running")]),
             Some(4.0)
         );
+        let stalled = [("phase", "Stalled")];
+        assert_eq!(page.value("tuning_operator_tuningjob_phases", &stalled), Some(1.0));
         assert_eq!(page.value("tuning_operator_waiting", &[]), Some(1.0));
         assert_eq!(page.value("tuning_operator_scrapers", &[]), Some(1.0));
         assert_eq!(page.value("tuning_operator_woken", &[]), Some(5.0));
