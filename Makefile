@@ -17,7 +17,7 @@ export CARGO_TERM_COLOR ?= auto
 
 .DEFAULT_GOAL := help
 .PHONY: help setup build demo test test-operator test-trainer lint fmt bench-operator bench-optimizer bench-trainer bench-squad clean images cluster-up cluster-down e2e \
-	lint-fmt lint-clippy lint-core lint-doc lint-deny
+	test-chart lint-fmt lint-clippy lint-core lint-doc lint-deny
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -50,6 +50,11 @@ test-operator: ## the operator on a real API server
 
 test-trainer: setup ## the trainer
 	@$(STAGE) "tests: trainer" $(TORCH) test --locked $(TRAINER) --lib $(addprefix --test ,$(TRAINER_TESTS))
+
+# Its tools are Go modules: three minutes on two cores, once, beside Kubernetes and Helm.
+test-chart: ## the chart: its values, templates, alerts, dashboard, and a release's life on a real API server
+	@$(STAGE) "Kubernetes and Helm" tests/cluster/build control helm
+	@$(STAGE) "tests: chart" tests/chart/run
 
 images: setup ## the images of operator and trainer, with docker or buildah; CUDA=1 also trainer-cuda
 	@CUDA="$(filter-out 0,$(CUDA))" scripts/images
