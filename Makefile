@@ -51,7 +51,7 @@ test-operator: ## the operator on a real API server
 test-trainer: setup ## the trainer
 	@$(STAGE) "tests: trainer" $(TORCH) test --locked $(TRAINER) --lib $(addprefix --test ,$(TRAINER_TESTS))
 
-# Its tools are Go modules: three minutes on two cores, once, beside Kubernetes and Helm.
+# Its tools are Go modules, built into the cache once, as Kubernetes and Helm are.
 test-chart: ## the chart: its values, templates, alerts, dashboard, and a release's life on a real API server
 	@$(STAGE) "Kubernetes and Helm" tests/cluster/build control helm
 	@$(STAGE) "tests: chart" tests/chart/run

@@ -280,7 +280,10 @@ mod tests {
             Some(4.0)
         );
         let stalled = [("phase", "Stalled")];
-        assert_eq!(page.value("tuning_operator_tuningjob_phases", &stalled), Some(1.0));
+        assert_eq!(
+            page.value("tuning_operator_tuningjob_phases", &stalled),
+            Some(1.0)
+        );
         assert_eq!(page.value("tuning_operator_waiting", &[]), Some(1.0));
         assert_eq!(page.value("tuning_operator_scrapers", &[]), Some(1.0));
         assert_eq!(page.value("tuning_operator_woken", &[]), Some(5.0));
