@@ -52,6 +52,7 @@ mod prior;
 mod processors;
 mod prometheus_server;
 mod queue;
+mod reading;
 mod reconcile;
 mod record;
 mod remove_checkpoints;
