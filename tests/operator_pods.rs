@@ -186,6 +186,24 @@ async fn priority_classes(space: &Space) {
     }
 }
 
+/// Plays a queue that admits each Job at once, until the answer is dropped.
+fn admit_all(space: &Space) -> tokio::task::JoinSet<()> {
+    let jobs = space.kube_jobs();
+    let mut queue = tokio::task::JoinSet::new();
+    queue.spawn(async move {
+        let admit = Patch::Merge(json!({"spec": {"suspend": false}}));
+        loop {
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+            for job in jobs.list(&ListParams::default()).await.into_iter().flatten() {
+                if job.spec.as_ref().and_then(|spec| spec.suspend) == Some(true) {
+                    let _ = jobs.patch(&job.name_any(), &PatchParams::default(), &admit).await;
+                }
+            }
+        }
+    });
+    queue
+}
+
 #[test]
 fn where_trials_run_may_change_while_a_job_runs_and_holds_for_the_next() {
     block_on(async {
@@ -209,6 +227,7 @@ fn where_trials_run_may_change_while_a_job_runs_and_holds_for_the_next() {
             space.apply(&edit.job(&edit.after)).await.unwrap();
         }
         let _player = space.play(well);
+        let _queue = admit_all(&space);
         for edit in &all {
             space.complete(&edit.name()).await;
             for (number, value) in [(1, &edit.before), (2, &edit.after)] {
@@ -349,5 +368,25 @@ fn a_job_says_that_its_trials_wait_for_their_queue() {
         );
         jobs.patch("job-0001", &params, &suspend(false)).await.unwrap();
         until("it waits no more", async || waits_for().await.is_none()).await;
+
+        // One that names a queue has no pod before that admits it, and says that nobody is there who would.
+        let mut queued = manifest("queued", 1, 1);
+        queued["spec"]["trial"]["queueName"] = json!("team");
+        space.apply(&queued).await.unwrap();
+        until("it says that there is no Kueue", async || {
+            let status = space
+                .jobs()
+                .get("queued")
+                .await
+                .unwrap()
+                .status
+                .unwrap_or_default();
+            let says = status
+                .message
+                .contains("its queue team can't admit it, since there is no Kueue in this cluster");
+            says && status.waiting_for.as_deref() == Some("Queue")
+        })
+        .await;
+        assert!(!has_pod(&space, "queued").await);
     });
 }

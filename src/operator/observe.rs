@@ -171,9 +171,8 @@ async fn complaints(pass: &Pass<'_>, job: &Job, seen: AttemptView, now: Timestam
 
 /// What an attempt waits for that a queue has not admitted.
 async fn queued(pass: &Pass<'_>, job: &Job, seen: AttemptView) -> AttemptView {
-    let uid = job.uid().unwrap_or_default();
     let (queues, cluster) = (&pass.ctx.queues, &pass.ctx.cluster);
-    let state = match queues.waits_for(cluster, &pass.owner.0, &uid).await {
+    let state = match queues.waits_for(cluster, &pass.owner.0, job).await {
         Some(why) => AttemptState::Waiting {
             why,
             needs_help: false,

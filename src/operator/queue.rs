@@ -5,7 +5,9 @@
 //! on it: without Kueue, or without the right to list Workloads, only the sentence is shorter.
 
 use super::cluster::Cluster;
+use super::trial_job::QUEUE_LABEL;
 use crate::shell::lock;
+use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::jiff::Timestamp;
 use kube::api::{ApiResource, DynamicObject};
 use kube::{Error, ResourceExt};
@@ -30,58 +32,80 @@ const MOST_SAID: usize = 300;
 #[derive(Debug, Default)]
 pub struct Queues(Mutex<HashMap<String, Known>>);
 
-/// The Workloads of a namespace; `None`: nobody answers.
 #[derive(Clone, Debug)]
 struct Known {
     at: Instant,
-    workloads: Option<Arc<Vec<DynamicObject>>>,
+    answer: Answer,
+}
+
+/// What is known of a namespace.
+#[derive(Clone, Debug)]
+enum Answer {
+    /// Its Workloads.
+    Workloads(Arc<Vec<DynamicObject>>),
+    /// There is no Kueue.
+    NoKueue,
+    /// Nobody answers.
+    Nothing,
 }
 
 impl Known {
     fn is_fresh(&self) -> bool {
-        let interval = match self.workloads {
-            Some(_) => INTERVAL,
-            None => UNANSWERED,
+        let interval = match self.answer {
+            Answer::Workloads(_) => INTERVAL,
+            Answer::NoKueue | Answer::Nothing => UNANSWERED,
         };
         self.at.elapsed() < interval
     }
 }
 
 impl Queues {
-    /// What the Job with this uid waits for, in a sentence; `None` where nobody knows.
-    pub async fn waits_for(&self, cluster: &Cluster, namespace: &str, job_uid: &str) -> Option<String> {
+    /// What a suspended Job waits for, in a sentence; `None` where nobody knows.
+    pub async fn waits_for(&self, cluster: &Cluster, namespace: &str, job: &Job) -> Option<String> {
         let known = lock(&self.0).get(namespace).filter(|k| k.is_fresh()).cloned();
-        let workloads = match known {
-            Some(known) => known.workloads,
+        let answer = match known {
+            Some(known) => known.answer,
             None => {
-                let workloads = workloads(cluster, namespace).await.map(Arc::new);
+                let answer = ask(cluster, namespace).await;
                 let mut all = lock(&self.0);
                 all.retain(|_, known| known.is_fresh());
                 let known = Known {
                     at: Instant::now(),
-                    workloads: workloads.clone(),
+                    answer: answer.clone(),
                 };
                 all.insert(namespace.to_owned(), known);
-                workloads
+                answer
             }
         };
-        sentence(&workloads?, job_uid)
+        match answer {
+            Answer::Workloads(workloads) => sentence(&workloads, job.uid().as_deref()?),
+            // Without a queue's name a person has suspended it.
+            Answer::NoKueue => job.labels().get(QUEUE_LABEL).map(|queue| without_kueue(queue)),
+            Answer::Nothing => None,
+        }
     }
 }
 
-async fn workloads(cluster: &Cluster, namespace: &str) -> Option<Vec<DynamicObject>> {
+fn without_kueue(queue: &str) -> String {
+    format!(
+        "its queue {queue} can't admit it, since there is no Kueue in this cluster ({GROUP} is not served): install it, or leave \
+         spec.trial.queueName out"
+    )
+}
+
+async fn ask(cluster: &Cluster, namespace: &str) -> Answer {
     for version in VERSIONS {
         match cluster.workloads(namespace, &resource(version)).await {
-            Ok(workloads) => return Some(workloads),
+            Ok(workloads) => return Answer::Workloads(Arc::new(workloads)),
             // This version, or Kueue at all, is not here.
             Err(Error::Api(status)) if status.code == 404 => {}
             Err(error) => {
                 tracing::warn!(namespace, %error, "Kueue's Workloads could not be listed");
-                return None;
+                return Answer::Nothing;
             }
         }
     }
-    None
+    Answer::NoKueue
 }
 
 fn resource(version: &str) -> ApiResource {

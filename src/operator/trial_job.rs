@@ -26,7 +26,7 @@ use std::collections::BTreeMap;
 /// Seconds between the request to stop and the end, where the manifest names no others: time to write a checkpoint.
 const GRACE_SECONDS: u32 = 60;
 /// Label by which Kueue knows the queue of a Job.
-const QUEUE_LABEL: &str = "kueue.x-k8s.io/queue-name";
+pub const QUEUE_LABEL: &str = "kueue.x-k8s.io/queue-name";
 /// Label by which it knows the Job's place in the queue.
 const QUEUE_PRIORITY_LABEL: &str = "kueue.x-k8s.io/priority-class";
 
@@ -76,6 +76,8 @@ pub fn trial_job(
             // A trial's own failure is final; what the cluster did to it is no failure.
             backoff_limit: Some(0),
             pod_failure_policy: Some(disruptions_do_not_count()),
+            // Not a pod before the queue admits it. From then on this is Kueue's, and nobody else's.
+            suspend: queue.is_some().then_some(true),
             template: PodTemplateSpec {
                 metadata: Some(ObjectMeta {
                     labels: Some(pod_labels),

@@ -35,7 +35,7 @@ fn refused() -> Vec<(&'static str, Value, &'static str)> {
         (
             "serviceAccountName",
             json!("other"),
-            "serviceAccountName: other may not be named here; allowed are trials",
+            "serviceAccountName: it may not be named here; allowed are trials",
         ),
         (
             "volumes",
@@ -51,7 +51,7 @@ fn refused() -> Vec<(&'static str, Value, &'static str)> {
         (
             "volumes",
             volume(json!({"csi": {"driver": "d.example"}})),
-            "a CSI driver is named that may not be",
+            "a CSI driver is named that may not be; allowed are none",
         ),
         (
             "env",
