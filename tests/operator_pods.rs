@@ -186,24 +186,6 @@ async fn priority_classes(space: &Space) {
     }
 }
 
-/// Plays a queue that admits each Job at once, until the answer is dropped.
-fn admit_all(space: &Space) -> tokio::task::JoinSet<()> {
-    let jobs = space.kube_jobs();
-    let mut queue = tokio::task::JoinSet::new();
-    queue.spawn(async move {
-        let admit = Patch::Merge(json!({"spec": {"suspend": false}}));
-        loop {
-            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-            for job in jobs.list(&ListParams::default()).await.into_iter().flatten() {
-                if job.spec.as_ref().and_then(|spec| spec.suspend) == Some(true) {
-                    let _ = jobs.patch(&job.name_any(), &PatchParams::default(), &admit).await;
-                }
-            }
-        }
-    });
-    queue
-}
-
 #[test]
 fn where_trials_run_may_change_while_a_job_runs_and_holds_for_the_next() {
     block_on(async {
@@ -227,7 +209,7 @@ fn where_trials_run_may_change_while_a_job_runs_and_holds_for_the_next() {
             space.apply(&edit.job(&edit.after)).await.unwrap();
         }
         let _player = space.play(well);
-        let _queue = admit_all(&space);
+        let _queue = space.admit_all();
         for edit in &all {
             space.complete(&edit.name()).await;
             for (number, value) in [(1, &edit.before), (2, &edit.after)] {

@@ -224,6 +224,13 @@ impl PodLog {
                     attempt = 1;
                     continue;
                 }
+                // Not even what was read before has come again.
+                Ok(()) if !self.reader().place.has_caught_up() => {
+                    if attempt == ATTEMPTS {
+                        return Some(unread("what was read of it before is not there any more"));
+                    }
+                    sleep(BETWEEN_ATTEMPTS).await;
+                }
                 // The last line of a program may have no end; then nothing more comes.
                 Ok(()) if attempt == 1 && !self.reader().place.is_between_lines() => {
                     sleep(BETWEEN_ATTEMPTS).await;

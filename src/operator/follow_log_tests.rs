@@ -137,6 +137,28 @@ async fn a_rest_that_breaks_off_is_asked_for_again_whoever_says_so() {
     }
 }
 
+/// The second answer ends before all has come again that the first one had told.
+#[tokio::test]
+async fn an_answer_that_ends_before_anything_new_is_no_end_of_the_log() {
+    let whole = Kubelet::new(&few(), &[]).text(None);
+    let ends: Vec<usize> = (1..whole.len()).filter(|n| whole[n - 1] == b'\n').collect();
+    let (second_line, third_line) = (ends[1], ends[2]);
+    let short = [1, 5, second_line - 3, second_line - 1].map(async |n| {
+        let told = [third_line, n, n].map(Connection::Ends);
+        let kubelet = Kubelet::new(&few(), &[&told[..], &[Connection::Whole(100)]].concat());
+        let heard = kubelet.log().rest().await;
+        assert_eq!(
+            (heard.points, heard.trouble),
+            (FEW.to_vec(), None),
+            "after {n} bytes"
+        );
+    });
+    futures::future::join_all(short).await;
+    let kubelet = Kubelet::new(&few(), &[Connection::Ends(third_line), Connection::Ends(5)]);
+    let trouble = kubelet.log().rest().await.trouble.unwrap();
+    assert!(trouble.contains("is not there any more"), "{trouble}");
+}
+
 /// Wherever the answer ends, between two lines or within one, and however often.
 #[tokio::test]
 async fn an_answer_that_ends_too_soon_is_not_taken_for_the_whole_log() {

@@ -73,6 +73,13 @@ impl LogPlace {
         matches!(&self.state, State::Time(time) if time.is_empty())
     }
 
+    /// Whether all that was read before has come again over this connection: an answer that ends earlier has broken off, or the log
+    /// is not to be had any more.
+    pub fn has_caught_up(&self) -> bool {
+        let is_in_a_known_line = matches!(self.state, State::Text(known) if known > 0);
+        self.again.is_none_or(|n| n >= self.n_lines) && !is_in_a_known_line
+    }
+
     /// Takes what arrives next; what is new goes to `take`.
     pub fn feed(&mut self, mut piece: &[u8], mut take: impl FnMut(Part)) {
         while !piece.is_empty() {

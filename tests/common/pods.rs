@@ -57,6 +57,24 @@ impl Space {
         self.play_cleanups(play, Play::Ends(0, String::new(), "Completed"))
     }
 
+    /// Plays a queue that admits each Job at once, until the answer is dropped.
+    pub fn admit_all(&self) -> tokio::task::JoinSet<()> {
+        let jobs = self.kube_jobs();
+        let mut queue = tokio::task::JoinSet::new();
+        queue.spawn(async move {
+            let admit = Patch::Merge(json!({"spec": {"suspend": false}}));
+            loop {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                for job in jobs.list(&ListParams::default()).await.into_iter().flatten() {
+                    if job.spec.as_ref().and_then(|spec| spec.suspend) == Some(true) {
+                        let _ = jobs.patch(&job.name_any(), &PatchParams::default(), &admit).await;
+                    }
+                }
+            }
+        });
+        queue
+    }
+
     /// The same, with this for the pods that remove checkpoints; those are not counted.
     pub fn play_cleanups(
         &self,
