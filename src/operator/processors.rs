@@ -1,24 +1,21 @@
 //! How many processors may a trial count on? What it is told of it. Pure.
 
+use super::trial_env::plain;
 use crate::api::{Quantity, Resources, TuningJobSpec};
 use crate::contract::variables;
 use k8s_openapi::api::core::v1::{EnvVar, EnvVarSource, ResourceFieldSelector};
 
 /// `TUNING_THREADS`, or what the fine-tuner needs to find it out where the pod runs.
 pub fn environment(spec: &TuningJobSpec) -> Vec<EnvVar> {
-    let plain = |name: &str, number: u32| EnvVar {
-        name: name.into(),
-        value: Some(number.to_string()),
-        value_from: None,
-    };
+    let number = |name: &str, number: u32| plain(name, &number.to_string());
     match threads(spec.trial.resources.as_ref()) {
         // It is promised nothing, and its node is known only when the pod is there: the fine-tuner divides for itself what the
         // node has by the trials that may meet on it, as one machine does. Other programs can count on no more than one.
         None if spec.trial.bert.is_some() => vec![
             cpu_limit(variables::NODE_CPUS),
-            plain(variables::PARALLEL_TRIALS, spec.budget.parallel_trials),
+            number(variables::PARALLEL_TRIALS, spec.budget.parallel_trials),
         ],
-        promised => vec![plain(variables::THREADS, promised.unwrap_or(1))],
+        promised => vec![number(variables::THREADS, promised.unwrap_or(1))],
     }
 }
 

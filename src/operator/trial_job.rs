@@ -5,7 +5,7 @@ use super::placement::{affinity, away_from, tolerations};
 use super::processors;
 use super::record::Record;
 use super::settings::Settings;
-use super::trial_env::{self, escaped};
+use super::trial_env::{self, escaped, plain};
 use super::trial_volumes::{self, CONTRACT_DIR, Folders};
 use super::{
     ATTEMPT_ANNOTATION, CONTAINER, JOB_LABEL, PARAMETERS_ANNOTATION, TRIAL_LABEL, helpers, pod_security,
@@ -250,35 +250,30 @@ pub fn port(metrics: Option<&MetricsSpec>) -> Option<u16> {
 }
 
 fn environment(spec: &TuningJobSpec, name: &str, parameters: &Parameters) -> Vec<EnvVar> {
-    let plain = |name: &str, value: String| EnvVar {
-        name: name.into(),
-        value: Some(escaped(&value)),
-        value_from: None,
-    };
     let mut env = trial_env::variables(&spec.trial.env, parameters);
     // Python would keep its lines back: a metric is to be heard when it is printed.
     const UNBUFFERED: &str = "PYTHONUNBUFFERED";
     if spec.trial.bert.is_none() && env.iter().all(|own| own.name != UNBUFFERED) {
-        env.push(plain(UNBUFFERED, "1".into()));
+        env.push(plain(UNBUFFERED, "1"));
     }
-    env.push(plain(variables::TRIAL, name.to_owned()));
+    env.push(plain(variables::TRIAL, name));
     let folders = Folders::of(&spec.trial);
     env.push(plain(
         variables::PARAMETERS_FILE,
-        format!("{CONTRACT_DIR}/parameters.json"),
+        &format!("{CONTRACT_DIR}/parameters.json"),
     ));
-    env.push(plain(variables::CHECKPOINT_DIR, folders.checkpoint.into()));
-    env.push(plain(variables::OUTPUT_DIR, folders.output.into()));
-    env.push(plain(variables::TERMINATION_MESSAGE, folders.message.into()));
+    env.push(plain(variables::CHECKPOINT_DIR, folders.checkpoint));
+    env.push(plain(variables::OUTPUT_DIR, folders.output));
+    env.push(plain(variables::TERMINATION_MESSAGE, folders.message));
     if spec.trial.bert.is_some() {
-        env.push(plain(variables::MODEL_DIR, folders.model()));
+        env.push(plain(variables::MODEL_DIR, &folders.model()));
     }
     if spec.trial.sagemaker.is_some() {
-        env.push(plain("TRAINING_JOB_NAME", name.to_owned()));
+        env.push(plain("TRAINING_JOB_NAME", name));
     }
     env.extend(processors::environment(spec));
-    env.extend(port(spec.metrics.as_ref()).map(|p| plain(variables::METRICS_PORT, p.to_string())));
-    env.extend(parameters.env().map(|(name, value)| plain(&name, value)));
+    env.extend(port(spec.metrics.as_ref()).map(|p| plain(variables::METRICS_PORT, &p.to_string())));
+    env.extend(parameters.env().map(|(name, value)| plain(&name, &value)));
     env
 }
 

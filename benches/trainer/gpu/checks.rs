@@ -1,6 +1,6 @@
 //! Does the GPU compute what the CPU computes?
 
-use super::models::{Kind, examples, lengths, model, packed, padded};
+use super::models::{Make, examples, lengths, model, packed, padded};
 use super::{Stage, say};
 use tch::{Device, Tensor};
 use tuning_operator::trainer::batches::{Batch, Words};
@@ -19,8 +19,8 @@ pub fn run(stage: &Stage) {
     enqueued(stage);
 }
 
-fn kind(precision: Precision, device: Device) -> Kind {
-    Kind {
+fn make(precision: Precision, device: Device) -> Make {
+    Make {
         task: "mrpc",
         precision,
         device,
@@ -65,7 +65,7 @@ fn worst(found: &[(f64, f64)], expected: &[(f64, f64)]) -> f64 {
 fn parity(stage: &Stage) {
     let device = stage.place.device;
     let n_steps = if stage.is_rehearsal() { 2 } else { STEPS };
-    let of = |precision, device| model(&stage.model, kind(precision, device));
+    let of = |precision, device| model(&stage.model, make(precision, device));
     let expected = losses(of(Precision::Fp32, Device::Cpu), Device::Cpu, n_steps, padded);
     let report = |name: &str, found: &[(f64, f64)], expected: &[(f64, f64)], wanted: f64| {
         let apart = worst(found, expected);
@@ -85,7 +85,7 @@ fn parity(stage: &Stage) {
 /// Whatever an operator leaves uninitialised shows where memory is full of NaN.
 fn poison(stage: &Stage) {
     let device = stage.place.device;
-    let (mut model, words) = model(&stage.model, kind(Precision::Bf16, device));
+    let (mut model, words) = model(&stage.model, make(Precision::Bf16, device));
     let (n_steps, n) = if stage.is_rehearsal() {
         (2, 1 << 20)
     } else {
@@ -119,11 +119,11 @@ fn poison(stage: &Stage) {
 fn dropout(stage: &Stage) {
     let device = stage.place.device;
     let loss = |seed, number| {
-        let with_dropout = Kind {
+        let with_dropout = Make {
             dropout: 0.1,
-            ..kind(Precision::Bf16, device)
+            ..make(Precision::Bf16, device)
         };
-        let (mut model, words) = model(&stage.model, Kind { seed, ..with_dropout });
+        let (mut model, words) = model(&stage.model, Make { seed, ..with_dropout });
         let these = examples("mrpc", &lengths(16, (10, 64), 1), 1);
         model
             .train(&[packed(&these, &words, device)], RATE, number)
@@ -150,16 +150,9 @@ fn dropout(stage: &Stage) {
 /// A step that waits for nothing is handed over in less time than it takes.
 fn enqueued(stage: &Stage) {
     let device = stage.place.device;
-    let (mut model, words) = model(&stage.model, kind(Precision::Bf16, device));
+    let (mut model, words) = model(&stage.model, make(Precision::Bf16, device));
     let n_steps = if stage.is_rehearsal() { 2 } else { 50 };
-    let these = examples("squad", &lengths(32, (100, 128), 1), 1);
-    let these: Vec<_> = these
-        .into_iter()
-        .map(|mut example| {
-            example.label = tuning_operator::trainer::example::Label::Class(1);
-            example
-        })
-        .collect();
+    let these = examples("mrpc", &lengths(32, (100, 128), 1), 1);
     let batch = [packed(&these, &words, device)];
     let mut last = model.train(&batch, RATE, 0);
     let warm = last.read();

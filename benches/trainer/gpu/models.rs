@@ -18,7 +18,7 @@ use tuning_operator::trainer::tasks;
 
 /// How a model is made.
 #[derive(Clone, Copy)]
-pub struct Kind {
+pub struct Make {
     pub task: &'static str,
     pub precision: Precision,
     pub device: Device,
@@ -27,18 +27,18 @@ pub struct Kind {
 }
 
 /// The checkpoint of `folder` as a model.
-pub fn model(folder: &Path, kind: Kind) -> (Model, Words) {
+pub fn model(folder: &Path, make: Make) -> (Model, Words) {
     let config = BertConfig::read(folder)
         .expect("config.json is sound")
-        .with_dropout(kind.dropout);
+        .with_dropout(make.dropout);
     let words = Words::all(config.n_tokens);
     let setting = Setting {
-        task: tasks::find(kind.task).expect("it is a task"),
+        task: tasks::find(make.task).expect("it is a task"),
         words: &words,
-        precision: kind.precision,
-        device: kind.device,
+        precision: make.precision,
+        device: make.device,
         recipe: Recipe::default(),
-        seed: kind.seed,
+        seed: make.seed,
     };
     let file = CheckpointFile::read(folder).expect("the checkpoint can be read");
     let model = Model::load(&file, config, &setting).expect("the checkpoint is whole");

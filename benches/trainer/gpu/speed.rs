@@ -1,6 +1,6 @@
 //! How fast are steps of BERT-base, and what share of the card's arithmetic is that?
 
-use super::models::{Kind, examples, lengths, model, packed, padded, write_random};
+use super::models::{Make, examples, lengths, model, packed, padded, write_random};
 use super::{Stage, say};
 use serde_json::json;
 use std::time::Instant;
@@ -67,14 +67,14 @@ pub fn run(stage: &Stage) {
 
 fn one(stage: &Stage, config: &serde_json::Value, shape: &Shape, form: &str) {
     let device = stage.place.device;
-    let kind = Kind {
+    let make = Make {
         task: shape.task,
         precision: Precision::Bf16,
         device,
         dropout: 0.1,
         seed: 1,
     };
-    let (mut model, words) = model(&stage.scratch, kind);
+    let (mut model, words) = model(&stage.scratch, make);
     let (n_batches, n_rounds) = if stage.is_rehearsal() { (1, 1) } else { (10, 5) };
     let all = (0..n_batches)
         .map(|seed| examples(shape.task, &lengths(shape.n_examples, shape.lengths, seed), seed));
