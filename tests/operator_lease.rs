@@ -11,7 +11,7 @@ use serde_json::json;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
-use tuning_operator::operator::{Candidate, StartError};
+use tuning_operator::operator::{Candidate, Scope, StartError};
 
 fn candidate(space: &Space, identity: &str) -> Option<Candidate> {
     of_release(space, "tuning-operator", identity)
@@ -21,7 +21,7 @@ fn of_release(space: &Space, release: &str, identity: &str) -> Option<Candidate>
     Some(Candidate {
         namespace: space.name.clone(),
         name: release.into(),
-        scope: Some(space.name.clone()),
+        scope: Scope::of([space.name.clone()]),
         identity: identity.into(),
         duration: Duration::from_secs(3),
     })
@@ -80,7 +80,7 @@ fn two_releases_in_one_namespace_both_work() {
         let _players = [&one, &other].map(|space| space.play(|_, rate, _| Play::reports(f1(rate))));
         let _first = one.operator_with(usize::MAX, of_release(&one, "first", "a"));
         let mut candidate = of_release(&one, "second", "b");
-        candidate.as_mut().unwrap().scope = Some(other.name.clone());
+        candidate.as_mut().unwrap().scope = Scope::of([other.name.clone()]);
         let _second = other.operator_with(usize::MAX, candidate);
         for space in [&one, &other] {
             space.apply(&manifest("job", 2, 1)).await.unwrap();

@@ -4,6 +4,7 @@ use super::lease;
 use super::memory;
 use super::prometheus_server::PrometheusServer;
 use super::remove_checkpoints::{self, RemoveCheckpoints};
+use super::scope::{self, Scope};
 use super::settings::Candidate;
 use super::settings::Settings;
 use crate::tuning::Retry;
@@ -24,7 +25,7 @@ use std::time::Duration;
 Examples:
   tuning-operator crds | kubectl apply -f -     install the CRDs
   tuning-operator run                           look after every namespace, with the current kubeconfig or in a pod
-  tuning-operator run --namespace team-a        look after one namespace"
+  tuning-operator run --namespace team-a,team-b look after two namespaces"
 )]
 pub struct Arguments {
     #[command(subcommand)]
@@ -52,9 +53,9 @@ struct Run {
     /// The same for jobs whose trials ask for a GPU.
     #[arg(long, value_name = "IMAGE", env = "TUNING_TRAINER_IMAGE_CUDA")]
     trainer_image_cuda: Option<String>,
-    /// Look after this namespace only.
-    #[arg(long, value_name = "NAME", env = "TUNING_NAMESPACE")]
-    namespace: Option<String>,
+    /// Look after these namespaces only: names with commas between them, or the option again and again.
+    #[arg(long, value_name = "NAME", env = "TUNING_NAMESPACE", value_delimiter = ',', value_parser = scope::namespace)]
+    namespace: Vec<String>,
     /// Reconciliations at once.
     #[arg(long, value_name = "N", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=256))]
     concurrency: u16,
@@ -170,11 +171,12 @@ fn settings(run: Run) -> Result<Settings, String> {
     let default = Settings::default();
     let server =
         |url| PrometheusServer::new(url, run.prometheus_ca_file.as_deref(), run.prometheus_token_file);
+    let scope = Scope::of(run.namespace);
     Ok(Settings {
         image: run.image.unwrap_or(default.image),
         trainer_image: run.trainer_image.unwrap_or(default.trainer_image),
         trainer_image_cuda: run.trainer_image_cuda.unwrap_or(default.trainer_image_cuda),
-        namespace: run.namespace.clone(),
+        scope: scope.clone(),
         concurrency: run.concurrency,
         scrape_interval: Duration::from_secs(run.scrape_interval),
         prometheus: run.prometheus_url.map(server).transpose()?,
@@ -188,7 +190,7 @@ fn settings(run: Run) -> Result<Settings, String> {
         candidate: run.lease_namespace.map(|namespace| Candidate {
             namespace,
             name: run.lease_name,
-            scope: run.namespace,
+            scope,
             identity: identity(),
             duration: Duration::from_secs(run.lease_duration),
         }),

@@ -3,6 +3,7 @@
 use super::cluster::Cluster;
 use super::events::Events;
 use super::health::Health;
+use super::listed::Listed;
 use super::queue::Queues;
 use super::scrapers::Scrapers;
 use super::settings::Settings;
@@ -13,7 +14,6 @@ use super::warnings::Warnings;
 use crate::shell::lock;
 use kube::api::DynamicObject;
 use std::collections::{HashMap, HashSet};
-use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 use tokio::sync::Semaphore;
@@ -32,8 +32,8 @@ pub struct Context {
     pub events: Events,
     /// What the operator tells of itself.
     pub telemetry: Telemetry,
-    /// Whether everything was listed once.
-    pub ready: AtomicBool,
+    /// What was listed in full.
+    pub listed: Arc<Listed>,
     /// When a trial's progress was last written; see `reconcile`.
     pub progress_written: Mutex<HashMap<String, Instant>>,
     /// Failed reconciliations in a row, by job.

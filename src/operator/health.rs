@@ -1,9 +1,11 @@
 //! Whether the watches work: without them the operator is blind, and nothing else would say so.
 
+use super::scope::Place;
 use super::telemetry::Telemetry;
 use super::trouble::chain;
 use crate::shell::lock;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
@@ -12,10 +14,29 @@ const STREAK: Duration = Duration::from_secs(90);
 /// How long a watch may fail before the operator counts as not ready.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The watches, by the kind that they watch.
+/// The watches, by what they watch.
 pub struct Health {
     telemetry: Telemetry,
-    watches: Mutex<BTreeMap<&'static str, Watch>>,
+    watches: Mutex<BTreeMap<Watched, Watch>>,
+}
+
+/// What one watch is of.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Watched {
+    /// Which kind.
+    pub kind: &'static str,
+    /// And where.
+    pub place: Place,
+}
+
+impl fmt::Display for Watched {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the watch of {}s", self.kind)?;
+        match &self.place {
+            None => Ok(()),
+            Some(namespace) => write!(f, " in namespace {namespace}"),
+        }
+    }
 }
 
 #[derive(Default)]
@@ -35,26 +56,27 @@ impl Health {
     }
 
     /// A watch is kept up until the answer is dropped.
-    pub fn watches(self: &Arc<Self>, kind: &'static str) -> Kept {
-        self.watch(kind, |watch| watch.has_ended = false);
-        Kept(self.clone(), kind)
+    pub fn watches(self: &Arc<Self>, watched: &Watched) -> Kept {
+        self.watch(watched, |watch| watch.has_ended = false);
+        Kept(self.clone(), watched.clone())
     }
 
     /// A watch has told something, or that it can't.
-    pub fn saw<T, E: std::error::Error + 'static>(&self, kind: &'static str, event: &Result<T, E>) {
+    pub fn saw<T, E: std::error::Error + 'static>(&self, watched: &Watched, event: &Result<T, E>) {
         let now = Instant::now();
         match event {
-            Ok(_) => self.watch(kind, |watch| watch.fails = None),
+            Ok(_) => self.watch(watched, |watch| watch.fails = None),
             Err(error) => {
                 let why = chain(error);
-                tracing::warn!(kind, error = why, "a watch was interrupted");
-                self.failed(kind, why, now);
+                let Watched { kind, place } = watched;
+                tracing::warn!(kind, namespace = place, error = why, "a watch was interrupted");
+                self.failed(watched, why, now);
             }
         }
     }
 
-    fn failed(&self, kind: &'static str, why: String, now: Instant) {
-        self.watch(kind, |watch| {
+    fn failed(&self, watched: &Watched, why: String, now: Instant) {
+        self.watch(watched, |watch| {
             let goes_on = |(_, last, _): &&(Instant, Instant, String)| now.duration_since(*last) < STREAK;
             let first = watch
                 .fails
@@ -70,51 +92,58 @@ impl Health {
         let watches = self.lock();
         let said: Vec<String> = watches
             .iter()
-            .filter_map(|(kind, watch)| watch.complaint(kind, now))
+            .filter_map(|(watched, watch)| watch.complaint(watched, now))
             .collect();
         (!said.is_empty()).then(|| said.join("; "))
     }
 
     /// Which watch has ended for good: only a new start mends that.
-    pub fn ended(&self) -> Option<&'static str> {
+    pub fn ended(&self) -> Option<Watched> {
         let watches = self.lock();
-        watches.iter().find(|(_, w)| w.has_ended).map(|(kind, _)| *kind)
+        watches
+            .iter()
+            .find(|(_, w)| w.has_ended)
+            .map(|(watched, _)| watched.clone())
     }
 
-    /// Notes for the metrics which watches work.
+    /// Notes for the metrics of which kinds every watch works.
     pub fn count(&self, now: Instant) {
-        for (kind, watch) in self.lock().iter() {
-            self.telemetry.watches(kind, watch.complaint(kind, now).is_none());
+        let mut works = BTreeMap::new();
+        for (watched, watch) in self.lock().iter() {
+            *works.entry(watched.kind).or_insert(true) &= watch.complaint(watched, now).is_none();
         }
+        works
+            .into_iter()
+            .for_each(|(kind, works)| self.telemetry.watches(kind, works));
     }
 
-    fn watch(&self, kind: &'static str, change: impl FnOnce(&mut Watch)) {
-        change(self.lock().entry(kind).or_default());
+    fn watch(&self, watched: &Watched, change: impl FnOnce(&mut Watch)) {
+        change(self.lock().entry(watched.clone()).or_default());
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<&'static str, Watch>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<Watched, Watch>> {
         lock(&self.watches)
     }
 }
 
 impl Watch {
-    fn complaint(&self, kind: &str, now: Instant) -> Option<String> {
+    fn complaint(&self, watched: &Watched, now: Instant) -> Option<String> {
         if self.has_ended {
-            return Some(format!("the watch of {kind}s has ended"));
+            return Some(format!("{watched} has ended"));
         }
         let (first, last, why) = self.fails.as_ref()?;
         let since = now.duration_since(*first);
         let fails = now.duration_since(*last) < STREAK && since >= PATIENCE;
-        fails.then(|| format!("the watch of {kind}s has failed for {} s: {why}", since.as_secs()))
+        fails.then(|| format!("{watched} has failed for {} s: {why}", since.as_secs()))
     }
 }
 
 /// A watch that is kept up.
-pub struct Kept(Arc<Health>, &'static str);
+pub struct Kept(Arc<Health>, Watched);
 
 impl Drop for Kept {
     fn drop(&mut self) {
-        self.0.watch(self.1, |watch| watch.has_ended = true);
+        self.0.watch(&self.1, |watch| watch.has_ended = true);
     }
 }
 
@@ -122,15 +151,19 @@ impl Drop for Kept {
 mod tests {
     use super::*;
 
+    fn watched(kind: &'static str) -> Watched {
+        Watched { kind, place: None }
+    }
+
     #[test]
     fn a_watch_that_fails_for_long_is_complained_of_until_it_tells_something_or_fails_no_more() {
         let (health, begin) = (Health::new(Telemetry::new().unwrap()), Instant::now());
         let at = |seconds| begin + Duration::from_secs(seconds);
         for seconds in [0, 30, 59] {
-            health.failed("TuningJob", "forbidden".into(), at(seconds));
+            health.failed(&watched("TuningJob"), "forbidden".into(), at(seconds));
             assert_eq!(health.complaint(at(seconds)), None);
         }
-        health.failed("TuningJob", "forbidden".into(), at(80));
+        health.failed(&watched("TuningJob"), "forbidden".into(), at(80));
         let said = health.complaint(at(90)).unwrap();
         assert_eq!(said, "the watch of TuningJobs has failed for 90 s: forbidden");
         assert_eq!(
@@ -138,18 +171,45 @@ mod tests {
             None,
             "silent, and so well again"
         );
-        health.failed("TuningJob", "forbidden".into(), at(120));
-        health.saw::<(), std::io::Error>("TuningJob", &Ok(()));
+        health.failed(&watched("TuningJob"), "forbidden".into(), at(120));
+        health.saw::<(), std::io::Error>(&watched("TuningJob"), &Ok(()));
         assert_eq!(health.complaint(at(200)), None);
     }
 
     #[test]
     fn a_watch_that_has_ended_is_not_well_for_good() {
         let health = Arc::new(Health::new(Telemetry::new().unwrap()));
-        let kept = health.watches("Pod");
+        let kept = health.watches(&watched("Pod"));
         assert_eq!(health.ended(), None);
         drop(kept);
-        assert_eq!(health.ended(), Some("Pod"));
+        assert_eq!(health.ended(), Some(watched("Pod")));
         assert!(health.complaint(Instant::now()).is_some());
+    }
+
+    #[test]
+    fn one_namespace_that_cannot_be_watched_is_named_and_its_kind_is_down() {
+        let telemetry = Telemetry::new().unwrap();
+        let (health, begin) = (Health::new(telemetry.clone()), Instant::now());
+        let of = |namespace: &str| Watched {
+            kind: "Pod",
+            place: Some(namespace.into()),
+        };
+        for seconds in [0, 70] {
+            let at = begin + Duration::from_secs(seconds);
+            health.failed(&of("a"), "forbidden".into(), at);
+            health.saw::<(), std::io::Error>(&of("b"), &Ok(()));
+        }
+        let at = begin + Duration::from_secs(80);
+        let said = health.complaint(at).unwrap();
+        assert_eq!(
+            said,
+            "the watch of Pods in namespace a has failed for 80 s: forbidden"
+        );
+        health.count(at);
+        assert!(
+            telemetry
+                .page()
+                .contains("tuning_operator_watch_up{kind=\"Pod\"} 0")
+        );
     }
 }

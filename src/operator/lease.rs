@@ -20,7 +20,7 @@ use tokio::sync::{oneshot, watch};
 pub const NAME: &str = "tuning-operator";
 /// Label of every Lease that an operator of ours holds.
 pub const LABEL: &str = "app.kubernetes.io/name";
-/// Annotation of the Lease: the only namespace that its holder looks after; empty: all of them.
+/// Annotation of the Lease: the namespaces that its holder looks after, with commas between them; empty: all of them.
 pub const SCOPE_ANNOTATION: &str = "tuning-operator.io/namespace";
 /// Share of the Lease's duration after which a holder that could not renew it stops working.
 const DEADLINE: f64 = 2.0 / 3.0;
@@ -88,7 +88,7 @@ impl Seen {
             spec: None,
         });
         lease.labels_mut().insert(LABEL.into(), NAME.into());
-        let scope = candidate.scope.clone().unwrap_or_default();
+        let scope = candidate.scope.annotation();
         lease.annotations_mut().insert(SCOPE_ANNOTATION.into(), scope);
         let now = MicroTime(Timestamp::now());
         let previous = lease.spec.take().unwrap_or_default();

@@ -1,6 +1,7 @@
 //! Unit tests of `lease`.
 
 use super::*;
+use crate::operator::Scope;
 
 const DURATION: Duration = Duration::from_secs(15);
 
@@ -8,7 +9,7 @@ fn candidate(identity: &str) -> Candidate {
     Candidate {
         namespace: "tuning".into(),
         name: NAME.into(),
-        scope: None,
+        scope: Scope::default(),
         identity: identity.into(),
         duration: DURATION,
     }

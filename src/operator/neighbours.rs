@@ -6,6 +6,7 @@
 //! them says so, because only a person knows which of the two is meant to go.
 
 use super::lease::{LABEL, NAME, SCOPE_ANNOTATION};
+use super::scope::Scope;
 use super::settings::Candidate;
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::jiff::Timestamp;
@@ -37,10 +38,10 @@ pub async fn watch(client: Client, own: Candidate) {
     }
 }
 
-/// The Leases of all operators that can be seen. Who looks after one namespace may be allowed to see no more than its own.
+/// The Leases of all operators that can be seen. Who looks after some namespaces may be allowed to see no more than its own.
 async fn leases(client: &Client, own: &Candidate) -> Result<Vec<Lease>, Error> {
     let params = ListParams::default().labels(&format!("{LABEL}={NAME}"));
-    if own.scope.is_none()
+    if own.scope.is_all()
         && let Ok(everywhere) = Api::<Lease>::all(client.clone()).list(&params).await
     {
         return Ok(everywhere.items);
@@ -56,18 +57,12 @@ fn overlapping(own: &Candidate, leases: &[Lease], now: Timestamp) -> BTreeSet<St
         !is_own && is_held(lease, now)
     });
     let sentence = |lease: &Lease| {
-        let theirs = lease
-            .annotations()
-            .get(SCOPE_ANNOTATION)
-            .filter(|s| !s.is_empty());
-        let shared = match (&own.scope, theirs) {
-            (Some(ours), Some(theirs)) if ours != theirs => return None,
-            (None, None) => "every namespace".to_owned(),
-            (Some(one), _) | (None, Some(one)) => format!("namespace {one}"),
-        };
+        let theirs = lease.annotations().get(SCOPE_ANNOTATION);
+        let theirs = Scope::from_annotation(theirs.map_or("", String::as_str));
+        let shared = own.scope.shared(&theirs)?;
         Some(format!(
-            "two operators look after {shared}: this one and the holder of Lease {}/{}; let each look after a namespace of its own \
-             (--namespace, the chart's namespace), or uninstall one",
+            "two operators look after {shared}: this one and the holder of Lease {}/{}; let each look after namespaces of its own \
+             (--namespace, the chart's namespaces), or uninstall one",
             lease.namespace().unwrap_or_default(),
             lease.name_any()
         ))
@@ -95,7 +90,7 @@ mod tests {
         Candidate {
             namespace: "tuning".into(),
             name: "ours".into(),
-            scope: scope.map(str::to_owned),
+            scope: Scope::from_annotation(scope.unwrap_or_default()),
             identity: "a".into(),
             duration: Duration::from_secs(15),
         }
@@ -121,6 +116,7 @@ mod tests {
             (Some("a"), "", "namespace a"),
             (None, "a", "namespace a"),
             (Some("a"), "a", "namespace a"),
+            (Some("a,b,c"), "b,c", "namespaces b, c"),
         ] {
             let said = said(own, lease("theirs", theirs, "b", recent)).unwrap();
             assert!(

@@ -6,6 +6,7 @@ use crate::operator::endpoint::Endpoint;
 use crate::operator::events::Events;
 use crate::operator::fence::Fence;
 use crate::operator::health::Health;
+use crate::operator::listed::Listed;
 use crate::operator::scrapers::{MetricsSource, Scrapers, TrialPod};
 use crate::operator::stores::Stores;
 use crate::operator::telemetry::Telemetry;
@@ -117,6 +118,7 @@ fn context(api: &Api, fence: Fence) -> Arc<Context> {
     jobs.apply_watcher_event(&watcher::Event::Apply(DynamicObject::clone(&job(Value::Null))));
     let stores = Stores::new(jobs.as_reader());
     let wake = Wake::new(telemetry.clone());
+    let listed = Listed::new(&settings.scope, stores.jobs.clone(), wake.clone());
     Arc::new(Context {
         scrapers: Scrapers::new(
             cluster.clone(),
@@ -131,7 +133,7 @@ fn context(api: &Api, fence: Fence) -> Arc<Context> {
         events: Events::new(client, fence),
         health: Arc::new(Health::new(telemetry.clone())),
         telemetry,
-        ready: true.into(),
+        listed: Arc::new(listed),
         progress_written: Default::default(),
         failures: Default::default(),
         versions: Default::default(),

@@ -5,11 +5,13 @@ use super::context::Context;
 use super::error::Error;
 use super::events::Events;
 use super::fence::Fence;
-use super::health::Health;
+use super::health::{Health, Watched};
 use super::lease;
+use super::listed::{CHILDREN, Listed};
 use super::memory;
 use super::neighbours;
 use super::reconcile;
+use super::scope::Place;
 use super::scrapers::Scrapers;
 use super::settings::Settings;
 use super::start::{Connect, StartError};
@@ -26,15 +28,14 @@ use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{Api, ApiResource, DynamicObject};
 use kube::runtime::controller::Action;
-use kube::runtime::reflector::ObjectRef;
+use kube::runtime::reflector::{ObjectRef, store::Writer};
 use kube::runtime::watcher::{self, watcher};
 use kube::runtime::{Controller, WatchStreamExt};
 use kube::{Client, ResourceExt};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::Semaphore;
 
 /// Longest time that one reconciliation may take.
 const MAX_PASS: Duration = Duration::from_secs(60);
@@ -50,20 +51,18 @@ pub async fn run(
     stop: impl Future<Output = ()> + Send + Sync + 'static,
 ) -> Result<(), StartError> {
     let fence = Fence::default();
-    let (controller, context, watches) = set_up(connect()?, &settings, &fence)?;
+    let (controller, context, wake) = set_up(connect()?, &settings, &fence)?;
     if let Some(address) = settings.listen {
         serve::start(address, context.clone())
             .await
             .map_err(|e| StartError::Listen(address, e))?;
     }
     let stop = stop.shared();
-    // Whatever is decided before everything was listed once would be decided half blind.
+    // Who knows of no trial yet could not work.
     tokio::select! {
         () = stop.clone() => return Ok(()),
-        _ = futures::future::join_all(watches.listed) => {}
+        () = context.listed.begin() => {}
     }
-    // Who stands by is ready too: it takes over without delay.
-    context.ready.store(true, Ordering::Relaxed);
     let leadership = match &settings.candidate {
         None => None,
         Some(candidate) => tokio::select! {
@@ -91,9 +90,9 @@ pub async fn run(
             None => std::future::pending().await,
         }
     });
-    tracing::info!("all kinds are listed, reconciling");
+    tracing::info!("reconciling in {}", settings.scope);
     let work = controller
-        .reconcile_on(watches.wake.stream().map(|owner| reference(&owner)))
+        .reconcile_on(wake.stream().map(|owner| reference(&owner)))
         .graceful_shutdown_on(stop)
         .run(guarded, error_policy, context.clone())
         .for_each(|_| async {});
@@ -117,28 +116,30 @@ impl Drop for AbortOnDrop {
     }
 }
 
-/// Watches of what belongs to TuningJobs.
-struct Watches {
-    /// One for each kind, done once everything was listed.
-    listed: [oneshot::Receiver<()>; 3],
-    /// Jobs to look at.
-    wake: Wake,
-}
-
 fn set_up(
     client: Client,
     settings: &Settings,
     fence: &Fence,
-) -> Result<(Controller<DynamicObject>, Arc<Context>, Watches), StartError> {
+) -> Result<(Controller<DynamicObject>, Arc<Context>, Wake), StartError> {
     let telemetry = Telemetry::new()?;
     let cluster = Cluster::new(client.clone(), telemetry.clone(), fence.clone());
-    let namespace = &settings.namespace;
     let wake = Wake::new(telemetry.clone());
-    let jobs = dynamic(&client, namespace, &job_resource());
     let health = Arc::new(Health::new(telemetry.clone()));
-    let (jobs, controller) = watch::jobs(jobs, health.clone());
-    let stores = Stores::new(jobs);
-    let listed = follow_children(&client, namespace, &stores, &wake, &health);
+    let writer = Writer::new(job_resource());
+    let stores = Stores::new(writer.as_reader());
+    let listed = Arc::new(Listed::new(&settings.scope, stores.jobs.clone(), wake.clone()));
+    let places = settings.scope.places();
+    let follower = Follower {
+        wake: wake.clone(),
+        health: health.clone(),
+        listed: listed.clone(),
+    };
+    for place in &places {
+        follow_children(&client, place, &stores, &follower);
+    }
+    let api = |place: Place| (place.clone(), dynamic(&client, &place, &job_resource()));
+    let places = places.into_iter().map(api).collect();
+    let controller = watch::jobs(places, writer, &health, listed.clone());
     let context = Context {
         scrapers: Scrapers::new(
             cluster.clone(),
@@ -151,7 +152,7 @@ fn set_up(
         stores,
         events: Events::new(client, fence.clone()),
         telemetry,
-        ready: AtomicBool::new(false),
+        listed,
         progress_written: Default::default(),
         failures: Default::default(),
         versions: Default::default(),
@@ -162,67 +163,59 @@ fn set_up(
         places: Semaphore::new(settings.concurrency.into()),
         settings: settings.clone(),
     };
-    Ok((controller, Arc::new(context), Watches { listed, wake }))
+    Ok((controller, Arc::new(context), wake))
 }
 
-/// Keeps up what belongs to TuningJobs: one answer for each kind, done once everything was listed.
-fn follow_children(
-    client: &Client,
-    namespace: &Option<String>,
-    stores: &Stores,
-    wake: &Wake,
-    health: &Arc<Health>,
-) -> [oneshot::Receiver<()>; 3] {
-    let trials = dynamic(client, namespace, &trial_resource());
-    let (kube_jobs, pods) = (typed::<Job>(client, namespace), typed::<Pod>(client, namespace));
+/// Keeps up what belongs to the TuningJobs of a place.
+fn follow_children(client: &Client, place: &Place, stores: &Stores, follower: &Follower) {
+    let trials = dynamic(client, place, &trial_resource());
+    let (kube_jobs, pods) = (typed::<Job>(client, place), typed::<Pod>(client, place));
     let departed = stores.departed.clone();
-    let follower = Follower {
-        wake: wake.clone(),
-        health: health.clone(),
-    };
     let ours = watcher::Config::default().labels(JOB_LABEL);
     // Trials carry no label when a person makes them; Jobs and pods always do.
     let all = watcher::Config::default();
     let trials = watcher(trials, all).default_backoff();
     let kube_jobs = watcher(kube_jobs, ours.clone()).default_backoff();
     let pods = watcher(pods, ours).default_backoff();
-    [
-        follower.follow(
-            "Trial",
-            trials,
-            stores.trials.clone(),
-            watch::owner_of_trial,
-            |_, _| {},
-        ),
-        follower.follow(
-            "Job",
-            kube_jobs,
-            stores.kube_jobs.clone(),
-            watch::owner_by_label,
-            |_, _| {},
-        ),
-        follower.follow(
-            "Pod",
-            pods,
-            stores.pods.clone(),
-            watch::owner_by_label,
-            move |owner, pod| departed.put(owner, pod),
-        ),
-    ]
+    let [of_trials, of_jobs, of_pods] = CHILDREN.map(|kind| Watched {
+        kind,
+        place: place.clone(),
+    });
+    follower.follow(
+        of_trials,
+        trials,
+        stores.trials.clone(),
+        watch::owner_of_trial,
+        |_, _| {},
+    );
+    follower.follow(
+        of_jobs,
+        kube_jobs,
+        stores.kube_jobs.clone(),
+        watch::owner_by_label,
+        |_, _| {},
+    );
+    follower.follow(
+        of_pods,
+        pods,
+        stores.pods.clone(),
+        watch::owner_by_label,
+        move |owner, pod| departed.put(owner, pod),
+    );
 }
 
-fn dynamic(client: &Client, namespace: &Option<String>, resource: &ApiResource) -> Api<DynamicObject> {
-    match namespace {
+fn dynamic(client: &Client, place: &Place, resource: &ApiResource) -> Api<DynamicObject> {
+    match place {
         Some(namespace) => Api::namespaced_with(client.clone(), namespace, resource),
         None => Api::all_with(client.clone(), resource),
     }
 }
 
-fn typed<K>(client: &Client, namespace: &Option<String>) -> Api<K>
+fn typed<K>(client: &Client, place: &Place) -> Api<K>
 where
     K: kube::Resource<Scope = k8s_openapi::NamespaceResourceScope, DynamicType = ()>,
 {
-    match namespace {
+    match place {
         Some(namespace) => Api::namespaced(client.clone(), namespace),
         None => Api::all(client.clone()),
     }
@@ -244,6 +237,10 @@ pub fn reference(owner: &Owner) -> ObjectRef<DynamicObject> {
 /// would wait for minutes. Here the first to come is the first to go.
 async fn guarded(object: Arc<DynamicObject>, context: Arc<Context>) -> Result<Action, Error> {
     let owner = (object.namespace().unwrap_or_default(), object.name_any());
+    if !context.listed.knows(&owner.0) {
+        // It is looked at as soon as the last of them is listed.
+        return Ok(Action::await_change());
+    }
     let waiting = context.telemetry.waits();
     let _place = context.places.acquire().await;
     drop(waiting);

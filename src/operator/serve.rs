@@ -8,7 +8,6 @@ use axum::http::header::CONTENT_TYPE;
 use axum::routing::get;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 /// Serves until the process ends.
@@ -28,16 +27,16 @@ pub async fn start(address: SocketAddr, context: Arc<Context>) -> std::io::Resul
             )
         }
     };
+    // Who stands by is ready too: it takes over without delay.
     let ready = move || {
-        let is_listed = readiness.ready.load(Ordering::Relaxed);
-        let not_listed = (!is_listed).then(|| "not everything is listed yet".to_owned());
-        let complaint = readiness.health.complaint(Instant::now()).or(not_listed);
+        let unlisted = readiness.listed.complaint();
+        let complaint = readiness.health.complaint(Instant::now()).or(unlisted);
         async move { answer(complaint) }
     };
     // A new start mends a watch that has ended, and not one that the API server refuses.
     let alive = move || {
         let ended = liveness.health.ended();
-        async move { answer(ended.map(|kind| format!("the watch of {kind}s has ended"))) }
+        async move { answer(ended.map(|watched| format!("{watched} has ended"))) }
     };
     let router = Router::new()
         .route("/healthz", get(alive))

@@ -1,6 +1,7 @@
 //! How the operator is set up.
 
 use super::prometheus_server::PrometheusServer;
+use super::scope::Scope;
 use crate::tuning::Retry;
 use jiff::SignedDuration;
 use std::net::SocketAddr;
@@ -15,8 +16,8 @@ pub struct Settings {
     pub trainer_image: String,
     /// The one for trials that compute on a GPU.
     pub trainer_image_cuda: String,
-    /// The only namespace that is looked after; `None`: all.
-    pub namespace: Option<String>,
+    /// The namespaces that are looked after.
+    pub scope: Scope,
     /// Reconciliations at once.
     pub concurrency: u16,
     /// Time between two readings of a trial's metrics.
@@ -43,7 +44,7 @@ impl Default for Settings {
             image: concat!("tuning-operator/operator:", env!("CARGO_PKG_VERSION")).into(),
             trainer_image: concat!("tuning-operator/trainer:", env!("CARGO_PKG_VERSION")).into(),
             trainer_image_cuda: concat!("tuning-operator/trainer-cuda:", env!("CARGO_PKG_VERSION")).into(),
-            namespace: None,
+            scope: Scope::default(),
             concurrency: 32,
             scrape_interval: Duration::from_secs(5),
             prometheus: None,
@@ -64,8 +65,8 @@ pub struct Candidate {
     pub namespace: String,
     /// Name of the Lease: replicas of one release share it, two releases do not.
     pub name: String,
-    /// The only namespace that the candidate looks after; `None`: all.
-    pub scope: Option<String>,
+    /// The namespaces that the candidate looks after.
+    pub scope: Scope,
     /// The candidate, unlike any other that ever was: a pod's name and a number.
     pub identity: String,
     /// How long the Lease must not have changed before others may claim it.

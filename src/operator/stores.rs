@@ -2,13 +2,14 @@
 
 use super::attempt_state;
 use super::cluster::job_resource;
+use super::scope::Place;
 use super::slim::Slim;
 use crate::shell::lock;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::DynamicObject;
 use kube::runtime::reflector::{ObjectRef, Store};
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -120,11 +121,12 @@ impl<K: Clone> Index<K> {
         }
     }
 
-    /// Forgets everything but these, after the whole list was read anew; the answer is what was forgotten.
-    pub fn keep(&self, wanted: &std::collections::HashSet<(Owner, String)>) -> Vec<(Owner, Arc<K>)> {
+    /// Forgets everything there but these, after the whole list was read anew; the answer is what was forgotten.
+    pub fn keep(&self, place: &Place, wanted: &HashSet<(Owner, String)>) -> Vec<(Owner, Arc<K>)> {
         let mut groups = self.lock();
         let mut gone = Vec::new();
-        for (owner, group) in groups.iter_mut() {
+        let is_there = |owner: &Owner| place.as_ref().is_none_or(|namespace| *namespace == owner.0);
+        for (owner, group) in groups.iter_mut().filter(|(owner, _)| is_there(owner)) {
             let all = group.extract_if(|name, _| !wanted.contains(&(owner.clone(), name.clone())));
             gone.extend(all.map(|(_, object)| (owner.clone(), object)));
         }

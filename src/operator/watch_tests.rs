@@ -1,6 +1,7 @@
 //! Unit tests of `watch`.
 
 use super::*;
+use crate::operator::scope::Scope;
 use crate::operator::telemetry::Telemetry;
 use k8s_openapi::api::core::v1::Pod;
 use std::sync::Mutex;
@@ -21,12 +22,19 @@ async fn what_went_while_a_watch_was_broken_departs_and_wakes_its_job() {
     let wake = Wake::new(telemetry.clone());
     let mut woken = wake.stream();
     let health = Arc::new(Health::new(telemetry));
-    let follower = Follower { wake, health };
+    let jobs = Writer::new(job_resource()).as_reader();
+    let listed = Arc::new(Listed::new(&Scope::default(), jobs, wake.clone()));
+    let follower = Follower {
+        wake,
+        health,
+        listed: listed.clone(),
+    };
     let (index, gone) = (Index::default(), Arc::new(Mutex::new(Vec::new())));
     let departed = gone.clone();
     let (send, events) = futures::channel::mpsc::unbounded();
-    let listed = follower.follow(
-        "Pod",
+    let (kind, place) = ("Pod", None);
+    follower.follow(
+        Watched { kind, place },
         events,
         index.clone(),
         owner_by_label,
@@ -41,7 +49,6 @@ async fn what_went_while_a_watch_was_broken_departs_and_wakes_its_job() {
         }
     };
     list(&[pod("a-0001-x", "a"), pod("b-0001-x", "b")]);
-    listed.await.unwrap();
     for _ in 0..2 {
         woken.next().await.unwrap();
     }

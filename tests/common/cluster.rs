@@ -125,7 +125,12 @@ pub struct Space {
     pub stalled_after: jiff::SignedDuration,
     /// The Prometheus server of its operators.
     pub prometheus: Option<operator::PrometheusServer>,
-    config: Config,
+    /// The namespaces that its operators look after.
+    pub scope: operator::Scope,
+    /// Where its operators say how they are.
+    pub listen: Option<std::net::SocketAddr>,
+    /// How its operators reach the API server.
+    pub config: Config,
 }
 
 impl Space {
@@ -170,6 +175,8 @@ impl Space {
             patience: Settings::default().cleanup_patience,
             stalled_after: jiff::SignedDuration::ZERO,
             prometheus: None,
+            scope: operator::Scope::of([name.to_owned()]),
+            listen: None,
             config,
         }
     }
@@ -290,7 +297,8 @@ impl Space {
                 .build())
         };
         let settings = Settings {
-            namespace: Some(self.name.clone()),
+            scope: self.scope.clone(),
+            listen: self.listen,
             scrape_interval: Duration::from_millis(200),
             lost_node_after: jiff::SignedDuration::from_secs(1),
             retry: tuning::Retry {
