@@ -10,11 +10,12 @@ use k8s_openapi::api::core::v1::ServiceAccount;
 use k8s_openapi::api::rbac::v1::{PolicyRule, Role, RoleBinding};
 use kube::api::{Api, DeleteParams, PostParams};
 use kube::config::AuthInfo;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::Command;
 use std::time::Duration;
-use tuning_operator::operator::Scope;
+use tuning_operator::operator::{Candidate, Scope};
 
 /// The rules of the chart's Role: what its template says before any branch.
 fn rules() -> Vec<PolicyRule> {
@@ -40,9 +41,14 @@ async fn may_work_in(space: &Space, namespace: &str) {
         serde_json::from_value(json!({"metadata": {"name": "operator"}, "rules": rules()})).unwrap();
     let roles: Api<Role> = Api::namespaced(space.client.clone(), namespace);
     roles.create(&PostParams::default(), &role).await.unwrap();
+    bind(space, namespace, "operator").await;
+}
+
+/// The service account of `space` has a Role of `namespace`.
+async fn bind(space: &Space, namespace: &str, role: &str) {
     let binding = json!({
-        "metadata": {"name": "operator"},
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "operator"},
+        "metadata": {"name": role},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": role},
         "subjects": [{"kind": "ServiceAccount", "name": "operator", "namespace": space.name}],
     });
     let binding: RoleBinding = serde_json::from_value(binding).unwrap();
@@ -50,8 +56,8 @@ async fn may_work_in(space: &Space, namespace: &str) {
     bindings.create(&PostParams::default(), &binding).await.unwrap();
 }
 
-/// Operators of this space reach the API server as a service account of it.
-async fn as_service_account(space: &mut Space) {
+/// Operators of this space reach the API server as a service account of it, with this token.
+async fn as_service_account(space: &mut Space) -> String {
     let accounts: Api<ServiceAccount> = Api::namespaced(space.client.clone(), &space.name);
     let account = serde_json::from_value(json!({"metadata": {"name": "operator"}})).unwrap();
     accounts.create(&PostParams::default(), &account).await.unwrap();
@@ -60,10 +66,60 @@ async fn as_service_account(space: &mut Space) {
         .create_token_request("operator", &PostParams::default(), &asked)
         .await
         .unwrap();
+    let token = answer.status.unwrap().token.unwrap();
     space.config.auth_info = AuthInfo {
-        token: answer.status.unwrap().token.map(Into::into),
+        token: Some(token.clone().into()),
         ..AuthInfo::default()
     };
+    token
+}
+
+/// The operator's own Lease is in `space`, and so is the Role for it.
+async fn may_hold_a_lease(space: &Space) {
+    let role = json!({
+        "metadata": {"name": "lease"},
+        "rules": [{"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["create", "list", "get", "update"]}],
+    });
+    let roles: Api<Role> = Api::namespaced(space.client.clone(), &space.name);
+    roles
+        .create(&PostParams::default(), &serde_json::from_value(role).unwrap())
+        .await
+        .unwrap();
+    bind(space, &space.name, "lease").await;
+}
+
+fn candidate(space: &Space) -> Option<Candidate> {
+    Some(Candidate {
+        namespace: space.name.clone(),
+        name: "tuner".into(),
+        scope: space.scope.clone(),
+        identity: "one".into(),
+        duration: Duration::from_secs(15),
+    })
+}
+
+/// What `tuning-operator check` finds with the operator's own token, and whether all is well.
+fn check(space: &Space, token: &str) -> (bool, String) {
+    let text = std::fs::read_to_string(Space::kubeconfig()).unwrap();
+    let mut kubeconfig: Value = serde_saphyr::from_str(&text).unwrap();
+    kubeconfig["users"][0]["user"] = json!({"token": token});
+    let path = std::env::temp_dir().join(format!("kubeconfig-{}", std::process::id()));
+    std::fs::write(&path, kubeconfig.to_string()).unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_tuning-operator"))
+        .args([
+            "check",
+            "--lease-name=tuner",
+            "--lease-namespace",
+            &space.name,
+            "--namespace",
+        ])
+        .arg(space.scope.annotation())
+        .env("KUBECONFIG", &path)
+        .output()
+        .unwrap();
+    std::fs::remove_file(&path).unwrap();
+    let said = String::from_utf8(output.stdout).unwrap() + &String::from_utf8_lossy(&output.stderr);
+    (output.status.success(), said)
 }
 
 /// What `/readyz` says.
@@ -85,19 +141,20 @@ fn one_without_a_role_is_named_and_keeps_no_other_waiting() {
     block_on(async {
         let (mut one, other) = (Space::new("names-one").await, Space::new("names-other").await);
         let later = Space::new("names-later").await;
-        as_service_account(&mut one).await;
+        let token = as_service_account(&mut one).await;
         one.scope = Scope::of([&one, &other, &later].map(|space| space.name.clone()));
         let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         one.listen = Some(free);
         for space in [&one, &other] {
             may_work_in(&one, &space.name).await;
         }
+        may_hold_a_lease(&one).await;
         let players = [&one, &other, &later].map(|space| space.play(|_, rate, _| Play::reports(f1(rate))));
         // Jobs of one name, in namespaces with and without an operator that may see them.
         for space in [&one, &other, &later] {
             space.apply(&manifest("job", 3, 1)).await.unwrap();
         }
-        let operator = one.operator();
+        let operator = one.operator_with(usize::MAX, candidate(&one));
         for space in [&one, &other] {
             space.complete("job").await;
         }
@@ -113,9 +170,21 @@ fn one_without_a_role_is_named_and_keeps_no_other_waiting() {
             later.sorted_trials().await.is_empty(),
             "it works where it has no role"
         );
+        let (well, said) = check(&one, &token);
+        assert!(!well, "{said}");
+        for line in [
+            "ok      CRDs: TuningJob and Trial are served",
+            "FAILED  rights in namespace names-later: 23 of 23 are missing: list tuningjobs.tuning-operator.io, ",
+            "ok      rights in namespace names-other: all 23",
+            "ok      Lease names-one/tuner: one looks after namespaces names-later, names-one, names-other",
+        ] {
+            assert!(said.contains(line), "{line} in {said}");
+        }
         may_work_in(&one, &later.name).await;
         later.complete("job").await;
         until("it is ready", async || readiness(free).ends_with("ok")).await;
+        let (well, said) = check(&one, &token);
+        assert!(well, "{said}");
 
         // Each of the copies forgets what is gone, and nothing else.
         for space in [&one, &other] {

@@ -1,5 +1,6 @@
 //! The command line of `tuning-operator`.
 
+use super::check::{self, Check};
 use super::lease;
 use super::memory;
 use super::prometheus_server::PrometheusServer;
@@ -25,7 +26,8 @@ use std::time::Duration;
 Examples:
   tuning-operator crds | kubectl apply -f -     install the CRDs
   tuning-operator run                           look after every namespace, with the current kubeconfig or in a pod
-  tuning-operator run --namespace team-a,team-b look after two namespaces"
+  tuning-operator run --namespace team-a,team-b look after two namespaces
+  tuning-operator check                         are the CRDs there, and every right that it needs?"
 )]
 pub struct Arguments {
     #[command(subcommand)]
@@ -38,6 +40,7 @@ enum Command {
     Run(Box<Run>),
     /// Print the CRDs as YAML.
     Crds,
+    Check(Check),
     /// Remove a job's checkpoints from a volume: what the operator starts in a pod of its own.
     RemoveCheckpoints(RemoveCheckpoints),
 }
@@ -121,6 +124,7 @@ pub fn main() -> ExitCode {
     match arguments.command {
         Command::Crds => print_crds(),
         Command::Run(run) => start(*run),
+        Command::Check(check) => look(&check),
         Command::RemoveCheckpoints(arguments) => remove_checkpoints::main(&arguments),
     }
 }
@@ -146,7 +150,7 @@ fn start(run: Run) -> ExitCode {
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .init();
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => return refuse(&error),
     };
@@ -162,6 +166,19 @@ fn start(run: Run) -> ExitCode {
         let connect = Arc::new(move || kube::Client::try_from(config.clone()));
         match super::run(connect, settings, stopped()).await {
             Ok(()) => ExitCode::SUCCESS,
+            Err(error) => refuse(&error),
+        }
+    })
+}
+
+fn look(arguments: &Check) -> ExitCode {
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => return refuse(&error),
+    };
+    runtime.block_on(async {
+        match kube::Client::try_default().await {
+            Ok(client) => check::run(&client, arguments).await,
             Err(error) => refuse(&error),
         }
     })

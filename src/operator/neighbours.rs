@@ -71,7 +71,7 @@ fn overlapping(own: &Candidate, leases: &[Lease], now: Timestamp) -> BTreeSet<St
 }
 
 /// Whether somebody holds it, as far as clocks can be believed: a wrong one costs a warning, no more.
-fn is_held(lease: &Lease, now: Timestamp) -> bool {
+pub fn is_held(lease: &Lease, now: Timestamp) -> bool {
     let Some(spec) = &lease.spec else { return false };
     let has_holder = spec.holder_identity.as_ref().is_some_and(|h| !h.is_empty());
     let duration = i64::from(spec.lease_duration_seconds.unwrap_or(15));

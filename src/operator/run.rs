@@ -21,7 +21,7 @@ use super::thinker::{Thinker, Wakes};
 use super::trouble::chain;
 use super::wake::Wake;
 use super::watch::{self, Follower};
-use super::{JOB_LABEL, serve};
+use super::{JOB_LABEL, serve, served};
 use crate::shell::lock;
 use futures::{FutureExt, StreamExt};
 use k8s_openapi::api::batch::v1::Job;
@@ -79,6 +79,7 @@ pub async fn run(
         }
     }));
     context.telemetry.leads(true);
+    let _says = AbortOnDrop(tokio::spawn(say_what_is_served(connect()?)));
     let _looks = match settings.candidate.clone() {
         Some(own) => Some(AbortOnDrop(tokio::spawn(neighbours::watch(connect()?, own)))),
         None => None,
@@ -105,6 +106,14 @@ pub async fn run(
         leadership.release().await;
     }
     Ok(())
+}
+
+/// Says so if the CRDs are of another version: what a person applies would lose fields without a word.
+async fn say_what_is_served(client: Client) {
+    match served::differences(&client).await {
+        Ok(all) => all.iter().for_each(|difference| tracing::warn!("{difference}")),
+        Err(error) => tracing::debug!(error = chain(&error), "the schema of the CRDs can't be read"),
+    }
 }
 
 /// A task that ends with the operator that began it.
