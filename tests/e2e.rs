@@ -344,3 +344,5 @@ mod policy;
 mod queue;
 #[path = "e2e/reading.rs"]
 mod reading;
+#[path = "e2e/release.rs"]
+mod release;

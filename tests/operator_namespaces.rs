@@ -6,6 +6,7 @@ mod cluster;
 
 use cluster::{Play, Space, block_on, f1, manifest, until};
 use k8s_openapi::api::authentication::v1::TokenRequest;
+use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::ServiceAccount;
 use k8s_openapi::api::rbac::v1::{PolicyRule, Role, RoleBinding};
 use kube::api::{Api, DeleteParams, PostParams};
@@ -136,6 +137,41 @@ fn readiness(address: SocketAddr) -> String {
     answer
 }
 
+fn check_names_what_is_missing(space: &Space, token: &str) {
+    let (well, said) = check(space, token);
+    assert!(!well, "{said}");
+    for line in [
+        "ok      CRDs: TuningJob and Trial are served",
+        "FAILED  rights in namespace names-later: 23 of 23 are missing: list tuningjobs.tuning-operator.io, ",
+        "ok      rights in namespace names-other: all 23",
+        "ok      Lease names-one/tuner: one looks after namespaces names-later, names-one, names-other",
+    ] {
+        assert!(said.contains(line), "{line} in {said}");
+    }
+}
+
+async fn check_finds_all(space: &Space, token: &str) {
+    let (well, said) = check(space, token);
+    assert!(well, "{said}");
+    let leases: Api<Lease> = Api::namespaced(space.client.clone(), &space.name);
+    let owners = leases
+        .get("tuner")
+        .await
+        .unwrap()
+        .metadata
+        .owner_references
+        .unwrap();
+    let owners: Vec<_> = owners
+        .iter()
+        .map(|o| (o.kind.as_str(), o.name.as_str()))
+        .collect();
+    assert_eq!(
+        owners,
+        [("ServiceAccount", "operator")],
+        "it would outlive its release"
+    );
+}
+
 #[test]
 fn one_without_a_role_is_named_and_keeps_no_other_waiting() {
     block_on(async {
@@ -170,21 +206,11 @@ fn one_without_a_role_is_named_and_keeps_no_other_waiting() {
             later.sorted_trials().await.is_empty(),
             "it works where it has no role"
         );
-        let (well, said) = check(&one, &token);
-        assert!(!well, "{said}");
-        for line in [
-            "ok      CRDs: TuningJob and Trial are served",
-            "FAILED  rights in namespace names-later: 23 of 23 are missing: list tuningjobs.tuning-operator.io, ",
-            "ok      rights in namespace names-other: all 23",
-            "ok      Lease names-one/tuner: one looks after namespaces names-later, names-one, names-other",
-        ] {
-            assert!(said.contains(line), "{line} in {said}");
-        }
+        check_names_what_is_missing(&one, &token);
         may_work_in(&one, &later.name).await;
         later.complete("job").await;
         until("it is ready", async || readiness(free).ends_with("ok")).await;
-        let (well, said) = check(&one, &token);
-        assert!(well, "{said}");
+        check_finds_all(&one, &token).await;
 
         // Each of the copies forgets what is gone, and nothing else.
         for space in [&one, &other] {

@@ -6,10 +6,11 @@
 //! claims one is a conflict.
 
 use super::fence::Fence;
+use super::lease_owner;
 use super::settings::Candidate;
 use super::start::{Connect, StartError};
 use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, OwnerReference};
 use k8s_openapi::jiff::Timestamp;
 use kube::api::{Api, ObjectMeta, PostParams};
 use kube::{Error, ResourceExt};
@@ -77,8 +78,8 @@ impl Seen {
         candidate.duration.max(Duration::from_secs(said.max(0) as u64))
     }
 
-    /// The Lease with another holder, or with the same one and a new time.
-    fn held_by(&self, candidate: &Candidate, holder: &str) -> Lease {
+    /// The Lease with another holder, or with the same one and a new time; it belongs to `owner`, where there is one.
+    fn held_by(&self, candidate: &Candidate, holder: &str, owner: Option<&OwnerReference>) -> Lease {
         let mut lease = self.lease.clone().unwrap_or_else(|| Lease {
             metadata: ObjectMeta {
                 name: Some(candidate.name.clone()),
@@ -90,6 +91,9 @@ impl Seen {
         lease.labels_mut().insert(LABEL.into(), NAME.into());
         let scope = candidate.scope.annotation();
         lease.annotations_mut().insert(SCOPE_ANNOTATION.into(), scope);
+        if let Some(owner) = owner {
+            lease.metadata.owner_references = Some(vec![owner.clone()]);
+        }
         let now = MicroTime(Timestamp::now());
         let previous = lease.spec.take().unwrap_or_default();
         let changes = self.holder() != Some(holder);
@@ -142,6 +146,8 @@ struct Campaign {
     /// When the last write that went through was sent.
     held_since: Instant,
     fence: Fence,
+    /// To whom the Lease belongs.
+    owner: Option<OwnerReference>,
 }
 
 /// Waits until the Lease is ours; the fence is open from then on for as long as it stays ours.
@@ -170,7 +176,9 @@ pub async fn elected(
             Ok(client) => client,
             Err(error) => return drop(say_elected.send(Err(error))),
         };
+        let owner = lease_owner::owner(&client, &candidate.namespace).await;
         let mut campaign = Campaign {
+            owner,
             api: Api::namespaced(client, &candidate.namespace),
             candidate,
             seen: Seen::default(),
@@ -247,7 +255,7 @@ impl Campaign {
 
     /// Writes the Lease; false where someone else has written first.
     async fn write(&mut self, holder: &str) -> Result<bool, Error> {
-        let lease = self.seen.held_by(&self.candidate, holder);
+        let lease = self.seen.held_by(&self.candidate, holder, self.owner.as_ref());
         let sent = Instant::now();
         let answer = match lease.resource_version() {
             None => self.api.create(&PostParams::default(), &lease).await,

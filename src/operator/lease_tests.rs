@@ -62,7 +62,7 @@ fn changes_of_holder_are_counted() {
     let (mut seen, now) = (Seen::default(), Instant::now());
     seen.update(Some(lease("other", "1", "2026-01-01T00:00:00.000000Z")), now);
     let transitions = |lease: Lease| lease.spec.unwrap().lease_transitions.unwrap();
-    assert_eq!(transitions(seen.held_by(&candidate("a"), "a")), 4);
-    assert_eq!(transitions(seen.held_by(&candidate("other"), "other")), 3);
-    assert_eq!(transitions(seen.held_by(&candidate("other"), "")), 3);
+    assert_eq!(transitions(seen.held_by(&candidate("a"), "a", None)), 4);
+    assert_eq!(transitions(seen.held_by(&candidate("other"), "other", None)), 3);
+    assert_eq!(transitions(seen.held_by(&candidate("other"), "", None)), 3);
 }

@@ -40,6 +40,7 @@ mod health;
 mod helpers;
 mod kube_jobs;
 mod lease;
+mod lease_owner;
 mod listed;
 mod log_place;
 mod memory;
