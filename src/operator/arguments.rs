@@ -6,6 +6,7 @@ use super::memory;
 use super::prometheus_server::PrometheusServer;
 use super::remove_checkpoints::{self, RemoveCheckpoints};
 use super::scope::{self, Scope};
+use super::secure_metrics::SecureMetrics;
 use super::settings::Candidate;
 use super::settings::Settings;
 use crate::tuning::Retry;
@@ -94,9 +95,23 @@ struct Run {
         requires = "prometheus_url"
     )]
     prometheus_token_file: Option<PathBuf>,
-    /// Where /metrics, /healthz and /readyz are served.
+    /// Where /metrics, /healthz and /readyz are served, in the clear.
     #[arg(long, value_name = "ADDRESS", default_value = "0.0.0.0:8080")]
     listen: SocketAddr,
+    /// Serve /metrics over HTTPS at this address, such as 0.0.0.0:8443, and no longer in the clear. Who asks needs a bearer token of
+    /// the cluster, and the right to get the nonResourceURL /metrics; the operator, that to create TokenReviews and
+    /// SubjectAccessReviews.
+    #[arg(long, value_name = "ADDRESS", env = "TUNING_METRICS_LISTEN")]
+    metrics_listen: Option<SocketAddr>,
+    /// A folder with tls.crt and tls.key for that, as a Secret of type kubernetes.io/tls is mounted; what is replaced there is
+    /// taken up by itself. Without it a self-signed certificate is made at each start.
+    #[arg(
+        long,
+        value_name = "FOLDER",
+        env = "TUNING_METRICS_CERTIFICATES",
+        requires = "metrics_listen"
+    )]
+    metrics_certificates: Option<PathBuf>,
     /// Hold a Lease in this namespace while at work, so that of several replicas one works.
     #[arg(long, value_name = "NAME", env = "TUNING_LEASE_NAMESPACE")]
     lease_namespace: Option<String>,
@@ -189,6 +204,7 @@ fn settings(run: Run) -> Result<Settings, String> {
     let server =
         |url| PrometheusServer::new(url, run.prometheus_ca_file.as_deref(), run.prometheus_token_file);
     let scope = Scope::of(run.namespace);
+    let secure = |listen| SecureMetrics::new(listen, run.metrics_certificates);
     Ok(Settings {
         image: run.image.unwrap_or(default.image),
         trainer_image: run.trainer_image.unwrap_or(default.trainer_image),
@@ -204,6 +220,7 @@ fn settings(run: Run) -> Result<Settings, String> {
             ..Retry::default()
         },
         listen: Some(run.listen),
+        secure_metrics: run.metrics_listen.map(secure).transpose()?,
         candidate: run.lease_namespace.map(|namespace| Candidate {
             namespace,
             name: run.lease_name,

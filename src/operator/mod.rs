@@ -11,6 +11,9 @@
 //!
 //! `reconcile` is the order of these steps.
 //!
+//! Beside them `serve` tells how the operator is: in the clear, or its metrics over TLS (`secure_metrics`, `certificates`) to those whom the API
+//! server allows (`metrics_access` decides, `reviews` asks).
+//!
 //! What holds it together when anything dies at any instant: a trial's status is written before its Job is created, and a
 //! Job is deleted only after the status says why; names are deterministic, so a second creation is a 409; every status is
 //! written with the resourceVersion that it was decided on, so a decision on old knowledge is a conflict.
@@ -20,6 +23,7 @@ mod adopt;
 mod apply;
 mod arguments;
 mod attempt_state;
+mod certificates;
 mod check;
 mod checkpoint_folder;
 mod checkpoints;
@@ -44,6 +48,7 @@ mod lease_owner;
 mod listed;
 mod log_place;
 mod memory;
+mod metrics_access;
 mod neighbours;
 mod observe;
 mod orphans;
@@ -61,10 +66,12 @@ mod record;
 mod remove_checkpoints;
 mod reported;
 mod resources;
+mod reviews;
 mod rights;
 mod run;
 mod scope;
 mod scrapers;
+mod secure_metrics;
 mod serve;
 mod served;
 mod settings;
@@ -94,6 +101,7 @@ pub use pod_trouble::TROUBLES;
 pub use prometheus_server::PrometheusServer;
 pub use run::run;
 pub use scope::Scope;
+pub use secure_metrics::SecureMetrics;
 pub use settings::{Candidate, Settings};
 pub use start::{Connect, StartError};
 pub use trouble::Kind as MetricsTrouble;

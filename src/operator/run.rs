@@ -52,11 +52,7 @@ pub async fn run(
 ) -> Result<(), StartError> {
     let fence = Fence::default();
     let (controller, context, wake) = set_up(connect()?, &settings, &fence)?;
-    if let Some(address) = settings.listen {
-        serve::start(address, context.clone())
-            .await
-            .map_err(|e| StartError::Listen(address, e))?;
-    }
+    serve::start(&context, &connect).await?;
     let stop = stop.shared();
     // Who knows of no trial yet could not work.
     tokio::select! {

@@ -1,7 +1,9 @@
-//! The operator's own endpoints: /metrics, /healthz, /readyz.
+//! The operator's own endpoints: /healthz and /readyz in the clear, /metrics there or else over HTTPS.
 
 use super::conditions::PHASES;
 use super::context::Context;
+use super::secure_metrics;
+use super::start::{Connect, StartError};
 use axum::Router;
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
@@ -10,22 +12,36 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// Serves until the process ends.
-pub async fn start(address: SocketAddr, context: Arc<Context>) -> std::io::Result<()> {
-    let (metrics, liveness, readiness) = (context.clone(), context.clone(), context);
-    let page = move || {
-        let context = metrics.clone();
-        async move {
-            context.health.count(Instant::now());
-            let jobs = context.stores.jobs.state();
-            context
-                .telemetry
-                .counted(jobs.len(), &jobs_by_phase(&jobs), &trials_by_phase(&jobs));
-            (
-                [(CONTENT_TYPE, "text/plain; version=0.0.4")],
-                context.telemetry.page(),
-            )
-        }
+/// Serves what the settings say until the process ends.
+///
+/// # Errors
+/// An address is taken.
+pub async fn start(context: &Arc<Context>, connect: &Connect) -> Result<(), StartError> {
+    let settings = &context.settings;
+    if let Some(address) = settings.listen {
+        let taken = |error| StartError::Listen(address, error);
+        in_the_clear(address, context).await.map_err(taken)?;
+    }
+    if let Some(secure) = &settings.secure_metrics {
+        let (metrics, taken) = (context.clone(), |error| StartError::Listen(secure.listen, error));
+        let address = secure_metrics::start(secure, connect()?, move || page(&metrics)).await;
+        tracing::info!(address = %address.map_err(taken)?, "/metrics is served over HTTPS");
+    }
+    Ok(())
+}
+
+async fn in_the_clear(address: SocketAddr, context: &Arc<Context>) -> std::io::Result<()> {
+    let (metrics, liveness, readiness) = (context.clone(), context.clone(), context.clone());
+    let metrics = move || {
+        let elsewhere = metrics.settings.secure_metrics.as_ref();
+        let answer = match elsewhere.map(|secure| secure.listen.port()) {
+            Some(port) => {
+                let why = format!("/metrics is served over HTTPS, at port {port}\n");
+                (StatusCode::NOT_FOUND, "text/plain; charset=utf-8", why)
+            }
+            None => (StatusCode::OK, secure_metrics::PAGE, page(&metrics)),
+        };
+        async move { (answer.0, [(CONTENT_TYPE, answer.1)], answer.2) }
     };
     // Who stands by is ready too: it takes over without delay.
     let ready = move || {
@@ -41,7 +57,7 @@ pub async fn start(address: SocketAddr, context: Arc<Context>) -> std::io::Resul
     let router = Router::new()
         .route("/healthz", get(alive))
         .route("/readyz", get(ready))
-        .route("/metrics", get(page));
+        .route("/metrics", get(metrics));
     let listener = tokio::net::TcpListener::bind(address).await?;
     tokio::spawn(async move {
         if let Err(error) = axum::serve(listener, router).await {
@@ -49,6 +65,16 @@ pub async fn start(address: SocketAddr, context: Arc<Context>) -> std::io::Resul
         }
     });
     Ok(())
+}
+
+/// The metrics as they are now.
+fn page(context: &Context) -> String {
+    context.health.count(Instant::now());
+    let jobs = context.stores.jobs.state();
+    context
+        .telemetry
+        .counted(jobs.len(), &jobs_by_phase(&jobs), &trials_by_phase(&jobs));
+    context.telemetry.page()
 }
 
 /// Well, or why not.

@@ -2,6 +2,7 @@
 
 use super::prometheus_server::PrometheusServer;
 use super::scope::Scope;
+use super::secure_metrics::SecureMetrics;
 use crate::tuning::Retry;
 use jiff::SignedDuration;
 use std::net::SocketAddr;
@@ -32,8 +33,10 @@ pub struct Settings {
     pub stalled_after: SignedDuration,
     /// How long the removal of checkpoints may take before a job goes without it.
     pub cleanup_patience: Duration,
-    /// Where /metrics, /healthz and /readyz are served; `None`: nowhere.
+    /// Where /healthz and /readyz are served, and /metrics unless `secure_metrics` says otherwise; `None`: nowhere.
     pub listen: Option<SocketAddr>,
+    /// Where /metrics is served over HTTPS, to those whom the API server allows; `None`: at `listen`, to anybody.
+    pub secure_metrics: Option<SecureMetrics>,
     /// Who stands for election; `None`: this operator is the only one.
     pub candidate: Option<Candidate>,
 }
@@ -53,6 +56,7 @@ impl Default for Settings {
             stalled_after: SignedDuration::from_mins(5),
             cleanup_patience: Duration::from_secs(300),
             listen: None,
+            secure_metrics: None,
             candidate: None,
         }
     }
