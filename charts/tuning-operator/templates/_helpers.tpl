@@ -27,8 +27,19 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 {{- end }}
 {{- end }}
 
-{{- /* What the operator needs to ask a Prometheus server; empty where it needs nothing. */ -}}
-{{- define "tuning-operator.prometheusVolumes" -}}
+{{- /* Whether this release makes objects of the cluster: one that looks after all namespaces. */ -}}
+{{- define "tuning-operator.isOfTheCluster" -}}
+{{- if not .Values.namespace }}true{{ end }}
+{{- end }}
+
+{{- /* What the operator needs to show a certificate and to ask a Prometheus server; empty where it needs nothing. */ -}}
+{{- define "tuning-operator.volumes" -}}
+{{- with .Values.metrics.secure }}
+{{- if and .enabled .certificateSecret }}
+- name: metrics-certificates
+  secret: {secretName: {{ .certificateSecret | quote }}, items: [{key: tls.crt, path: tls.crt}, {key: tls.key, path: tls.key}]}
+{{- end }}
+{{- end }}
 {{- if .Values.prometheusUrl }}
 {{- with .Values.prometheusCa }}
 {{- if .configMap }}
