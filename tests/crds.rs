@@ -1,4 +1,5 @@
-//! `crds/` and the chart's copy are what the types say: `BLESS=1 cargo test --no-default-features --features operator --test crds` writes it.
+//! The manifest of the CRDs and the chart's copies are what the types say:
+//! `BLESS=1 cargo test --no-default-features --features operator --test crds` writes them.
 #![cfg(feature = "operator")]
 
 #[path = "common/cluster.rs"]
@@ -10,26 +11,51 @@ use serde_json::{Value, json};
 use tuning_operator::api::{CHANGES, Change};
 use tuning_operator::operator::crds;
 
+/// What people apply where no chart installs the CRDs.
+const MANIFEST: &str = "crds/tuning-operator.crds.yaml";
+
+/// The file holds this text; with `BLESS=1` from now on.
+fn holds(path: &str, text: &str) {
+    let path = format!("{}/{path}", env!("CARGO_MANIFEST_DIR"));
+    if std::env::var_os("BLESS").is_some() {
+        std::fs::write(&path, text).unwrap();
+    }
+    let found = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(found == text, "{path} is not what the types say: bless it");
+}
+
 #[test]
 fn the_files_are_what_the_types_say_and_small_enough_for_client_side_apply() {
-    let mut bytes = 0;
+    let mut manifest = String::new();
     for crd in crds() {
-        let path = format!("{}/crds/{}.yaml", env!("CARGO_MANIFEST_DIR"), crd.name_any());
         let text = serde_saphyr::to_string(&crd).unwrap();
-        if std::env::var_os("BLESS").is_some() {
-            std::fs::write(&path, &text).unwrap();
-        }
-        let found = std::fs::read_to_string(&path).unwrap_or_default();
-        assert!(found == text, "{path} is not what the types say: bless it");
-        let copy = path.replace("/crds/", "/charts/tuning-operator/files/");
-        if std::env::var_os("BLESS").is_some() {
-            std::fs::write(&copy, &text).unwrap();
-        }
-        let found = std::fs::read_to_string(&copy).unwrap_or_default();
-        assert!(found == text, "{copy} is not what the types say: bless it");
-        bytes += text.len();
+        holds(
+            &format!("charts/tuning-operator/files/{}.yaml", crd.name_any()),
+            &text,
+        );
+        manifest += &format!("---\n{text}");
     }
-    assert!(bytes < 150_000, "{bytes} bytes");
+    holds(MANIFEST, &manifest);
+    assert!(manifest.len() < 150_000, "{} bytes", manifest.len());
+}
+
+/// `kubectl apply -f crds` applies the folder: with another file in it something would be applied twice.
+#[test]
+fn the_folder_holds_one_manifest_which_is_what_the_program_prints() {
+    let root = env!("CARGO_MANIFEST_DIR");
+    let files = std::fs::read_dir(format!("{root}/crds")).unwrap();
+    let names: Vec<_> = files.map(|file| file.unwrap().path()).collect();
+    assert_eq!(names, [std::path::PathBuf::from(format!("{root}/{MANIFEST}"))]);
+    let printed = std::process::Command::new(env!("CARGO_BIN_EXE_tuning-operator"))
+        .arg("crds")
+        .output()
+        .unwrap();
+    assert!(printed.status.success());
+    let manifest = std::fs::read(format!("{root}/{MANIFEST}")).unwrap();
+    assert!(
+        printed.stdout == manifest,
+        "tuning-operator crds prints something else than {MANIFEST}"
+    );
 }
 
 /// The schema of a job's spec, or of a section of it.
