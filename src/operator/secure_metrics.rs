@@ -140,7 +140,7 @@ impl<P: Fn() -> String + Send + Sync> Endpoint<P> {
         // A TLS connection begins with the byte 22, one in the clear with GET.
         if first[0].is_ascii_alphabetic() {
             // What is not read would take the answer away.
-            client.read(&mut [0; 4096]).await?;
+            let _ = client.read(&mut [0; 4096]).await?;
             client.write_all(IN_THE_CLEAR).await?;
             return client.shutdown().await;
         }

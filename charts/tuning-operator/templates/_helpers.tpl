@@ -29,7 +29,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 
 {{- /* Whether this release makes objects of the cluster: one that looks after all namespaces. */ -}}
 {{- define "tuning-operator.isOfTheCluster" -}}
-{{- if not .Values.namespace }}true{{ end }}
+{{- if not .Values.namespaces }}true{{ end }}
 {{- end }}
 
 {{- /* What the operator needs to show a certificate and to ask a Prometheus server; empty where it needs nothing. */ -}}
