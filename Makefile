@@ -11,7 +11,7 @@ OPERATOR := --no-default-features --features operator
 # Those that take longest first.
 TRAINER_TESTS := $(basename $(notdir $(wildcard tests/trainer_*.rs)))
 OPERATOR_TESTS := operator_crash operator_cluster operator_waiting operator_spec operator_pods operator_cleanup operator_leftovers operator_endings operator_hostile \
-	operator_lease operator_namespaces operator_scraping crds api_reference troubleshooting
+	operator_lease operator_namespaces operator_scraping operator_metrics crds api_reference troubleshooting
 
 export CARGO_TERM_COLOR ?= auto
 

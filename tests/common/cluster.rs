@@ -129,7 +129,9 @@ pub struct Space {
     pub scope: operator::Scope,
     /// Where its operators say how they are.
     pub listen: Option<std::net::SocketAddr>,
-    /// How its operators reach the API server.
+    /// Where its operators serve their metrics over HTTPS.
+    pub secure_metrics: Option<operator::SecureMetrics>,
+    /// How its operators reach the control plane, and as whom.
     pub config: Config,
 }
 
@@ -177,6 +179,7 @@ impl Space {
             prometheus: None,
             scope: operator::Scope::of([name.to_owned()]),
             listen: None,
+            secure_metrics: None,
             config,
         }
     }
@@ -308,6 +311,7 @@ impl Space {
             cleanup_patience: self.patience,
             stalled_after: self.stalled_after,
             prometheus: self.prometheus.clone(),
+            secure_metrics: self.secure_metrics.clone(),
             candidate,
             ..Settings::default()
         };
