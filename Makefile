@@ -107,7 +107,7 @@ lint-core:
 lint-clippy: setup
 	@$(STAGE) "clippy: default" $(CARGO) clippy --locked --all-targets -- -D warnings
 	@$(STAGE) "clippy: core" $(CARGO) clippy --locked --all-targets --no-default-features -- -D warnings
-	@$(STAGE) "clippy: operator" $(CARGO) clippy --locked --all-targets --test e2e --no-default-features --features operator \
+	@$(STAGE) "clippy: operator" $(CARGO) clippy --locked --all-targets --test e2e --test e2e_release --no-default-features --features operator \
 		-- -D warnings
 	@$(STAGE) "clippy: trainer" $(TORCH) clippy --locked --all-targets $(TRAINER) -- -D warnings
 

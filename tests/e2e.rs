@@ -344,5 +344,3 @@ mod policy;
 mod queue;
 #[path = "e2e/reading.rs"]
 mod reading;
-#[path = "e2e/release.rs"]
-mod release;

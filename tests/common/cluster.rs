@@ -3,6 +3,8 @@
 
 #[path = "counting.rs"]
 mod counting;
+#[path = "handle.rs"]
+mod handle;
 #[path = "jobs.rs"]
 mod jobs;
 #[path = "lagging.rs"]
@@ -11,6 +13,8 @@ mod lagging;
 mod pods;
 
 use counting::Counting;
+pub use handle::Operator;
+use handle::shared;
 pub use jobs::{check_first_proposals, f1, manifest};
 use k8s_openapi::api::core::v1::{Namespace, Pod};
 use kube::api::{Api, DynamicObject, ListParams, Patch, PatchParams, PostParams};
@@ -320,64 +324,10 @@ impl Space {
         let task = tokio::spawn(async move {
             let stopped = async { drop(stopped.await) };
             tokio::select! {
-                result = operator::run(Arc::new(connect), settings, futures_shared(stopped)) => result,
+                result = operator::run(Arc::new(connect), settings, shared(stopped)) => result,
                 () = dead.notified() => Ok(())
             }
         });
-        Operator {
-            layer,
-            stop: Mutex::new(Some(stop)),
-            task,
-        }
-    }
-}
-
-fn futures_shared(
-    stop: impl Future<Output = ()> + Send + 'static,
-) -> impl Future<Output = ()> + Send + Sync + 'static {
-    let (done, wait) = tokio::sync::watch::channel(false);
-    tokio::spawn(async move {
-        stop.await;
-        let _ = done.send(true);
-    });
-    async move {
-        let mut wait = wait;
-        let _ = wait.wait_for(|done| *done).await;
-    }
-}
-
-/// An operator at work; dropped, it is killed.
-pub struct Operator {
-    layer: Counting,
-    stop: Mutex<Option<oneshot::Sender<()>>>,
-    pub task: tokio::task::JoinHandle<Result<(), StartError>>,
-}
-
-impl Operator {
-    /// Number of writes so far.
-    pub fn writes(&self) -> usize {
-        self.layer.writes.load(Ordering::SeqCst)
-    }
-
-    /// What was written, in order.
-    pub fn log(&self) -> Vec<String> {
-        self.times().into_iter().map(|(_, line)| line).collect()
-    }
-
-    /// When what was written.
-    pub fn times(&self) -> Vec<(Instant, String)> {
-        self.layer.log.lock().unwrap().clone()
-    }
-
-    /// Tells it to stop, as SIGTERM does, and waits until it has.
-    pub async fn stop(&self) {
-        drop(self.stop.lock().unwrap().take());
-        until("the operator stops", async || self.task.is_finished()).await;
-    }
-}
-
-impl Drop for Operator {
-    fn drop(&mut self) {
-        self.task.abort();
+        Operator::new(layer, stop, task)
     }
 }

@@ -1,4 +1,5 @@
 //! What the tests on a real node share: their manifests, and waiting for what a pod says and a trial shows.
+#![allow(dead_code, reason = "each test program uses a part")]
 
 use crate::cluster::{Space, manifest, within};
 use futures::{AsyncBufReadExt, TryStreamExt};

@@ -1,10 +1,15 @@
-//! A release's life while trials run: upgraded, rolled back, uninstalled, and installed anew for a few namespaces. It is the last of all,
-//! since it takes away the operator that the other tests are about.
+//! A release's life while trials run: upgraded, rolled back, uninstalled, and installed anew for a few namespaces. make e2e runs it last,
+//! as a program of its own: it takes away the operator that the other tests are about.
 
-use super::cluster::{Space, block_on, within};
-use super::{in_log, shell};
+#[path = "common/cluster.rs"]
+mod cluster;
+#[path = "common/node.rs"]
+mod node;
+
+use cluster::{Space, block_on, within};
 use kube::ResourceExt;
 use kube::api::ListParams;
+use node::{in_log, shell};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -55,22 +60,19 @@ fn job() -> serde_json::Value {
     job
 }
 
-/// Every Job and pod by name, with its uid: what is run again has another one.
-async fn running(space: &Space, seen: &mut BTreeMap<String, String>) {
+/// Notes every Job and pod with its uid: what is made again has another one than it had.
+async fn unchanged(spaces: &[Space; 2], seen: &mut BTreeMap<String, String>) {
     let params = ListParams::default();
-    let jobs = space.kube_jobs().list(&params).await.unwrap().items;
-    let pods = space.pods().list(&params).await.unwrap().items;
-    let jobs = jobs
-        .iter()
-        .map(|job| (format!("Job {}", job.name_any()), job.uid().unwrap()));
-    let pods = pods
-        .iter()
-        .map(|pod| (format!("pod {}", pod.name_any()), pod.uid().unwrap()));
-    for (name, uid) in jobs.chain(pods) {
-        let first = seen
-            .entry(format!("{}: {name}", space.name))
-            .or_insert_with(|| uid.clone());
-        assert_eq!(*first, uid, "{name} was made again");
+    for space in spaces {
+        let jobs = space.kube_jobs().list(&params).await.unwrap().items;
+        let pods = space.pods().list(&params).await.unwrap().items;
+        let jobs = jobs.iter().map(|job| ("Job", job.name_any(), job.uid().unwrap()));
+        let pods = pods.iter().map(|pod| ("pod", pod.name_any(), pod.uid().unwrap()));
+        for (kind, name, uid) in jobs.chain(pods) {
+            let key = format!("{}: {kind} {name}", space.name);
+            let first = seen.entry(key).or_insert_with(|| uid.clone());
+            assert_eq!(*first, uid, "{kind} {name} was made again");
+        }
     }
 }
 
@@ -121,8 +123,59 @@ fn leftovers(namespace: &str) -> Vec<String> {
     all
 }
 
+const OWN: [&str; 5] = ["--namespace", "tuning-system", "--wait", "--timeout", "2m"];
+
+/// To another version and back.
+async fn upgrade_and_roll_back(spaces: &[Space; 2], seen: &mut BTreeMap<String, String>) {
+    let next = next_chart();
+    let path = next.to_str().unwrap();
+    let upgrade = [
+        "upgrade",
+        "tuning-operator",
+        path,
+        "--reset-then-reuse-values",
+        "--set",
+        "replicas=3",
+    ];
+    run("helm", &[&upgrade[..], &OWN].concat());
+    let all = images("tuning-system");
+    assert_eq!(all.matches(&format!(":{NEXT}")).count(), 3, "{all}");
+    unchanged(spaces, seen).await;
+    run(
+        "helm",
+        &[&["rollback", "tuning-operator", "1"], &OWN[..]].concat(),
+    );
+    within(60, "the later version is gone", async || {
+        !images("tuning-system").contains(NEXT)
+    })
+    .await;
+    let said = run(
+        "helm",
+        &["test", "tuning-operator", "--namespace", "tuning-system"],
+    );
+    assert!(said.contains("looks after every namespace"), "{said}");
+    unchanged(spaces, seen).await;
+    std::fs::remove_dir_all(&next).unwrap();
+}
+
+async fn uninstall() {
+    run("helm", &[&["uninstall", "tuning-operator"], &OWN[..]].concat());
+    let kept = [
+        "configmap/kube-root-ca.crt",
+        "customresourcedefinition.apiextensions.k8s.io/trials.tuning-operator.io",
+        "customresourcedefinition.apiextensions.k8s.io/tuningjobs.tuning-operator.io",
+        "serviceaccount/default",
+    ];
+    let mut left = Vec::new();
+    let is_clean = async || {
+        left = leftovers("tuning-system");
+        left == kept
+    };
+    within(60, "nothing is left but what is kept", is_clean).await;
+    println!("left: {}", left.join(" "));
+}
+
 #[test]
-#[ignore = "it removes the release of the other tests: tests/cluster/e2e runs it last"]
 fn a_release_comes_and_goes_while_trials_run() {
     block_on(async {
         let spaces = [
@@ -136,67 +189,21 @@ fn a_release_comes_and_goes_while_trials_run() {
         }
         for space in &spaces {
             has_trials_running(space).await;
-            running(space, &mut seen).await;
         }
-
-        let (next, own) = (
-            next_chart(),
-            ["--namespace", "tuning-system", "--wait", "--timeout", "2m"],
-        );
-        let upgrade = [
-            "upgrade",
-            "tuning-operator",
-            next.to_str().unwrap(),
-            "--reset-then-reuse-values",
-        ];
-        run("helm", &[&upgrade[..], &["--set", "replicas=3"], &own].concat());
-        let all = images("tuning-system");
-        assert_eq!(all.matches(&format!(":{NEXT}")).count(), 3, "{all}");
-        for space in &spaces {
-            running(space, &mut seen).await;
-        }
-        run(
-            "helm",
-            &[&["rollback", "tuning-operator", "1"], &own[..]].concat(),
-        );
-        let all = images("tuning-system");
-        assert!(!all.contains(NEXT), "{all}");
-        let said = run(
-            "helm",
-            &["test", "tuning-operator", "--namespace", "tuning-system"],
-        );
-        assert!(said.contains("looks after every namespace"), "{said}");
-        for space in &spaces {
-            running(space, &mut seen).await;
-        }
-
-        run("helm", &[&["uninstall", "tuning-operator"], &own[..]].concat());
-        within(60, "nothing is left but what is kept", async || {
-            let left = leftovers("tuning-system");
-            println!("left: {}", left.join(" "));
-            left == [
-                "configmap/kube-root-ca.crt",
-                "customresourcedefinition.apiextensions.k8s.io/trials.tuning-operator.io",
-                "customresourcedefinition.apiextensions.k8s.io/tuningjobs.tuning-operator.io",
-                "serviceaccount/default",
-            ]
-        })
-        .await;
+        unchanged(&spaces, &mut seen).await;
+        upgrade_and_roll_back(&spaces, &mut seen).await;
+        uninstall().await;
         alone.apply(&job()).await.unwrap();
+        unchanged(&spaces, &mut seen).await;
         for space in &spaces {
-            running(space, &mut seen).await;
-            assert!(
-                space.holds("job", "Reconciling").await.is_some(),
-                "nobody has ended it"
-            );
+            assert!(space.holds("job", "Reconciling").await.is_some(), "it is over");
         }
-
         install_for(&spaces);
         for space in &spaces {
             space.complete_within("job", 300).await;
-            running(space, &mut seen).await;
             nothing_is_lost(space).await;
         }
+        unchanged(&spaces, &mut seen).await;
         let pods = seen.keys().filter(|name| name.contains(": pod ")).count();
         assert_eq!(pods, spaces.len() * TRIALS, "{seen:#?}");
         let status = alone.jobs().get("job").await.unwrap().status.unwrap_or_default();
@@ -204,7 +211,6 @@ fn a_release_comes_and_goes_while_trials_run() {
             status.conditions.is_empty(),
             "the operator has a namespace too many: {status:?}"
         );
-        std::fs::remove_dir_all(&next).unwrap();
     });
 }
 
