@@ -10,14 +10,16 @@ use cluster::{Operator, Space, block_on, until};
 use k8s_openapi::api::core::v1::ServiceAccount;
 use k8s_openapi::api::rbac::v1::ClusterRoleBinding;
 use kube::api::{Api, DeleteParams};
-use readers::{Folder, Program, Reader, bind, free_port, let_read, token};
+use readers::{Folder, Program, Reader, bind, free_port, let_read, role_of_the_chart, token};
 use serde_json::{Value, json};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use tuning_operator::operator::SecureMetrics;
 
+const PROGRAM: &str = env!("CARGO_BIN_EXE_tuning-operator");
 /// How long permissions and refusals hold here.
 const HOLDS: Duration = Duration::from_secs(2);
 
@@ -135,21 +137,40 @@ fn a_certificate_that_is_replaced_is_shown_to_the_next_who_comes() {
 }
 
 #[test]
-fn the_right_of_system_auth_delegator_suffices_and_without_it_nobody_is_let_in() {
+fn the_rights_of_the_charts_role_or_of_system_auth_delegator_suffice_and_without_them_nobody_is_let_in() {
     block_on(async {
-        let folder = Folder::new("delegator");
-        let ca = folder.certify();
-        let (mut space, port) = space("metrics-delegator", &folder).await;
-        let prometheus = token(&space, "prometheus", None).await;
-        let_read(&space, "prometheus").await;
-        let me = format!("system:serviceaccount:{}:operator", space.name);
-        space.config.auth_info.impersonate = Some(me);
-        let _operator = space.operator();
-        let reader = Reader::new(port, &ca);
-        reader.until(500, &prometheus).await;
-        bind(&space, "system:auth-delegator", "operator").await;
-        reader.until(200, &prometheus).await;
+        for name in ["metrics-chart", "metrics-delegator"] {
+            let folder = Folder::new(name);
+            let ca = folder.certify();
+            let (mut space, port) = space(name, &folder).await;
+            let prometheus = token(&space, "prometheus", None).await;
+            let_read(&space, "prometheus").await;
+            let me = format!("system:serviceaccount:{name}:operator");
+            space.config.auth_info.impersonate = Some(me);
+            let _operator = space.operator();
+            let reader = Reader::new(port, &ca);
+            reader.until(500, &prometheus).await;
+            let role = match name {
+                "metrics-chart" => role_of_the_chart(&space, "metrics-auth", "{apiGroups: ").await,
+                _ => "system:auth-delegator".into(),
+            };
+            bind(&space, &role, "operator").await;
+            reader.until(200, &prometheus).await;
+        }
     });
+}
+
+/// Runs at this port until the test ends.
+fn prometheus_server(config: &Path, folder: &Folder, port: u16) -> Program {
+    let data = folder.0.join("data");
+    let program = Command::new("prometheus")
+        .arg(format!("--config.file={}", config.display()))
+        .arg(format!("--storage.tsdb.path={}", data.display()))
+        .arg(format!("--web.listen-address=127.0.0.1:{port}"))
+        .arg("--log.level=error")
+        .stdin(Stdio::null())
+        .spawn();
+    Program(program.unwrap())
 }
 
 #[test]
@@ -183,14 +204,7 @@ fn a_real_prometheus_scrapes_with_a_token_and_without_one_it_does_not() {
             "scrape_configs": [scrape("known", known), scrape("unknown", json!({}))]});
         let config = folder.write("prometheus.yml", &config.to_string());
         let web = free_port();
-        let server = Command::new("prometheus")
-            .arg(format!("--config.file={}", config.display()))
-            .arg(format!("--storage.tsdb.path={}", folder.0.join("data").display()))
-            .arg(format!("--web.listen-address=127.0.0.1:{web}"))
-            .arg("--log.level=error")
-            .stdin(Stdio::null())
-            .spawn();
-        let _server = Program(server.unwrap());
+        let _server = prometheus_server(&config, &folder, web);
         let http = reqwest::Client::builder()
             .no_proxy()
             .tls_certs_only([])
@@ -219,26 +233,24 @@ fn a_real_prometheus_scrapes_with_a_token_and_without_one_it_does_not() {
 }
 
 #[test]
-fn the_program_serves_metrics_over_https_alone_and_names_what_is_wrong() {
-    let program = env!("CARGO_BIN_EXE_tuning-operator");
-    let wrong = Command::new(program)
-        .args([
-            "run",
-            "--metrics-listen=127.0.0.1:0",
-            "--metrics-certificates=/does/not/exist",
-        ])
+fn the_program_names_the_flag_and_the_file_that_are_wrong() {
+    let wrong = Command::new(PROGRAM)
+        .args(["run", "--metrics-listen=127.0.0.1:0"])
+        .arg("--metrics-certificates=/does/not/exist")
         .output()
         .unwrap();
     let said = String::from_utf8_lossy(&wrong.stderr);
-    assert!(
-        said.contains("tuning-operator: --metrics-certificates: /does/not/exist/tls.crt can't be read"),
-        "{said}"
-    );
+    let begins = "tuning-operator: --metrics-certificates: /does/not/exist/tls.crt can't be read";
+    assert!(said.starts_with(begins), "{said}");
     assert_eq!(wrong.status.code(), Some(2));
+}
+
+#[test]
+fn the_program_serves_metrics_over_https_alone() {
     block_on(async {
         let (space, secure, plain) = (Space::new("metrics-program").await, free_port(), free_port());
         let log = Folder::new("program");
-        let program = Command::new(program)
+        let program = Command::new(PROGRAM)
             .arg("run")
             .arg(format!("--namespace={}", space.name))
             .arg(format!("--listen=127.0.0.1:{plain}"))

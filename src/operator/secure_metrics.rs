@@ -139,8 +139,8 @@ impl<P: Fn() -> String + Send + Sync> Endpoint<P> {
         client.peek(&mut first).await?;
         // A TLS connection begins with the byte 22, one in the clear with GET.
         if first[0].is_ascii_alphabetic() {
-            // What is not read would take the answer away.
-            let _ = client.read(&mut [0; 4096]).await?;
+            // What is not read would take the answer away; what else comes is not waited for.
+            let _some = client.read(&mut [0; 4096]).await?;
             client.write_all(IN_THE_CLEAR).await?;
             return client.shutdown().await;
         }

@@ -86,14 +86,27 @@ pub async fn bind(space: &Space, role: &str, account: &str) -> String {
     name
 }
 
-/// Lets a service account get /metrics, as the chart's ClusterRole for readers does.
-pub async fn let_read(space: &Space, account: &str) -> String {
-    let name = format!("{}-metrics-reader", space.name);
-    let role: ClusterRole = from(json!({"metadata": {"name": name},
-        "rules": [{"nonResourceURLs": ["/metrics"], "verbs": ["get"]}]}));
+/// Makes a ClusterRole of the chart's template under a name of the test's own: its rules are those that begin so.
+pub async fn role_of_the_chart(space: &Space, name: &str, rules_begin: &str) -> String {
+    let template = include_str!("../../charts/tuning-operator/templates/metricsroles.yaml");
+    let lines = template.lines().filter_map(|line| line.strip_prefix("  - "));
+    let rules = lines.filter(|line| line.starts_with(rules_begin));
+    let rules: Vec<Value> = rules.map(|rule| serde_saphyr::from_str(rule).unwrap()).collect();
+    assert!(
+        !rules.is_empty(),
+        "the chart has no rule that begins with {rules_begin}"
+    );
+    let name = format!("{}-{name}", space.name);
+    let role: ClusterRole = from(json!({"metadata": {"name": name}, "rules": rules}));
     let api = Api::all(space.client.clone());
     api.create(&PostParams::default(), &role).await.unwrap();
-    bind(space, &name, account).await
+    name
+}
+
+/// Lets a service account get /metrics, as the chart's ClusterRole for readers does.
+pub async fn let_read(space: &Space, account: &str) -> String {
+    let role = role_of_the_chart(space, "metrics-reader", "{nonResourceURLs: ").await;
+    bind(space, &role, account).await
 }
 
 /// A client that believes this authority alone.
