@@ -4,6 +4,8 @@ SHELL := bash
 STAGE := scripts/stage
 # How many processors cargo takes is not make's business.
 CARGO := env -u MAKEFLAGS cargo
+# As they are in the images, which then find them built.
+RELEASE := env -u MAKEFLAGS scripts/release
 TORCH := env -u MAKEFLAGS scripts/with-libtorch cargo
 # The trainer is built apart from the rest, so that nothing else ever links libtorch.
 TRAINER := --no-default-features --features trainer
@@ -16,7 +18,7 @@ OPERATOR_TESTS := operator_crash operator_cluster operator_waiting operator_spec
 export CARGO_TERM_COLOR ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test test-operator test-trainer lint fmt bench-operator bench-optimizer bench-trainer bench-squad clean images cluster-up cluster-down e2e \
+.PHONY: help setup build demo test test-operator test-trainer lint fmt bench-operator bench-optimizer bench-trainer bench-squad clean images sbom chart reproduce cluster-up cluster-down e2e \
 	test-chart lint-fmt lint-clippy lint-core lint-doc lint-deny
 
 help: ## this list
@@ -27,8 +29,8 @@ setup: ## fetch libtorch and a small BERT checkpoint into the cache (once, ~630 
 
 build: setup ## release builds of tuning, tuning-operator and bert-trainer
 	@$(STAGE) "build tuning" $(CARGO) build --release --locked --bin tuning
-	@$(STAGE) "build tuning-operator" $(CARGO) build --release --locked $(OPERATOR) --bin tuning-operator
-	@$(STAGE) "build bert-trainer" $(TORCH) build --release --locked $(TRAINER) --bin bert-trainer
+	@$(STAGE) "build tuning-operator" $(RELEASE) operator
+	@$(STAGE) "build bert-trainer" $(RELEASE) trainer
 
 demo: setup ## tune a learning rate on this machine, 12 minutes on two cores; FULL=1 all 30 trials; DATA=folder; TASK=squad
 	@$(STAGE) "build tuning" $(CARGO) build --release --locked --bin tuning
@@ -59,6 +61,15 @@ test-chart: ## the chart: its values, templates, alerts, dashboard, and a releas
 images: setup ## the images of operator and trainer, with docker or buildah; CUDA=1 also trainer-cuda
 	@CUDA="$(filter-out 0,$(CUDA))" scripts/images
 
+sbom: setup ## what is in each image, as CycloneDX in target/sbom/; CUDA=1 also trainer-cuda
+	@CUDA="$(filter-out 0,$(CUDA))" scripts/sbom
+
+chart: ## the chart as a package in target/chart/, with helm; SOURCE_URL=where the sources are
+	@scripts/chart
+
+reproduce: setup ## build the images of the commit twice from nothing, and compare their digests (root)
+	@scripts/reproduce
+
 cluster-up: ## a Kubernetes with one real node on this machine (root); prints its kubeconfig
 	@tests/cluster/node up
 
@@ -79,7 +90,7 @@ bench-optimizer: ## the optimizer against its peers
 
 bench-operator: ## the operator under load: 1,000 TuningJobs at once, then 200 that take their time
 	@$(STAGE) "Kubernetes" tests/cluster/build control
-	@$(STAGE) "build tuning-operator" $(CARGO) build --release --locked $(OPERATOR) --bin tuning-operator
+	@$(STAGE) "build tuning-operator" $(RELEASE) operator
 	@for load in "1000 0" "200 20"; do echo "== TuningJobs, seconds that a pod runs: $$load"; \
 		TUNING_OPERATOR=$$(scripts/target-dir)/release/tuning-operator \
 			$(CARGO) bench --locked --profile test $(OPERATOR) --bench operator -- $$load || exit 1; done
