@@ -12,14 +12,14 @@ TRAINER := --no-default-features --features trainer
 OPERATOR := --no-default-features --features operator
 # Those that take longest first.
 TRAINER_TESTS := $(basename $(notdir $(wildcard tests/trainer_*.rs)))
-OPERATOR_TESTS := operator_crash operator_cluster operator_waiting operator_spec operator_pods operator_cleanup operator_leftovers operator_endings operator_hostile \
+OPERATOR_TESTS := operator_crash operator_cluster operator_waiting operator_spec operator_pods operator_cleanup operator_leftovers operator_endings operator_gitops operator_hostile \
 	operator_lease operator_namespaces operator_scraping operator_metrics crds api_reference troubleshooting
 
 export CARGO_TERM_COLOR ?= auto
 
 .DEFAULT_GOAL := help
 .PHONY: help setup build demo test test-operator test-trainer lint fmt bench-operator bench-optimizer bench-trainer bench-squad clean images sbom chart reproduce cluster-up cluster-down e2e \
-	test-chart lint-fmt lint-clippy lint-core lint-doc lint-deny
+	test-chart test-gitops lint-fmt lint-clippy lint-core lint-doc lint-deny
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -57,6 +57,9 @@ test-trainer: setup ## the trainer
 test-chart: ## the chart: its values, templates, alerts, dashboard, and a release's life on a real API server
 	@$(STAGE) "Kubernetes and Helm" tests/cluster/build control helm
 	@$(STAGE) "tests: chart" tests/chart/run
+
+test-gitops: ## what kstatus, Argo CD and Flux say of every state of a job
+	@$(STAGE) "tests: GitOps" tests/gitops/run
 
 images: setup ## the images of operator and trainer, with docker or buildah; CUDA=1 also trainer-cuda
 	@CUDA="$(filter-out 0,$(CUDA))" scripts/images

@@ -5,8 +5,11 @@
 #[path = "common/cluster.rs"]
 mod cluster;
 
-use cluster::{Space, block_on, manifest};
+use cluster::{Space, block_on, manifest, until};
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::ResourceExt;
+use kube::api::{Api, ApiResource, DynamicObject, Patch, PatchParams};
+use kube::core::GroupVersionKind;
 use serde_json::{Value, json};
 use tuning_operator::api::{CHANGES, Change};
 use tuning_operator::operator::crds;
@@ -189,5 +192,53 @@ fn what_the_fine_tuner_would_refuse_is_refused_with_its_field() {
                 "{answer}"
             );
         }
+    });
+}
+
+#[test]
+fn what_was_stored_before_there_was_a_default_has_a_status() {
+    block_on(async {
+        let space = Space::new("stored-before").await;
+        // The same kind under another group, which no other test has.
+        let group = "before.tuning-operator.io";
+        let [job, _] = crds().map(|crd| serde_json::to_value(crd).unwrap());
+        let mut now = job;
+        now["metadata"]["name"] = json!(format!("tuningjobs.{group}"));
+        now["spec"]["group"] = json!(group);
+        let status = "/spec/versions/0/schema/openAPIV3Schema/properties/status";
+        let mut before = now.clone();
+        let default = before
+            .pointer_mut(status)
+            .unwrap()
+            .as_object_mut()
+            .unwrap()
+            .remove("default");
+        assert_eq!(default, Some(json!({"observedGeneration": -1})));
+        let definitions: Api<CustomResourceDefinition> = Api::all(space.client.clone());
+        let params = PatchParams::apply("test").force();
+        let name = format!("tuningjobs.{group}");
+        let kind = GroupVersionKind::gvk(group, "v1alpha1", "TuningJob");
+        let resource = ApiResource::from_gvk(&kind);
+        let jobs: Api<DynamicObject> = Api::namespaced_with(space.client.clone(), &space.name, &resource);
+        definitions
+            .patch(&name, &params, &Patch::Apply(&before))
+            .await
+            .unwrap();
+        let mut manifest = manifest("job", 1, 1);
+        manifest["apiVersion"] = json!(format!("{group}/v1alpha1"));
+        until("it is taken", async || {
+            jobs.patch("job", &params, &Patch::Apply(&manifest)).await.is_ok()
+        })
+        .await;
+        assert_eq!(jobs.get("job").await.unwrap().data.get("status"), None);
+        definitions
+            .patch(&name, &params, &Patch::Apply(&now))
+            .await
+            .unwrap();
+        until("it is read with a status", async || {
+            let job = jobs.get("job").await.unwrap();
+            job.data.get("status") == Some(&json!({"observedGeneration": -1}))
+        })
+        .await;
     });
 }

@@ -17,7 +17,8 @@ pub struct TuningJobStatus {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 32))]
     pub phase: Option<String>,
-    /// Ready, Reconciling, Stalled (as kstatus reads them), Complete, Failed, Suspended; NarrowRange once enough trials have ended.
+    /// Ready (absent while the job is suspended), Reconciling, Stalled (as kstatus reads them), Complete, Failed, Suspended;
+    /// NarrowRange once enough trials have ended.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 20), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
     pub conditions: Vec<Condition>,

@@ -134,10 +134,7 @@ impl Cluster {
     pub async fn create_trial(&self, trial: &DynamicObject) -> Result<Created<DynamicObject>, Error> {
         let namespace = trial.namespace().unwrap_or_default();
         let api = self.trials(&namespace);
-        created(
-            self.timed("create", "Trial", api.create(&PostParams::default(), trial))
-                .await,
-        )
+        created(self.timed("create", "Trial", api.create(&ours(), trial)).await)
     }
 
     /// Makes a job the owner of a trial that a person has made; nothing of theirs is touched.
@@ -168,12 +165,8 @@ impl Cluster {
         let api = self.trials(&trial.namespace().unwrap_or_default());
         let new = with_status(trial, serde_json::to_value(status).map_err(Error::SerdeError)?);
         let name = trial.name_any();
-        self.timed(
-            "update",
-            "Trial",
-            api.replace_status(&name, &PostParams::default(), &new),
-        )
-        .await
+        self.timed("update", "Trial", api.replace_status(&name, &ours(), &new))
+            .await
     }
 
     /// Writes a job's status; an error 409 means that the job has changed since it was read.
@@ -185,12 +178,8 @@ impl Cluster {
         let api = self.jobs(&job.namespace().unwrap_or_default());
         let new = with_status(job, serde_json::to_value(status).map_err(Error::SerdeError)?);
         let name = job.name_any();
-        self.timed(
-            "update",
-            "TuningJob",
-            api.replace_status(&name, &PostParams::default(), &new),
-        )
-        .await
+        self.timed("update", "TuningJob", api.replace_status(&name, &ours(), &new))
+            .await
     }
 
     /// Deletes a job with all that belongs to it.
@@ -214,7 +203,11 @@ impl Cluster {
         let api = self.jobs(&job.namespace().unwrap_or_default());
         let version = &job.metadata.resource_version;
         let patch = serde_json::json!({"metadata": {"resourceVersion": version, "finalizers": finalizers}});
-        let (name, params) = (job.name_any(), PatchParams::default());
+        let params = PatchParams {
+            field_manager: Some(super::MANAGER.into()),
+            ..PatchParams::default()
+        };
+        let name = job.name_any();
         self.timed(
             "patch",
             "TuningJob",
@@ -252,10 +245,7 @@ impl Cluster {
     /// Creates the Kubernetes Job of an attempt or a cleanup.
     pub async fn create_kube_job(&self, job: &Job) -> Result<Created<Job>, Error> {
         let api: Api<Job> = Api::namespaced(self.client.clone(), &job.namespace().unwrap_or_default());
-        created(
-            self.timed("create", "Job", api.create(&PostParams::default(), job))
-                .await,
-        )
+        created(self.timed("create", "Job", api.create(&ours(), job)).await)
     }
 
     /// Deletes the Kubernetes Job of an attempt or a cleanup; one that still runs stays visible until its pods are gone.
@@ -293,6 +283,14 @@ impl Cluster {
         };
         let stream = self.timed("get", "PodLog", api.log_stream(pod, &params)).await?;
         Ok(Box::pin(stream))
+    }
+}
+
+/// Says who writes: for whoever asks of a field whose it is.
+fn ours() -> PostParams {
+    PostParams {
+        field_manager: Some(super::MANAGER.into()),
+        ..PostParams::default()
     }
 }
 

@@ -1,7 +1,8 @@
 //! How a job stands, as the conditions of its status say it. Pure.
 //!
 //! Conditions follow kstatus: Reconciling while there is work to do, Stalled where only a person can help, Ready at the
-//! end. Complete, Failed and Suspended are for people and `kubectl wait`. NarrowRange is advice and says nothing of how the job
+//! end. A suspended job is as its spec wants it, and not at its end: it has no Ready, and kstatus takes it for Current.
+//! Complete, Failed and Suspended are for people and `kubectl wait`. NarrowRange is advice and says nothing of how the job
 //! stands: it is absent until enough trials have ended.
 
 use super::waited_for;
@@ -62,6 +63,7 @@ pub fn set(status: &mut TuningJobStatus, state: &JobState, generation: Option<i6
     let good_end = matches!(state, JobState::Ended(e) if e.reason.is_success());
     let bad_end = at_end && !good_end;
     let stalled = bad_end || matches!(state, JobState::Invalid(_) | JobState::Stuck(_));
+    let is_suspended = matches!(state, JobState::Suspended);
     let working = matches!(
         state,
         JobState::Working(_) | JobState::Waiting(_) | JobState::Held(_)
@@ -72,7 +74,7 @@ pub fn set(status: &mut TuningJobStatus, state: &JobState, generation: Option<i6
         ("Stalled", stalled),
         ("Complete", good_end),
         ("Failed", bad_end),
-        ("Suspended", matches!(state, JobState::Suspended)),
+        ("Suspended", is_suspended),
     ];
     let earlier = std::mem::take(&mut status.conditions);
     let advice = earlier.iter().find(|c| c.type_ == NARROW_RANGE).cloned();
@@ -87,7 +89,9 @@ pub fn set(status: &mut TuningJobStatus, state: &JobState, generation: Option<i6
         };
         condition.since(&earlier)
     };
-    status.conditions = says.map(condition).into_iter().chain(advice).collect();
+    let is_said = |(type_, _): &(&str, bool)| *type_ != "Ready" || !is_suspended;
+    let said = says.into_iter().filter(is_said).map(condition);
+    status.conditions = said.chain(advice).collect();
     status.observed_generation = generation;
     status.waiting_for = what_is_waited_for(state).map(str::to_owned);
     status.phase = Some(phase.into());

@@ -45,6 +45,9 @@ fn each_state_has_its_phase_and_its_conditions() {
         assert_eq!(status.phase.as_deref(), Some(phase), "{state:?}");
         assert!(PHASES.contains(&phase), "{phase} is not counted");
         assert_eq!(held(&status), conditions, "{state:?}");
+        // False would say that there is work to do: a rollout would wait for it until it gives up.
+        let is_told = status.conditions.iter().any(|c| c.type_ == "Ready");
+        assert_eq!(is_told, state != JobState::Suspended, "{state:?}");
         assert_eq!(status.observed_generation, Some(3));
         assert_eq!(
             status.completion_time.is_some(),
