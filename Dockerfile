@@ -36,7 +36,7 @@ LABEL org.opencontainers.image.title="tuning-operator/operator" \
     org.opencontainers.image.version="$VERSION" \
     org.opencontainers.image.licenses="Apache-2.0"
 USER 65532:65532
-EXPOSE 8080
+EXPOSE 8080 8443
 ENTRYPOINT ["/tuning-operator"]
 CMD ["run"]
 
