@@ -28,7 +28,7 @@ async fn life(name: &str, server_side: bool) {
     let space = Space::new(name).await;
     let git = Git::new(&space, server_side);
     fill(&git);
-    let operator = space.operator();
+    let _operator = space.operator();
     let goes_on = Arc::new(AtomicBool::new(false));
     let flag = goes_on.clone();
     let _player = space.play(move |trial, rate, _| match trial.starts_with("paused-") {
@@ -46,8 +46,6 @@ async fn life(name: &str, server_side: bool) {
     })
     .await;
     unchanged(&space, &git).await;
-
-    // A person suspends and resumes it, as Argo CD does that.
     act(&space, "suspend").await;
     until_phase(&space, "paused", "Suspended").await;
     unchanged(&space, &git).await;
@@ -57,8 +55,11 @@ async fn life(name: &str, server_side: bool) {
     goes_on.store(true, Ordering::Relaxed);
     until_phase(&space, "paused", "Complete").await;
     unchanged(&space, &git).await;
+    changed_in_git(&space, &git).await;
+}
 
-    // And Git changes.
+/// What Git changes is all that differs, and what the operator takes up.
+async fn changed_in_git(space: &Space, git: &Git<'_>) {
     let mut more = on_a_volume("volume", 3, "Failed");
     git.write("volume", &serde_saphyr::to_string(&more).unwrap());
     let differs = git.diff().await;
@@ -80,17 +81,16 @@ async fn life(name: &str, server_side: bool) {
     );
     git.apply().await;
     until("the third trial is done", async || {
-        let job = get(&space, "TuningJob", "volume").await;
+        let job = get(space, "TuningJob", "volume").await;
         job.data["status"]["progress"] == json!("3/3") && job.data["status"]["phase"] == json!("Complete")
     })
     .await;
-    unchanged(&space, &git).await;
+    unchanged(space, git).await;
     more["spec"]["budget"]["maxTrials"] = json!(2);
     assert!(
         space.apply(&more).await.is_err(),
         "the rule of the schema is the API server's"
     );
-    drop(operator);
 }
 
 /// Every example for a cluster, a job that holds a finalizer, a trial of a person's, and a job that is suspended on its way.
@@ -160,7 +160,13 @@ async fn all(space: &Space) -> BTreeMap<String, Value> {
 async fn unchanged(space: &Space, git: &Git<'_>) {
     git.is_there().await;
     let before = all(space).await;
-    git.apply().await;
+    let said = git.apply().await;
+    let word = if git.server_side {
+        "serverside-applied"
+    } else {
+        "unchanged"
+    };
+    assert!(said.lines().all(|line| line.ends_with(word)), "{said}");
     let after = all(space).await;
     for (name, object) in &after {
         let version = |object: &Value| {

@@ -25,7 +25,7 @@ pub struct Answer {
 pub struct Git<'a> {
     space: &'a Space,
     folder: PathBuf,
-    server_side: bool,
+    pub server_side: bool,
 }
 
 impl<'a> Git<'a> {
