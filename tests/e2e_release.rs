@@ -151,7 +151,13 @@ async fn upgrade_and_roll_back(spaces: &[Space; 2], seen: &mut BTreeMap<String, 
     .await;
     let said = run(
         "helm",
-        &["test", "tuning-operator", "--namespace", "tuning-system"],
+        &[
+            "test",
+            "tuning-operator",
+            "--namespace",
+            "tuning-system",
+            "--logs",
+        ],
     );
     assert!(said.contains("looks after every namespace"), "{said}");
     unchanged(spaces, seen).await;
@@ -250,7 +256,7 @@ fn install_for(spaces: &[Space; 2]) {
         "",
         "a release for some namespaces has objects outside of them"
     );
-    let said = run("helm", &["test", "few", "--namespace", "tuning-few"]);
+    let said = run("helm", &["test", "few", "--namespace", "tuning-few", "--logs"]);
     print!("{said}");
     for space in spaces {
         assert!(

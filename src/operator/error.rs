@@ -17,6 +17,9 @@ pub enum Error {
 }
 
 impl Error {
+    /// Every word that [`Error::kind`] says.
+    pub const KINDS: [&str; 4] = ["api", "connection", "timeout", "panic"];
+
     /// One word for metrics.
     pub fn kind(&self) -> &'static str {
         match self {

@@ -1,5 +1,6 @@
 //! What the operator tells of itself, as Prometheus metrics. No object's name is ever a label.
 
+use super::error::Error;
 use super::trouble::Kind;
 use prometheus::core::Collector;
 use prometheus::{
@@ -35,6 +36,11 @@ struct Now {
     leader: IntGauge,
 }
 
+/// How a reconciliation ends.
+const RESULTS: [&str; 2] = ["ok", "error"];
+/// How a reading does.
+const READINGS: [&str; 2] = ["ok", "failed"];
+
 const SECONDS: [f64; 10] = [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0];
 
 impl Telemetry {
@@ -42,17 +48,22 @@ impl Telemetry {
     pub fn new() -> prometheus::Result<Self> {
         let registry = Registry::new();
         let histogram = |name, help, labels: &[&str]| histogram(&registry, name, help, labels);
-        let counters = |name, help, label| counters(&registry, name, help, label);
+        let counters = |name, help, label, known: &[&str]| counters(&registry, name, help, label, known);
+        let reconciliations = histogram(
+            "tuning_operator_reconcile_seconds",
+            "Time of a reconciliation of one TuningJob",
+            &["result"],
+        )?;
+        for result in RESULTS {
+            reconciliations.with_label_values(&[result]);
+        }
         Ok(Self {
-            reconciliations: histogram(
-                "tuning_operator_reconcile_seconds",
-                "Time of a reconciliation of one TuningJob",
-                &["result"],
-            )?,
+            reconciliations,
             errors: counters(
                 "tuning_operator_errors_total",
                 "Reconciliations that failed, by kind of error",
                 "kind",
+                &Error::KINDS,
             )?,
             api_calls: histogram(
                 "tuning_operator_api_seconds",
@@ -73,11 +84,13 @@ impl Telemetry {
                 "tuning_operator_scrapes_total",
                 "Readings of trials' metrics",
                 "result",
+                &READINGS,
             )?,
             scrape_failures: counters(
                 "tuning_operator_scrape_failures_total",
                 "Readings of trials' metrics that failed, by kind; see docs/troubleshooting.md",
                 "kind",
+                &Kind::WORDS,
             )?,
             now: Now::new(&registry)?,
             registry,
@@ -137,7 +150,7 @@ impl Telemetry {
 
     /// A trial was asked for its metrics.
     pub fn scraped(&self, failure: Option<Kind>) {
-        let result = if failure.is_none() { "ok" } else { "failed" };
+        let result = READINGS[usize::from(failure.is_some())];
         self.scrapes.with_label_values(&[result]).inc();
         if let Some(kind) = failure {
             self.scrape_failures.with_label_values(&[kind.word()]).inc();
@@ -183,8 +196,19 @@ fn histogram(
     registered(registry, HistogramVec::new(options, labels)?)
 }
 
-fn counters(registry: &Registry, name: &str, help: &str, label: &str) -> prometheus::Result<IntCounterVec> {
-    registered(registry, IntCounterVec::new(opts!(name, help), &[label])?)
+/// Counters, of which the known ones begin at 0: the first event is an increase then, and no new series.
+fn counters(
+    registry: &Registry,
+    name: &str,
+    help: &str,
+    label: &str,
+    known: &[&str],
+) -> prometheus::Result<IntCounterVec> {
+    let counters = registered(registry, IntCounterVec::new(opts!(name, help), &[label])?)?;
+    for value in known {
+        counters.with_label_values(&[*value]);
+    }
+    Ok(counters)
 }
 
 fn counter(registry: &Registry, name: &str, help: &str) -> prometheus::Result<IntCounter> {
@@ -254,6 +278,21 @@ impl Drop for One {
 mod tests {
     use super::*;
     use crate::metrics::parse;
+
+    #[test]
+    fn what_has_not_happened_yet_is_0() {
+        let page = parse(&Telemetry::new().unwrap().page()).unwrap();
+        for (name, label, known) in [
+            ("tuning_operator_errors_total", "kind", &Error::KINDS[..]),
+            ("tuning_operator_scrapes_total", "result", &READINGS),
+            ("tuning_operator_scrape_failures_total", "kind", &Kind::WORDS),
+            ("tuning_operator_reconcile_seconds_count", "result", &RESULTS),
+        ] {
+            for value in known {
+                assert_eq!(page.value(name, &[(label, *value)]), Some(0.0), "{name} {value}");
+            }
+        }
+    }
 
     #[test]
     fn the_page_says_what_has_happened() {

@@ -6,9 +6,10 @@ receiver ADDRESS FILE      writes each alert that Alertmanager sends to a file, 
 quick                      the rules that come on the standard input, with alerts that fire after a second and have the label quick
 dashboard URL FILE SINCE   whether each query of a Grafana dashboard has data from that time (seconds since 1970) to now
 rules URL                  whether Prometheus evaluates every rule of the chart's without an error
-alert FILE NAME            waits until an alert was received; fails if one that is not quick was
+alert FILE NAME SINCE      waits until an alert of that time or later was received; fails if one was that is not quick
 """
 
+import datetime
 import http.server
 import json
 import os
@@ -73,7 +74,7 @@ def quick():
     text = sys.stdin.read()
     text = re.sub(r"(?m)^(\s*- name: )", r"\1quick-", text)
     text = re.sub(r"(?m)^(\s*)for: .*$", r"\1for: 1s", text)
-    print(re.sub(r"labels: \{", 'labels: {quick: "yes", ', text))
+    print(re.sub(r"(?m)^(\s*)severity: ", r'\1quick: "yes"\n\1severity: ', text))
 
 
 def ask(url, path, **parameters):
@@ -120,7 +121,11 @@ def rules(url):
     print(f"{len(found)} rules in {len(groups)} groups, each evaluated without an error")
 
 
-def alert(path, name):
+def alert(path, name, since):
+    def is_it(one):
+        began = datetime.datetime.fromisoformat(re.sub(r"\.\d+", "", one["startsAt"]).replace("Z", "+00:00")).timestamp()
+        return one["labels"]["alertname"] == name and one["status"] == "firing" and began >= float(since)
+
     end = time.time() + 60
     while True:
         received = []
@@ -130,7 +135,7 @@ def alert(path, name):
         late = [one["labels"]["alertname"] for one in received if "quick" not in one["labels"]]
         if late:
             sys.exit(f"alerts that nobody has provoked: {late}")
-        found = [one for one in received if one["labels"]["alertname"] == name and one["status"] == "firing"]
+        found = [one for one in received if is_it(one)]
         if found:
             kinds = sorted({one["labels"]["alertname"] for one in received})
             print(f"{len(received)} alerts were received, of {', '.join(kinds)}")
