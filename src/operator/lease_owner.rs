@@ -5,17 +5,23 @@ use k8s_openapi::api::authentication::v1::{SelfSubjectReview, UserInfo};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::Client;
 use kube::api::{Api, PostParams};
+use std::time::Duration;
+
+/// How long to wait for the answer: whose the Lease is matters less than that somebody holds it.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The service account as which a client works, if it is one of the Lease's namespace.
 pub async fn owner(client: &Client, namespace: &str) -> Option<OwnerReference> {
     let reviews: Api<SelfSubjectReview> = Api::all(client.clone());
     let asked = SelfSubjectReview::default();
-    match reviews.create(&PostParams::default(), &asked).await {
-        Ok(answer) => reference(&answer.status?.user_info?, namespace),
-        Err(error) => {
+    let answer = tokio::time::timeout(PATIENCE, reviews.create(&PostParams::default(), &asked)).await;
+    match answer {
+        Ok(Ok(answer)) => reference(&answer.status?.user_info?, namespace),
+        Ok(Err(error)) => {
             tracing::debug!(%error, "who this is can't be asked: the Lease stays when the release is uninstalled");
             None
         }
+        Err(_) => None,
     }
 }
 
