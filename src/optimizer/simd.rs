@@ -28,6 +28,7 @@ pub(super) fn in_lanes(places: &[Vec<f64>], mut f: impl FnMut(&[Lane]) -> Lane) 
 }
 
 /// `sum += x row` in every lane.
+#[inline]
 pub(super) fn add_multiple(sum: &mut Lane, x: f64, row: &Lane) {
     for k in 0..LANES {
         sum[k] += x * row[k];
@@ -35,10 +36,11 @@ pub(super) fn add_multiple(sum: &mut Lane, x: f64, row: &Lane) {
 }
 
 /// `w . rows` in every lane.
+#[inline]
 pub(super) fn dot(w: &[f64], rows: &[Lane]) -> Lane {
     let mut sum = [0.0; LANES];
-    for (x, row) in w.iter().zip(rows) {
-        add_multiple(&mut sum, *x, row);
+    for i in 0..w.len().min(rows.len()) {
+        add_multiple(&mut sum, w[i], &rows[i]);
     }
     sum
 }
