@@ -39,7 +39,9 @@ async fn holder(space: &Space) -> Option<String> {
 /// When an operator wrote something other than its Lease: first and last.
 fn wrote(operator: &Operator) -> Option<(Instant, Instant)> {
     let times = operator.times();
-    let mut of_work = times.iter().filter(|(_, line)| !line.contains("/leases"));
+    let mut of_work = times
+        .iter()
+        .filter(|(_, line)| !line.contains("/leases") && !line.ends_with("reviews"));
     let first = of_work.next()?.0;
     Some((first, of_work.next_back().map_or(first, |(at, _)| *at)))
 }

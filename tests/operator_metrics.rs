@@ -1,16 +1,19 @@
 //! /metrics over HTTPS: who gets the page, on a real API server with real service accounts, and by a real Prometheus.
 #![cfg(feature = "operator")]
 
+#[path = "common/accounts.rs"]
+mod accounts;
 #[path = "common/cluster.rs"]
 mod cluster;
 #[path = "common/readers.rs"]
 mod readers;
 
+use accounts::token;
 use cluster::{Operator, Space, block_on, until};
 use k8s_openapi::api::core::v1::ServiceAccount;
 use k8s_openapi::api::rbac::v1::ClusterRoleBinding;
 use kube::api::{Api, DeleteParams};
-use readers::{Folder, Program, Reader, bind, free_port, let_read, role_of_the_chart, token};
+use readers::{Folder, Program, Reader, bind, free_port, let_read, role_of_the_chart};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -69,6 +72,7 @@ fn who_may_get_the_page_is_the_api_servers_to_say() {
             assert!(!text.contains("tuning_operator_leader"));
         }
         let (begin, before) = (Instant::now(), reviews(&operator));
+        assert!(before > 0, "no review is seen here");
         for _ in 0..50 {
             assert_eq!(reader.get(Some(&prometheus)).await.unwrap().0, 200);
         }

@@ -1,13 +1,13 @@
 //! An operator for a list of namespaces, with the chart's Role in each and nothing else.
 #![cfg(feature = "operator")]
 
+#[path = "common/accounts.rs"]
+mod accounts;
 #[path = "common/cluster.rs"]
 mod cluster;
 
 use cluster::{Play, Space, block_on, f1, manifest, until};
-use k8s_openapi::api::authentication::v1::TokenRequest;
 use k8s_openapi::api::coordination::v1::Lease;
-use k8s_openapi::api::core::v1::ServiceAccount;
 use k8s_openapi::api::rbac::v1::{PolicyRule, Role, RoleBinding};
 use kube::api::{Api, DeleteParams, PostParams};
 use kube::config::AuthInfo;
@@ -59,15 +59,7 @@ async fn bind(space: &Space, namespace: &str, role: &str) {
 
 /// Operators of this space reach the API server as a service account of it, with this token.
 async fn as_service_account(space: &mut Space) -> String {
-    let accounts: Api<ServiceAccount> = Api::namespaced(space.client.clone(), &space.name);
-    let account = serde_json::from_value(json!({"metadata": {"name": "operator"}})).unwrap();
-    accounts.create(&PostParams::default(), &account).await.unwrap();
-    let asked = TokenRequest::default();
-    let answer = accounts
-        .create_token_request("operator", &PostParams::default(), &asked)
-        .await
-        .unwrap();
-    let token = answer.status.unwrap().token.unwrap();
+    let token = accounts::token(space, "operator", None).await;
     space.config.auth_info = AuthInfo {
         token: Some(token.clone().into()),
         ..AuthInfo::default()

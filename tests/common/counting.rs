@@ -60,16 +60,16 @@ where
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let is_watch = request.uri().query().is_some_and(|q| q.contains("watch=true"));
         let lag = if is_watch { self.layer.lag } else { Duration::ZERO };
-        // Reviews are questions that are posted.
-        let is_review = request.uri().path().ends_with("reviews");
-        let is_write = request.method() != Method::GET && !is_review;
+        let is_posted = request.method() != Method::GET;
+        // Reviews are questions.
+        let is_write = is_posted && !request.uri().path().ends_with("reviews");
         let line = format!("{} {}", request.method(), request.uri().path());
         let number = if is_write {
             self.layer.writes.fetch_add(1, Ordering::SeqCst) + 1
         } else {
             0
         };
-        if is_write {
+        if is_posted {
             self.layer.log.lock().unwrap().push((Instant::now(), line));
         }
         let (answer, layer) = (self.inner.call(request), self.layer.clone());

@@ -1,7 +1,6 @@
 //! Those who read an operator's metrics over HTTPS: certificates, service accounts with tokens and rights, a client.
 
 use super::cluster::{Space, within};
-use k8s_openapi::api::core::v1::ServiceAccount;
 use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding};
 use kube::api::{Api, PostParams};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
@@ -58,21 +57,6 @@ pub fn free_port() -> u16 {
 
 fn from<T: serde::de::DeserializeOwned>(value: Value) -> T {
     serde_json::from_value(value).unwrap()
-}
-
-/// A new service account's token; without an audience it is for the API server.
-pub async fn token(space: &Space, account: &str, audience: Option<&str>) -> String {
-    let api: Api<ServiceAccount> = Api::namespaced(space.client.clone(), &space.name);
-    let params = PostParams::default();
-    let object = from(json!({"metadata": {"name": account}}));
-    api.create(&params, &object).await.unwrap();
-    let audiences: Vec<&str> = audience.into_iter().collect();
-    let request = from(json!({"metadata": {}, "spec": {"audiences": audiences, "expirationSeconds": 3600}}));
-    let made = api
-        .create_token_request(account, &params, &request)
-        .await
-        .unwrap();
-    made.status.unwrap().token.unwrap()
 }
 
 /// Binds a ClusterRole to a service account under this name.
