@@ -244,6 +244,39 @@ fn extreme_values_are_survived() {
     }
 }
 
+/// Whatever trials have come to, some under way: what is proposed is in the space and not under way.
+fn is_answered(
+    seed: u64,
+    way: &Way,
+    space: &SearchSpace,
+    ends: &[(u8, f64)],
+    n_pending: usize,
+) -> Result<(), TestCaseError> {
+    let mut job = Job::new(space, way, seed);
+    let outcome = |_: &Point, i: u32| match ends[i as usize] {
+        (0, _) => Outcome::Failed,
+        (1, v) => Outcome::Stopped(v),
+        (2, _) => Outcome::Value(f64::INFINITY),
+        (_, v) => Outcome::Value(v),
+    };
+    job.go(ends.len(), outcome);
+    let running = job.ask(n_pending);
+    job.start(&running);
+    for p in job.ask(3) {
+        prop_assert!(space.to_unit(&p.point).is_some());
+        prop_assert!(job.pending.iter().all(|q| q.point != p.point));
+    }
+    if let Some(advice) = recommend(&job.request(1)) {
+        prop_assert!(space.to_unit(&advice.point).is_some());
+        prop_assert!(
+            advice
+                .interval
+                .is_none_or(|i| i.low <= advice.mean && advice.mean <= i.high)
+        );
+    }
+    Ok(())
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(40))]
 
@@ -255,26 +288,19 @@ proptest! {
         ends in proptest::collection::vec((0u8..5, -1e6f64..1e6), 0..25),
         n_pending in 0usize..4,
     ) {
-        let space = &spaces()[which];
-        let mut job = Job::new(space, &WAYS[way], seed);
-        let outcome = |_: &Point, i: u32| match ends[i as usize] {
-            (0, _) => Outcome::Failed,
-            (1, v) => Outcome::Stopped(v),
-            (2, _) => Outcome::Value(f64::INFINITY),
-            (_, v) => Outcome::Value(v),
-        };
-        job.go(ends.len(), outcome);
-        let running = job.ask(n_pending);
-        job.start(&running);
-        for p in job.ask(3) {
-            prop_assert!(space.to_unit(&p.point).is_some());
-            prop_assert!(job.pending.iter().all(|q| q.point != p.point));
-        }
-        if let Some(advice) = recommend(&job.request(1)) {
-            prop_assert!(space.to_unit(&advice.point).is_some());
-            prop_assert!(advice.interval.is_none_or(|i| i.low <= advice.mean && advice.mean <= i.high));
-        }
+        is_answered(seed, &WAYS[way], &spaces()[which], &ends, n_pending)?;
     }
+}
+
+#[test]
+fn a_point_of_a_small_space_waits_while_another_bracket_has_it() {
+    let kinds = [1, 1, 3, 3, 1, 3, 0, 3, 0, 3, 0, 3];
+    let ends: Vec<(u8, f64)> = kinds
+        .iter()
+        .enumerate()
+        .map(|(i, k)| (*k, if i == 11 { 4e5 } else { 0.0 }))
+        .collect();
+    is_answered(3321968677887083865, &WAYS[4], &spaces()[9], &ends, 1).unwrap();
 }
 
 /// A job whose trials end in every way, with some under way.

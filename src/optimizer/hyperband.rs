@@ -9,6 +9,7 @@ use super::evaluated::Evaluated;
 use super::halving::{Entry, best, entries, has, missing, n_steps, rationed};
 use super::space_filling::random_place;
 use super::{Proposal, Request, Role};
+use crate::space::Point;
 
 /// One rung: how many trials it has at most, and what each may spend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,7 +81,10 @@ pub(super) fn suggest(request: &Request, min_resource: u32, max_resource: u32, e
             Role::Promoted
         };
         let is_full = points.is_empty();
-        for point in points.into_iter().take(request.n - proposals.len()) {
+        // In a small space a point of another bracket's may be the same one, under way: it waits until that is over.
+        let is_free = |point: &Point| request.pending.iter().all(|p| p.point != *point);
+        let free = points.into_iter().filter(is_free);
+        for point in free.take(request.n - proposals.len()) {
             let n_chosen = proposals.len();
             proposals.push(rationed(point, role, rung.resource, request, n_chosen));
         }
