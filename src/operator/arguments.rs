@@ -115,7 +115,7 @@ struct Run {
     /// Hold a Lease in this namespace while at work, so that of several replicas one works.
     #[arg(long, value_name = "NAME", env = "TUNING_LEASE_NAMESPACE")]
     lease_namespace: Option<String>,
-    /// Name of that Lease. Replicas of one release share it; a second release needs another, and a namespace of its own to look
+    /// Name of that Lease. Replicas of one release share it; a second release needs another, and namespaces of its own to look
     /// after.
     #[arg(long, value_name = "NAME", env = "TUNING_LEASE_NAME", default_value = lease::NAME)]
     lease_name: String,
